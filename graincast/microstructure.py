@@ -1,0 +1,40 @@
+"""A periodic microstructure and the growth runs that start from it: what every reader returns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY = 0, 1, 2
+"""Grain types: the candidate grain, low-mobility ("blue") and high-mobility ("red") grains."""
+
+
+class BadInput(ValueError):
+    """Raw data that cannot be used; the message is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class Microstructure:
+    """The initial state of growth runs as a grain graph, n grains and m directed edges.
+
+    name             unique within its data set, independent of where the data lies
+    labels           int32 [height, width], periodic; node index + 1, or 0 where no stored grain lies
+    grain_id         int32 [n], the id in the raw data, ascending
+    grain_type       int8 [n], CANDIDATE, LOW_MOBILITY or HIGH_MOBILITY
+    candidate        bool [n], the grain(s) whose growth is to be predicted
+    edges            int32 [m, 2], node indices (source, target), both directions, sorted, no self loops
+    boundary_length  int32 [m], unlike pairs of first- and second-neighbour sites along that boundary
+    degree           int32 [n], neighbours in the graph before any cut
+    times            one float64 [records] a growth run, Monte Carlo steps
+    areas            one int32 [records, n] a growth run, sites; record 0 is the initial state
+    """
+
+    name: str
+    labels: np.ndarray
+    grain_id: np.ndarray
+    grain_type: np.ndarray
+    candidate: np.ndarray
+    edges: np.ndarray
+    boundary_length: np.ndarray
+    degree: np.ndarray
+    times: list[np.ndarray]
+    areas: list[np.ndarray]
