@@ -1,0 +1,57 @@
+# graincast. `make` runs the default workflow, `make test` the tests; `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := run
+
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?= config/config.yaml
+PROFILE ?= default
+ARGS ?=
+
+# The environment is complete when this file holds the pins it was made from.
+PINS := envs/requirements.lock envs/requirements-dev.txt
+READY := $(VENV)/.ready
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.PHONY: run test lint format ui sync-tracking config-table clean help
+
+run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
+	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
+	@python -m scripts.where
+
+test: $(READY) lint  ## all checks and tests
+	@python -m pytest $(ARGS)
+
+lint: $(READY)  ## style of Python and Snakemake files
+	@ruff check . && ruff format --check .
+	@snakefmt --check Snakefile rules
+	@snakemake --lint
+
+format: $(READY)  ## put Python and Snakemake files into the checked style
+	@ruff check --fix . ; ruff format . ; snakefmt Snakefile rules
+
+ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
+	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
+
+sync-tracking: $(READY)  ## send what could not be sent to MLflow
+	@python -m scripts.track --tracking "$$(python -m scripts.show_config $(CONFIG) tracking)" sync
+
+config-table: $(READY)  ## make config/README.md from config/schema.yaml
+	@python -m scripts.config_table config/README.md
+
+$(READY): $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "graincast needs Python 3.11 or newer; name one with PYTHON=…")'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (a few minutes, once)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$(PINS))
+	@touch $@
+
+clean:  ## remove the environment and caches (results stay)
+	rm -rf $(VENV) .pytest_cache .ruff_cache
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)

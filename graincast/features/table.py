@@ -1,0 +1,121 @@
+"""The file of a feature set: node and edge features and growth ratios of a whole data set, not normalised.
+
+HDF5, attributes format = "graincast features", version = 1, columns (names of the node features), fingerprint
+(of all that is in the file). With g microstructures, N grains and E directed edges in all:
+
+    name             str [g]
+    node_ptr         int64 [g + 1]
+    x                float64 [N, columns]
+    candidate        bool [N]
+    edge_ptr         int64 [g + 1]
+    edges            int32 [E, 2]       counted within the microstructure
+    boundary_length  int32 [E]
+    growth_ptr       int64 [g + 1]      growth runs of each microstructure
+    growth_ratio     float64 [sum of runs x grains]   final / initial area, row-major [runs, grains] a microstructure
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import h5py
+import numpy as np
+
+from graincast.atomic import whole
+
+FORMAT, VERSION = "graincast features", 1
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """A data set as arrays; the fields are the file's (see above)."""
+
+    name: list[str]
+    columns: list[str]
+    node_ptr: np.ndarray
+    x: np.ndarray
+    candidate: np.ndarray
+    edge_ptr: np.ndarray
+    edges: np.ndarray
+    boundary_length: np.ndarray
+    growth_ptr: np.ndarray
+    growth_ratio: np.ndarray
+
+    @property
+    def candidate_index(self) -> np.ndarray:
+        """The row of x of each microstructure's candidate, int64 [g]."""
+        return np.flatnonzero(self.candidate)
+
+    @property
+    def flat_edges(self) -> np.ndarray:
+        """Edges between rows of x, int64 [E, 2]."""
+        return self.edges + np.repeat(self.node_ptr[:-1], np.diff(self.edge_ptr))[:, None]
+
+    def candidate_ratios(self) -> list[np.ndarray]:
+        """The candidate's growth ratio in each growth run, float64 [runs] a microstructure."""
+        grains = np.diff(self.node_ptr)
+        starts = np.concatenate([[0], np.cumsum(np.diff(self.growth_ptr) * grains)])
+        own = self.candidate_index - self.node_ptr[:-1]
+        return [
+            self.growth_ratio[start:stop].reshape(-1, n)[:, index]
+            for start, stop, n, index in zip(starts[:-1], starts[1:], grains, own, strict=True)
+        ]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the whole content, 16 hexadecimal digits: which data a model has seen."""
+        digest = hashlib.sha256()
+        for field in fields(self):
+            value = getattr(self, field.name)
+            digest.update(value.tobytes() if isinstance(value, np.ndarray) else "\n".join(value).encode())
+        return digest.hexdigest()[:16]
+
+
+def write(path: str | os.PathLike, table: FeatureTable) -> None:
+    """Write the file whole."""
+    with whole(path) as partial, h5py.File(partial, "w", libver="latest") as file:
+        file.attrs.update(
+            format=FORMAT, version=VERSION, columns=np.array(table.columns, "S"), fingerprint=table.fingerprint
+        )
+        file.create_dataset("name", data=table.name, dtype=h5py.string_dtype(), shape=(len(table.name),))
+        for field in fields(table)[2:]:
+            value = getattr(table, field.name)
+            file.create_dataset(field.name, data=value, **({"compression": "gzip"} if value.size > 64 else {}))
+
+
+def read(path: str | os.PathLike) -> FeatureTable:
+    """Read the file. Raises ValueError if it is not of this format and version."""
+    with h5py.File(path) as file:
+        if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
+            raise ValueError(f"{path}: not a file of {FORMAT}, version {VERSION}")
+        arrays = {field.name: file[field.name][()] for field in fields(FeatureTable)[2:]}
+        columns = [column.decode() for column in file.attrs["columns"]]
+        return FeatureTable(name=file["name"].asstr()[:].tolist(), columns=columns, **arrays)
+
+
+def assemble(columns: list[str], parts: Iterable[dict]) -> FeatureTable:
+    """A table from one dict a microstructure: name, x, candidate, edges, boundary_length, growth_ratio [runs, grains].
+
+    The microstructures are put in order of their names.
+    """
+    many = sorted(parts, key=lambda part: part["name"])
+
+    def pointers(counts: list[int]) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    def joined(key: str) -> np.ndarray:
+        return np.concatenate([part[key] for part in many])
+
+    return FeatureTable(
+        name=[part["name"] for part in many],
+        columns=list(columns),
+        node_ptr=pointers([len(part["x"]) for part in many]),
+        x=joined("x"),
+        candidate=joined("candidate"),
+        edge_ptr=pointers([len(part["edges"]) for part in many]),
+        edges=joined("edges"),
+        boundary_length=joined("boundary_length"),
+        growth_ptr=pointers([len(part["growth_ratio"]) for part in many]),
+        growth_ratio=np.concatenate([part["growth_ratio"].ravel() for part in many]),
+    )

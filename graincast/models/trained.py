@@ -1,0 +1,60 @@
+"""What training a grid returns, whatever the model, and its files.
+
+A training job's folder holds, whole or not at all:
+
+    trials.json   what was trained on what, and each trial's validation metrics
+    history.h5    steps [evaluations]; curves [trials, partitions, evaluations, 4], the columns of CURVES
+    models.pt     {trial: {partition: parameters and normalisation}}
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from graincast.atomic import whole
+
+CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Results by (trial, partition), a trial being the tuple of its point's values in the grid's order.
+
+    models      parameters and normalisation (built-in types and tensors), enough for the model's predict
+    iterations  the iteration of the checkpoint that was kept
+    curves      float [evaluations, 4], the columns of CURVES
+    steps       int [evaluations], the iterations at which the curves were measured
+    """
+
+    models: dict[tuple, dict]
+    iterations: dict[tuple, int]
+    curves: dict[tuple, np.ndarray]
+    steps: np.ndarray
+
+
+def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]) -> None:
+    """Write a training job's three files; `trials` gives each trial's tuple by its name."""
+    partitions = record["partitions"]
+    with whole(folder / "history.h5") as partial, h5py.File(partial, "w") as file:
+        curves = np.array([[trained.curves[trial, part] for part in partitions] for trial in trials.values()])
+        file.create_dataset("steps", data=trained.steps)
+        file.create_dataset("curves", data=curves, compression="gzip")
+        file.create_dataset("trial", data=list(trials), dtype=h5py.string_dtype())
+        file.attrs["columns"] = CURVES
+    with whole(folder / "models.pt") as partial:
+        torch.save(
+            {name: {part: trained.models[trial, part] for part in partitions} for name, trial in trials.items()},
+            partial,
+        )
+    with whole(folder / "trials.json") as partial:
+        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def read_models(path: str | os.PathLike) -> dict[str, dict[str, dict]]:
+    """The models of a job: {trial: {partition: model}}."""
+    return torch.load(path, weights_only=True)

@@ -1,0 +1,42 @@
+"""How every program of scripts/ ends: quietly, or with one line that says what is wrong."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+
+from graincast.microstructure import BadInput
+
+
+def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Parse the arguments and call main. Bad input and failed file access end as one line and exit status 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    arguments = parser.parse_args()
+    try:
+        main(arguments)
+    except (BadInput, OSError) as error:
+        print(f"{parser.prog}: error: {describe(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def describe(error: Exception) -> str:
+    """An error in one line; one of the file system with what is to be done about it."""
+    if isinstance(error, OSError) and error.errno is not None:
+        remedy = {
+            28: "; free some space and run again",
+            122: "; the disk quota is used up",
+            13: "; check its permissions",
+        }
+        return f"{error.filename or 'output'}: {error.strerror}{remedy.get(error.errno, '')}"
+    return " ".join(str(error).split())
+
+
+def parser(name: str, description: str) -> argparse.ArgumentParser:
+    """An argument parser for `python -m scripts.NAME`."""
+    return argparse.ArgumentParser(prog=f"python -m scripts.{name}", description=description)
+
+
+def from_json(text: str) -> object:
+    """An argument given as JSON (argparse reports a ValueError as a wrong argument)."""
+    return json.loads(text)

@@ -1,0 +1,59 @@
+"""Progress of long steps as plain lines: done, rate, time left; the same in a log file and on a terminal."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LINES = 3.0
+
+
+class Progress:
+    """Counts work done and writes a line to standard error every few seconds, and one at the end.
+
+    what   the step's name at the head of each line, e.g. "graphs deepspparks/0003"
+    total  how much there is to do, in `unit`
+    """
+
+    def __init__(self, what: str, total: float, unit: str) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self.done = 0.0
+        self.started = self.written = time.monotonic()
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        """Count `amount` more as done; `note` (a loss, say) stands at the end of the line."""
+        self.done += amount
+        now = time.monotonic()
+        finished = self.done >= self.total
+        if finished or now - self.written >= SECONDS_BETWEEN_LINES:
+            self.written = now
+            print(self._line(now - self.started, finished, note), file=sys.stderr, flush=True)
+
+    def _line(self, elapsed: float, finished: bool, note: str) -> str:
+        rate = self.done / elapsed if elapsed > 0 else float("inf")
+        if finished:
+            time_part = f"in {duration(elapsed)}"
+        else:
+            time_part = f"{duration((self.total - self.done) / rate)} left" if rate > 0 else "time left unknown"
+        count = f"{self.done:,.0f}/{self.total:,.0f} {self.unit}"
+        return f"{self.what}: {count}, {rate:,.3g}/s, {time_part}" + (f", {note}" if note else "")
+
+
+def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:
+    """Yield the items and count each as done when the next is asked for."""
+    progress = Progress(what, total, unit)
+    for item in items:
+        yield item
+        progress.advance()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{minutes} min {rest} s" if hours < 1 else f"{hours} h {minutes_left} min"

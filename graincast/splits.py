@@ -1,0 +1,91 @@
+"""Splits into training, validation and test data: functions of a microstructure's own name and a seed.
+
+Nothing is shuffled, so a microstructure that is added or removed moves no other one. All growth runs of one
+initial state are one microstructure and always lie on the same side.
+"""
+
+import csv
+import hashlib
+import os
+from collections.abc import Sequence
+
+PARTS = ("train", "validation", "test")
+
+
+def uniform(*key: object) -> float:
+    """A number in [0, 1) that depends on the key alone (BLAKE2b of its parts, 53 bits)."""
+    digest = hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / 2.0**53
+
+
+def by_fractions(names: Sequence[str], validation: float, test: float, seed: int) -> dict[str, list[str]]:
+    """One partition: each name's part by its hash. Returns {"all": part of each name}."""
+
+    def part(name: str) -> str:
+        u = uniform("fractions", seed, name)
+        return "test" if u < test else "validation" if u < test + validation else "train"
+
+    return {"all": [part(name) for name in names]}
+
+
+def by_folds(names: Sequence[str], folds: int, repeats: int, validation: float, seed: int) -> dict[str, list[str]]:
+    """Repeated k-fold: a partition a repeat and fold, that fold its test part.
+
+    `validation` is the share of the remaining names that is held out for choosing a trial and its checkpoint.
+    Returns {"r1f1": part of each name, "r1f2": …}.
+    """
+    partitions = {}
+    for repeat in range(1, repeats + 1):
+        fold_of = [int(folds * uniform("fold", seed, repeat, name)) + 1 for name in names]
+        held_out = [uniform("validation", seed, repeat, name) < validation for name in names]
+        for fold in range(1, folds + 1):
+            partitions[f"r{repeat}f{fold}"] = [
+                "test" if own == fold else "validation" if held else "train"
+                for own, held in zip(fold_of, held_out, strict=True)
+            ]
+    return partitions
+
+
+def by_table(names: Sequence[str], path: str | os.PathLike) -> dict[str, list[str]]:
+    """A given CSV with the columns microstructure and split; names that it does not list take no part ("").
+
+    Raises ValueError where the table is malformed or shares no name with the data set.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if not {"microstructure", "split"} <= set(rows.fieldnames or ()):
+            raise ValueError(f"{path}: needs the columns microstructure and split, has {rows.fieldnames}")
+        given: dict[str, str] = {}
+        for row in rows:
+            part = "validation" if row["split"] == "val" else row["split"]
+            if part not in PARTS:
+                raise ValueError(f"{path}, line {rows.line_num}: split {row['split']!r} is none of {', '.join(PARTS)}")
+            given[row["microstructure"].removesuffix(".json")] = part
+    if not given.keys() & set(names):
+        raise ValueError(f"{path}: none of its {len(given)} microstructures is in the data set")
+    return {"all": [given.get(name, "") for name in names]}
+
+
+def partitions(names: Sequence[str], split: dict, table: str | os.PathLike | None = None) -> dict[str, list[str]]:
+    """The partitions of `names` under a configured split (see config/README.md, splits)."""
+    if split["method"] == "fractions":
+        return by_fractions(names, split["validation"], split["test"], split["seed"])
+    if split["method"] == "k-fold":
+        return by_folds(names, split["folds"], split["repeats"], split["validation"], split["seed"])
+    return by_table(names, table)
+
+
+def write(path: str | os.PathLike, names: Sequence[str], parts: dict[str, list[str]]) -> None:
+    """A CSV, one row a microstructure, one column a partition."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["microstructure", *parts])
+        table.writerows(zip(names, *parts.values(), strict=True))
+
+
+def read(path: str | os.PathLike) -> tuple[list[str], dict[str, list[str]]]:
+    """Names and partitions as `write` wrote them."""
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    return list(columns[0]), {name: list(column) for name, column in zip(header[1:], columns[1:], strict=True)}

@@ -1,0 +1,194 @@
+"""What rule files share: the checked configuration, the raw data as it is now, and the sources of each program."""
+
+import ast
+import functools
+import json
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, workflow.basedir)
+
+from graincast import configuration, grid, manifest, models
+from graincast.atomic import write_if_changed
+from graincast.batches import batches
+
+CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
+try:
+    CONFIG = configuration.load(config, CONFIG_FILE)
+except configuration.ConfigError as error:
+    raise WorkflowError(str(error))
+
+EXPERIMENTS = CONFIG["experiments"]
+DATASETS = {
+    name: CONFIG["datasets"][name]
+    for name in sorted({one["dataset"] for one in EXPERIMENTS.values()})
+}
+SIMULATED = [name for name, one in DATASETS.items() if one["source"] == "simulate"]
+
+
+wildcard_constraints:
+    dataset="[A-Za-z0-9_-]+",
+    shard="[0-9]+",
+    features="[A-Za-z0-9_-]+",
+    split="[A-Za-z0-9_-]+",
+    experiment="[A-Za-z0-9._-]+",
+    job="[A-Za-z0-9._-]+",
+
+
+def as_json(value):
+    """A param as the program reads it: compact and in fixed order, so that it changes only with its content."""
+    return json.dumps(value, sort_keys=False, separators=(",", ":"))
+
+
+@functools.cache
+def imported(path):
+    """The project's modules that one module imports by name, as paths."""
+    tree = ast.parse(Path(workflow.basedir, path).read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] in ("graincast", "scripts"):
+            for length in range(1, len(parts) + 1):
+                stem = "/".join(parts[:length])
+                for candidate in (f"{stem}.py", f"{stem}/__init__.py"):
+                    if Path(workflow.basedir, candidate).is_file():
+                        found.add(candidate)
+    return frozenset(found)
+
+
+@functools.cache
+def sources(*programs):
+    """All source files that programs run: themselves and what they import, to the end. They are rule inputs."""
+    closure, todo = set(), list(programs)
+    while todo:
+        path = todo.pop()
+        if path not in closure:
+            closure.add(path)
+            todo += imported(path)
+    return sorted(closure)
+
+
+def model_source(experiment):
+    """The module of an experiment's model, which scripts import by its name."""
+    return models.MODULES[EXPERIMENTS[experiment]["model"]].replace(".", "/") + ".py"
+
+
+def raw_root(dataset, shard):
+    """The folder that the paths in a shard's manifest start from, on this machine."""
+    if dataset in SIMULATED:
+        return Path("results/datasets", dataset, "runs", shard)
+    return raw_folder(dataset)
+
+
+def raw_folder(dataset):
+    """The configured folder of a data set's raw data."""
+    where = f"{CONFIG_FILE}: datasets.{dataset}.path"
+    try:
+        root = configuration.expand(DATASETS[dataset]["path"], where)
+    except configuration.ConfigError as error:
+        raise WorkflowError(str(error))
+    if not root.is_dir():
+        raise WorkflowError(f"{where}: no folder {root}; mend the path or fetch the data")
+    return root
+
+
+def scan_raw_data():
+    """Bring the manifests of raw data, and the copies of given splits, up to date (by content, not by time)."""
+    for dataset in DATASETS:
+        if dataset not in SIMULATED:
+            one, root = DATASETS[dataset], raw_folder(dataset)
+            reader = __import__(READERS[one["source"]], fromlist=["find_runs"])
+            folder = Path("results/datasets", dataset, "raw")
+            manifest.scan(root, reader.find_runs, reader.raw_files, one["shards"], folder)
+    for name in {one["split"] for one in EXPERIMENTS.values()}:
+        split = CONFIG["splits"][name]
+        if split["method"] == "file":
+            where = f"{CONFIG_FILE}: splits.{name}.path"
+            try:
+                table = configuration.expand(split["path"], where)
+                write_if_changed(f"results/splits/{name}.csv", table.read_text(encoding="utf-8"))
+            except configuration.ConfigError as error:
+                raise WorkflowError(str(error))
+            except OSError as error:
+                raise WorkflowError(f"{where}: {table}: {error.strerror}")
+
+
+READERS = {"deepspparks-json": "graincast.deepspparks", "spparks": "graincast.spparks"}
+
+# Jobs run the Snakefile again; only the process that plans them looks at the raw data.
+if workflow.is_main_process:
+    scan_raw_data()
+
+
+def batches_of(dataset):
+    simulate = DATASETS[dataset]["simulate"]
+    return batches(simulate["microstructures"], simulate["batch"])
+
+
+def states_of(wildcards):
+    """The numbers of the initial states of a batch."""
+    first, last = batches_of(wildcards.dataset)[wildcards.shard]
+    return {"first": first, "last": last}
+
+
+def simulation_of(dataset):
+    """What a batch depends on: how many other states there are is not part of it."""
+    simulate = DATASETS[dataset]["simulate"]
+    return {key: value for key, value in simulate.items() if key not in ("microstructures", "batch")}
+
+
+def shards_of(dataset):
+    return list(batches_of(dataset)) if dataset in SIMULATED else manifest.shard_names(DATASETS[dataset]["shards"])
+
+
+def graph_shards(wildcards):
+    folder = f"results/datasets/{wildcards.dataset}/graphs"
+    return [f"{folder}/{shard}.h5" for shard in shards_of(wildcards.dataset)]
+
+
+def splits_of(dataset):
+    """Names of the splits that the experiments make of a data set."""
+    return sorted({one["split"] for one in EXPERIMENTS.values() if one["dataset"] == dataset})
+
+
+def features_of(wildcards):
+    one = EXPERIMENTS[wildcards.experiment]
+    return f"results/datasets/{one['dataset']}/features/{one['features']}.h5"
+
+
+def split_of(wildcards):
+    one = EXPERIMENTS[wildcards.experiment]
+    return f"results/datasets/{one['dataset']}/splits/{one['split']}.csv"
+
+
+def axes_of(experiment):
+    """An experiment's grid with the thresholds as its first axis."""
+    one = EXPERIMENTS[experiment]
+    return {axis: {"threshold": one["target"]["threshold"], **one["grid"]}[axis] for axis in grid.AXES}
+
+
+def jobs_of(experiment):
+    """The training jobs of an experiment: {name: its part of the grid}."""
+    return grid.jobs(axes_of(experiment), EXPERIMENTS[experiment]["fan_out"])
+
+
+def trial_files(name):
+    """An input function: the files of this name of all of an experiment's training jobs."""
+    folder = "results/experiments/{}/trials/{}/"
+    return lambda wildcards: [
+        folder.format(wildcards.experiment, job) + name for job in jobs_of(wildcards.experiment)
+    ]
+
+
+def target_of(experiment):
+    """An experiment's target but for the thresholds, which are an axis of the grid."""
+    return {key: value for key, value in EXPERIMENTS[experiment]["target"].items() if key != "threshold"}

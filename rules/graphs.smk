@@ -1,0 +1,105 @@
+"""Graphs: raw runs to grain graphs, a shard a job; splits; the summary; and whether too much was rejected.
+
+in   results/datasets/{dataset}/raw/{shard}.json        which raw files with what content (the files lie elsewhere)
+out  results/datasets/{dataset}/graphs/{shard}.h5       grain graphs (format: graincast/shards.py)
+     results/datasets/{dataset}/graphs/{shard}.rejected.csv
+     results/datasets/{dataset}/splits/{split}.csv      the part of each microstructure in each partition
+     results/datasets/{dataset}/summary.csv, rejected.csv
+     results/datasets/{dataset}/accepted.json           absent if too much was rejected
+"""
+
+
+rule graphs:
+    input:
+        manifest="results/datasets/{dataset}/raw/{shard}.json",
+        runs=lambda wc: f"results/datasets/{wc.dataset}/runs/{wc.shard}" if wc.dataset in SIMULATED else [],
+        src=lambda wc: sources("scripts/graphs.py"),
+    output:
+        graphs="results/datasets/{dataset}/graphs/{shard}.h5",
+        rejected="results/datasets/{dataset}/graphs/{shard}.rejected.csv",
+    log:
+        "results/logs/graphs/{dataset}/{shard}.log",
+    benchmark:
+        "results/benchmarks/graphs/{dataset}/{shard}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=lambda wc, attempt: 2000 * attempt,
+        runtime=lambda wc, attempt: 60 * attempt,
+    params:
+        source=lambda wc: DATASETS[wc.dataset]["source"],
+        hops=lambda wc: as_json({"hops": DATASETS[wc.dataset]["hops"]}),
+        # a function of `input` is not recorded: the place of the data may change without making anything stale
+        root=lambda wc, input: raw_root(wc.dataset, wc.shard),
+    shell:
+        "python -m scripts.graphs --name {wildcards.dataset}/{wildcards.shard} --manifest {input.manifest}"
+        " --root {params.root:q} --source {params.source} --cut {params.hops:q}"
+        " --out {output.graphs} --rejected {output.rejected} 2>&1 | tee {log}"
+
+
+rule split:
+    input:
+        graphs=graph_shards,
+        table=lambda wc: (
+            f"results/splits/{wc.split}.csv" if CONFIG["splits"][wc.split]["method"] == "file" else []
+        ),
+        src=sources("scripts/split.py"),
+    output:
+        "results/datasets/{dataset}/splits/{split}.csv",
+    log:
+        "results/logs/split/{dataset}/{split}.log",
+    benchmark:
+        "results/benchmarks/split/{dataset}/{split}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        split=lambda wc: as_json({key: v for key, v in CONFIG["splits"][wc.split].items() if key != "path"}),
+        table=lambda wc, input: f"--table {input.table}" if input.table else "",
+    shell:
+        "python -m scripts.split --graphs {input.graphs} --split {params.split:q} {params.table}"
+        " --out {output} 2>&1 | tee {log}"
+
+
+rule summarise:
+    input:
+        graphs=graph_shards,
+        rejected=lambda wc: [path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wc)],
+        splits=lambda wc: [f"results/datasets/{wc.dataset}/splits/{one}.csv" for one in splits_of(wc.dataset)],
+        src=sources("scripts/summarise.py"),
+    output:
+        summary="results/datasets/{dataset}/summary.csv",
+        rejected="results/datasets/{dataset}/rejected.csv",
+    log:
+        "results/logs/summarise/{dataset}.log",
+    benchmark:
+        "results/benchmarks/summarise/{dataset}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=lambda wc, attempt: 2000 * attempt,
+        runtime=30,
+    shell:
+        "python -m scripts.summarise --name {wildcards.dataset} --graphs {input.graphs} --rejected {input.rejected}"
+        " --splits {input.splits} --out {output.summary} --out-rejected {output.rejected} 2>&1 | tee {log}"
+
+
+rule accept:
+    input:
+        summary="results/datasets/{dataset}/summary.csv",
+        rejected="results/datasets/{dataset}/rejected.csv",
+        src=sources("scripts/accept.py"),
+    output:
+        "results/datasets/{dataset}/accepted.json",
+    log:
+        "results/logs/accept/{dataset}.log",
+    benchmark:
+        "results/benchmarks/accept/{dataset}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        max_rejected=lambda wc: DATASETS[wc.dataset]["max_rejected"],
+    shell:
+        "python -m scripts.accept --name {wildcards.dataset} --summary {input.summary} --rejected {input.rejected}"
+        " --max-rejected {params.max_rejected} --out {output} 2>&1 | tee {log}"

@@ -1,0 +1,23 @@
+"""Report: all experiments side by side.
+
+in   results/experiments/*/test_metrics.json
+out  results/comparison.csv
+"""
+
+
+rule compare:
+    input:
+        metrics=expand("results/experiments/{experiment}/test_metrics.json", experiment=EXPERIMENTS),
+        src=sources("scripts/compare.py"),
+    output:
+        "results/comparison.csv",
+    log:
+        "results/logs/compare.log",
+    benchmark:
+        "results/benchmarks/compare.jsonl"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "python -m scripts.compare --metrics {input.metrics} --out {output} 2>&1 | tee {log}"

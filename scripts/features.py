@@ -1,0 +1,43 @@
+"""Measure a feature set on a data set's grain graphs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from graincast import shards
+from graincast.features import table
+from graincast.features.columns import features
+from graincast.microstructure import Microstructure
+from graincast.program import from_json, parser, run
+from graincast.progress import Progress
+
+
+def main(args) -> None:
+    total = len(shards.names(args.graphs))
+    progress = Progress(f"features {args.name}", total, "microstructures")
+    parts = []
+    for path in args.graphs:
+        for one in shards.read(path):
+            parts.append(part(one, args.columns))
+            progress.advance()
+    table.write(args.out, table.assemble(args.columns, parts))
+
+
+def part(one: Microstructure, columns: list[str]) -> dict:
+    return {
+        "name": one.name,
+        "x": features(one, columns),
+        "candidate": one.candidate,
+        "edges": one.edges,
+        "boundary_length": one.boundary_length,
+        "growth_ratio": np.stack([area[-1] / area[0] for area in one.areas]),
+    }
+
+
+if __name__ == "__main__":
+    p = parser("features", __doc__)
+    p.add_argument("--name", required=True, help="dataset/feature set, for progress lines")
+    p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
+    p.add_argument("--columns", type=from_json, required=True, help="names of the node features as a JSON list")
+    p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
+    run(main, p)

@@ -1,0 +1,46 @@
+"""Read the raw runs of one shard into grain graphs; what cannot be used goes into a table with its reason."""
+
+import csv
+from pathlib import Path
+
+from graincast import deepspparks, manifest, shards, spparks
+from graincast.atomic import whole
+from graincast.boundaries import cut
+from graincast.microstructure import BadInput
+from graincast.program import from_json, parser, run
+from graincast.progress import track
+
+READ = {"deepspparks-json": deepspparks.read, "spparks": spparks.read, "simulate": spparks.read}
+
+
+def main(args) -> None:
+    runs = manifest.read(args.manifest)
+    found, rejected = [], []
+    for entry in track(runs, f"graphs {args.name}", len(runs), "files"):
+        paths = [args.root / file["path"] for file in entry["files"]]
+        changed = [p for p, file in zip(paths, entry["files"], strict=True) if manifest.sha256(p) != file["sha256"]]
+        if changed:
+            raise BadInput(f"{changed[0]}: changed while the workflow was running; run it again")
+        # a JSON graph is its file, a SPPARKS run the folder of that name (or the root itself)
+        raw = paths[0] if args.source == "deepspparks-json" else args.root / entry["name"]
+        try:
+            found.append(cut(READ[args.source](raw if raw.exists() else args.root, entry["name"]), args.cut["hops"]))
+        except BadInput as reason:
+            rejected.append((entry["name"], " ".join(str(reason).split())))
+    shards.write(args.out, found)
+    with whole(args.rejected) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["file", "reason"])
+        table.writerows(rejected)
+
+
+if __name__ == "__main__":
+    p = parser("graphs", __doc__)
+    p.add_argument("--name", required=True, help="dataset/shard, for progress lines")
+    p.add_argument("--manifest", type=Path, required=True, help="JSON list of the shard's raw files")
+    p.add_argument("--root", type=Path, required=True, help="folder that the manifest's paths start from")
+    p.add_argument("--source", choices=READ, required=True, help="format of the raw data")
+    p.add_argument("--cut", type=from_json, default={"hops": None}, help='hop radius to cut to: {"hops": 2} or null')
+    p.add_argument("--out", type=Path, required=True, help="HDF5 shard of grain graphs")
+    p.add_argument("--rejected", type=Path, required=True, help="CSV of rejected files and reasons")
+    run(main, p)

@@ -1,0 +1,27 @@
+"""Simulate a batch of microstructures and their growth runs, as SPPARKS run folders."""
+
+from pathlib import Path
+
+from graincast import manifest
+from graincast.atomic import whole
+from graincast.program import from_json, parser, run
+from graincast.simulation import simulate
+from graincast.spparks import raw_files
+
+
+def main(args) -> None:
+    first, last = args.states["first"], args.states["last"]
+    with whole(args.out) as folder:
+        runs = simulate(folder, range(first, last + 1), args.simulate, f"simulate {args.name}")
+        entries = [manifest.describe(one, raw_files(one), folder) for one in runs]
+    manifest.write(args.manifest, entries)
+
+
+if __name__ == "__main__":
+    p = parser("simulate", __doc__)
+    p.add_argument("--simulate", type=from_json, required=True, help="the data set's simulate section as JSON")
+    p.add_argument("--name", required=True, help="dataset/batch, for progress lines")
+    p.add_argument("--states", type=from_json, required=True, help='numbers of the states: {"first": 1, "last": 25}')
+    p.add_argument("--out", type=Path, required=True, help="folder for the run folders")
+    p.add_argument("--manifest", type=Path, required=True, help="JSON list of the files made")
+    run(main, p)

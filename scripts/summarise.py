@@ -1,0 +1,64 @@
+"""List the microstructures of a data set with grains, growth ratios and splits, and the input that was rejected."""
+
+import csv
+from pathlib import Path
+
+from graincast import shards, splits
+from graincast.atomic import whole
+from graincast.program import parser, run
+from graincast.progress import track
+
+
+def main(args) -> None:
+    columns = {path.stem: split_columns(path) for path in args.splits}
+    rows = {}
+    for path in track(args.graphs, f"summary {args.name}", len(args.graphs), "shards"):
+        for one in shards.read(path):
+            own = one.candidate.argmax()
+            rows[one.name] = (one.grain_id.size, [area[-1, own] / area[0, own] for area in one.areas])
+    growth_runs = max((len(ratios) for _, ratios in rows.values()), default=0)
+    header = ["microstructure", "grains", *(f"cgr_{i + 1}" for i in range(growth_runs))]
+    header += [f"{split}{suffix}" for split, (suffixes, _) in columns.items() for suffix in suffixes]
+    with whole(args.out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        for name, (grains, ratios) in sorted(rows.items()):
+            padded = [f"{ratio:.6g}" for ratio in ratios] + [""] * (growth_runs - len(ratios))
+            table.writerow([name, grains, *padded, *(part for _, of in columns.values() for part in of[name])])
+    rejected = sorted(row for path in args.rejected for row in list(csv.reader(path.open(encoding="utf-8")))[1:])
+    with whole(args.out_rejected) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["file", "reason"])
+        table.writerows(rejected)
+    print(f"{args.name}: {len(rows)} microstructures, {len(rejected)} rejected{reasons(rejected)}")
+
+
+def split_columns(path: Path) -> tuple[list[str], dict[str, list]]:
+    """Column suffixes and each name's entries: its part, or for k-fold the fold that tests it in each repeat."""
+    names, partitions = splits.read(path)
+    if list(partitions) == ["all"]:
+        return [""], {name: [part] for name, part in zip(names, partitions["all"], strict=True)}
+    repeats = sorted({name.partition("f")[0] for name in partitions}, key=lambda repeat: int(repeat[1:]))
+    entries: dict[str, list] = {name: [] for name in names}
+    for repeat in repeats:
+        folds = {key: parts for key, parts in partitions.items() if key.partition("f")[0] == repeat}
+        for i, name in enumerate(names):
+            entries[name].append(next(key.partition("f")[2] for key, parts in folds.items() if parts[i] == "test"))
+    return [f".{repeat}" for repeat in repeats], entries
+
+
+def reasons(rejected: list[list[str]]) -> str:
+    if not rejected:
+        return ""
+    return "".join(f"\n  {file}: {reason}" for file, reason in rejected[:10]) + ("\n  …" if len(rejected) > 10 else "")
+
+
+if __name__ == "__main__":
+    p = parser("summarise", __doc__)
+    p.add_argument("--name", required=True, help="the data set's name")
+    p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
+    p.add_argument("--rejected", type=Path, nargs="+", required=True, help="the shards' tables of rejected input")
+    p.add_argument("--splits", type=Path, nargs="*", default=[], help="the splits made of it")
+    p.add_argument("--out", type=Path, required=True, help="CSV of microstructures")
+    p.add_argument("--out-rejected", type=Path, required=True, help="CSV of rejected input")
+    run(main, p)
