@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from graincast.atomic import write_if_changed
+from graincast.name_hash import uniform
 from graincast.progress import track
-from graincast.splits import uniform
 
 SEEN = "seen.json"  # content hashes by size and times, so that an unchanged file is read once only
 

@@ -1,12 +1,19 @@
 """How every program of scripts/ ends: quietly, or with one line that says what is wrong."""
 
 import argparse
+import errno
 import json
 import logging
 import sys
 from collections.abc import Callable
 
 from graincast.microstructure import BadInput
+
+REMEDIES = {
+    errno.ENOSPC: "; free some space and run again",
+    errno.EDQUOT: "; the disk quota is used up, free some and run again",
+    errno.EACCES: "; check its permissions",
+}
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
@@ -23,12 +30,7 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
 def describe(error: Exception) -> str:
     """An error in one line; one of the file system with what is to be done about it."""
     if isinstance(error, OSError) and error.errno is not None:
-        remedy = {
-            28: "; free some space and run again",
-            122: "; the disk quota is used up",
-            13: "; check its permissions",
-        }
-        return f"{error.filename or 'output'}: {error.strerror}{remedy.get(error.errno, '')}"
+        return f"{error.filename or 'output'}: {error.strerror}{REMEDIES.get(error.errno, '')}"
     return " ".join(str(error).split())
 
 

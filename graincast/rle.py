@@ -35,7 +35,9 @@ def decode(counts: str, shape: tuple[int, int]) -> np.ndarray:
     """
     if not isinstance(counts, str):
         raise BadInput(f"a mask's counts are text, not {type(counts).__name__}")
-    code = np.frombuffer(counts.encode("latin-1", "replace"), np.uint8)
+    if not counts.isascii():
+        raise BadInput("malformed run-length string of a mask")
+    code = np.frombuffer(counts.encode("ascii"), np.uint8)
     runs = np.empty(code.size, np.int64)
     size = math.prod(shape)
     found, total = _decode(code, size, runs)
@@ -44,7 +46,7 @@ def decode(counts: str, shape: tuple[int, int]) -> np.ndarray:
     if found == _NEGATIVE:
         raise BadInput("negative run length in a mask")
     if total != size:
-        raise BadInput(f"a mask of {total} sites does not fit an image of {shape[0]} x {shape[1]}")
+        raise BadInput(f"runs of {total} sites do not fit an image of {shape[0]} x {shape[1]}")
     return runs[:found]
 
 
@@ -55,7 +57,7 @@ def paint(labels: np.ndarray, runs: np.ndarray, label: int) -> int:
     """
     area = _paint(labels, runs, label)
     if area < 0:
-        raise BadInput("two masks overlap")
+        raise BadInput("the mask overlaps another one")
     return area
 
 
@@ -99,7 +101,7 @@ def _decode(code, size, runs):
         if value < 0:
             return _NEGATIVE, 0
         if value > size:
-            return _MALFORMED, 0  # longer than the whole image
+            return found, total + value  # does not fit, whatever follows
         runs[found] = value
         total += value
         found += 1

@@ -5,17 +5,13 @@ initial state are one microstructure and always lie on the same side.
 """
 
 import csv
-import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
+
+from graincast.name_hash import uniform
 
 PARTS = ("train", "validation", "test")
-
-
-def uniform(*key: object) -> float:
-    """A number in [0, 1) that depends on the key alone (BLAKE2b of its parts, 53 bits)."""
-    digest = hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / 2.0**53
 
 
 def by_fractions(names: Sequence[str], validation: float, test: float, seed: int) -> dict[str, list[str]]:
@@ -51,7 +47,7 @@ def by_table(names: Sequence[str], path: str | os.PathLike) -> dict[str, list[st
 
     Raises ValueError where the table is malformed or shares no name with the data set.
     """
-    with open(path, newline="", encoding="utf-8") as file:
+    with Path(path).open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         if not {"microstructure", "split"} <= set(rows.fieldnames or ()):
             raise ValueError(f"{path}: needs the columns microstructure and split, has {rows.fieldnames}")
@@ -77,7 +73,7 @@ def partitions(names: Sequence[str], split: dict, table: str | os.PathLike | Non
 
 def write(path: str | os.PathLike, names: Sequence[str], parts: dict[str, list[str]]) -> None:
     """A CSV, one row a microstructure, one column a partition."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["microstructure", *parts])
         table.writerows(zip(names, *parts.values(), strict=True))
@@ -85,7 +81,7 @@ def write(path: str | os.PathLike, names: Sequence[str], parts: dict[str, list[s
 
 def read(path: str | os.PathLike) -> tuple[list[str], dict[str, list[str]]]:
     """Names and partitions as `write` wrote them."""
-    with open(path, newline="", encoding="utf-8") as file:
+    with Path(path).open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     return list(columns[0]), {name: list(column) for name, column in zip(header[1:], columns[1:], strict=True)}

@@ -97,7 +97,9 @@ def raw_folder(dataset):
     except configuration.ConfigError as error:
         raise WorkflowError(str(error))
     if not root.is_dir():
-        raise WorkflowError(f"{where}: no folder {root}; mend the path or fetch the data")
+        raise WorkflowError(
+            f"{where}: no folder {root}; mend the path or fetch the data"
+        )
     return root
 
 
@@ -108,14 +110,18 @@ def scan_raw_data():
             one, root = DATASETS[dataset], raw_folder(dataset)
             reader = __import__(READERS[one["source"]], fromlist=["find_runs"])
             folder = Path("results/datasets", dataset, "raw")
-            manifest.scan(root, reader.find_runs, reader.raw_files, one["shards"], folder)
+            manifest.scan(
+                root, reader.find_runs, reader.raw_files, one["shards"], folder
+            )
     for name in {one["split"] for one in EXPERIMENTS.values()}:
         split = CONFIG["splits"][name]
         if split["method"] == "file":
             where = f"{CONFIG_FILE}: splits.{name}.path"
             try:
                 table = configuration.expand(split["path"], where)
-                write_if_changed(f"results/splits/{name}.csv", table.read_text(encoding="utf-8"))
+                write_if_changed(
+                    f"results/splits/{name}.csv", table.read_text(encoding="utf-8")
+                )
             except configuration.ConfigError as error:
                 raise WorkflowError(str(error))
             except OSError as error:
@@ -143,11 +149,19 @@ def states_of(wildcards):
 def simulation_of(dataset):
     """What a batch depends on: how many other states there are is not part of it."""
     simulate = DATASETS[dataset]["simulate"]
-    return {key: value for key, value in simulate.items() if key not in ("microstructures", "batch")}
+    return {
+        key: value
+        for key, value in simulate.items()
+        if key not in ("microstructures", "batch")
+    }
 
 
 def shards_of(dataset):
-    return list(batches_of(dataset)) if dataset in SIMULATED else manifest.shard_names(DATASETS[dataset]["shards"])
+    return (
+        list(batches_of(dataset))
+        if dataset in SIMULATED
+        else manifest.shard_names(DATASETS[dataset]["shards"])
+    )
 
 
 def graph_shards(wildcards):
@@ -157,7 +171,9 @@ def graph_shards(wildcards):
 
 def splits_of(dataset):
     """Names of the splits that the experiments make of a data set."""
-    return sorted({one["split"] for one in EXPERIMENTS.values() if one["dataset"] == dataset})
+    return sorted(
+        {one["split"] for one in EXPERIMENTS.values() if one["dataset"] == dataset}
+    )
 
 
 def features_of(wildcards):
@@ -173,7 +189,10 @@ def split_of(wildcards):
 def axes_of(experiment):
     """An experiment's grid with the thresholds as its first axis."""
     one = EXPERIMENTS[experiment]
-    return {axis: {"threshold": one["target"]["threshold"], **one["grid"]}[axis] for axis in grid.AXES}
+    return {
+        axis: {"threshold": one["target"]["threshold"], **one["grid"]}[axis]
+        for axis in grid.AXES
+    }
 
 
 def jobs_of(experiment):
@@ -185,10 +204,26 @@ def trial_files(name):
     """An input function: the files of this name of all of an experiment's training jobs."""
     folder = "results/experiments/{}/trials/{}/"
     return lambda wildcards: [
-        folder.format(wildcards.experiment, job) + name for job in jobs_of(wildcards.experiment)
+        folder.format(wildcards.experiment, job) + name
+        for job in jobs_of(wildcards.experiment)
     ]
 
 
 def target_of(experiment):
-    """An experiment's target but for the thresholds, which are an axis of the grid."""
-    return {key: value for key, value in EXPERIMENTS[experiment]["target"].items() if key != "threshold"}
+    """What of an experiment's target shapes the labels, but for the thresholds, which are an axis of the grid."""
+    target = EXPERIMENTS[experiment]["target"]
+    keys = ["aggregate", "share"] if target["aggregate"] == "share" else ["aggregate"]
+    return {key: target[key] for key in keys}
+
+
+def split_settings(name):
+    """What a split depends on: the keys of its method."""
+    split = CONFIG["splits"][name]
+    return {key: split[key] for key in ("method", *SPLIT_KEYS[split["method"]])}
+
+
+SPLIT_KEYS = {
+    "fractions": ("seed", "validation", "test"),
+    "k-fold": ("seed", "validation", "folds", "repeats"),
+    "file": (),
+}

@@ -12,7 +12,11 @@ out  results/datasets/{dataset}/graphs/{shard}.h5       grain graphs (format: gr
 rule graphs:
     input:
         manifest="results/datasets/{dataset}/raw/{shard}.json",
-        runs=lambda wc: f"results/datasets/{wc.dataset}/runs/{wc.shard}" if wc.dataset in SIMULATED else [],
+        runs=lambda wc: (
+            f"results/datasets/{wc.dataset}/runs/{wc.shard}"
+            if wc.dataset in SIMULATED
+            else []
+        ),
         src=lambda wc: sources("scripts/graphs.py"),
     output:
         graphs="results/datasets/{dataset}/graphs/{shard}.h5",
@@ -40,7 +44,9 @@ rule split:
     input:
         graphs=graph_shards,
         table=lambda wc: (
-            f"results/splits/{wc.split}.csv" if CONFIG["splits"][wc.split]["method"] == "file" else []
+            f"results/splits/{wc.split}.csv"
+            if CONFIG["splits"][wc.split]["method"] == "file"
+            else []
         ),
         src=sources("scripts/split.py"),
     output:
@@ -54,7 +60,7 @@ rule split:
         mem_mb=1000,
         runtime=10,
     params:
-        split=lambda wc: as_json({key: v for key, v in CONFIG["splits"][wc.split].items() if key != "path"}),
+        split=lambda wc: as_json(split_settings(wc.split)),
         table=lambda wc, input: f"--table {input.table}" if input.table else "",
     shell:
         "python -m scripts.split --graphs {input.graphs} --split {params.split:q} {params.table}"
@@ -64,8 +70,13 @@ rule split:
 rule summarise:
     input:
         graphs=graph_shards,
-        rejected=lambda wc: [path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wc)],
-        splits=lambda wc: [f"results/datasets/{wc.dataset}/splits/{one}.csv" for one in splits_of(wc.dataset)],
+        rejected=lambda wc: [
+            path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wc)
+        ],
+        splits=lambda wc: [
+            f"results/datasets/{wc.dataset}/splits/{one}.csv"
+            for one in splits_of(wc.dataset)
+        ],
         src=sources("scripts/summarise.py"),
     output:
         summary="results/datasets/{dataset}/summary.csv",

@@ -7,7 +7,10 @@ out  results/comparison.csv
 
 rule compare:
     input:
-        metrics=expand("results/experiments/{experiment}/test_metrics.json", experiment=EXPERIMENTS),
+        metrics=expand(
+            "results/experiments/{experiment}/test_metrics.json",
+            experiment=EXPERIMENTS,
+        ),
         src=sources("scripts/compare.py"),
     output:
         "results/comparison.csv",

@@ -12,12 +12,12 @@ rule simulate:
     output:
         runs=directory("results/datasets/{dataset}/runs/{shard}"),
         manifest="results/datasets/{dataset}/raw/{shard}.json",
-    wildcard_constraints:
-        dataset="|".join(SIMULATED) or "-",
     log:
         "results/logs/simulate/{dataset}/{shard}.log",
     benchmark:
         "results/benchmarks/simulate/{dataset}/{shard}.jsonl"
+    wildcard_constraints:
+        dataset="|".join(SIMULATED) or "-",
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,

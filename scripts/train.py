@@ -64,12 +64,8 @@ def measure(name, point, result, parts, abnormal, data, model) -> dict:
             "iteration": result.iterations[key],
             **metrics.classification(abnormal[held_out], probability),
         }
-    return {
-        "trial": name,
-        "params": point,
-        "validation": metrics.mean(by_partition.values()),
-        "by_partition": by_partition,
-    }
+    validation = metrics.mean(by_partition.values())
+    return {"trial": name, "params": point, "validation": validation, "by_partition": by_partition}
 
 
 def check(name: str, parts: dict[str, np.ndarray], labels: dict[float, np.ndarray]) -> None:

@@ -1,0 +1,135 @@
+"""CPU time of grain shapes, against one full mask and one `regionprops` a grain: `python -m benchmarks.features`.
+
+1. Stored graphs (DeepSPPARKS JSON): from the file to five shapes, degree and type of every grain, by `graincast` and
+   by decoding each mask to the full image, rolling it to its centre and measuring it with scikit-image.
+   Needs raw data, under RAW_DATA_ROOT or ../shared/data; left out without.
+2. A 512 x 512 periodic Voronoi microstructure of 445 grains: `measure` and the same masks by `regionprops_table`.
+
+Both ways run over all graphs, one after the other in one process, and their results are compared. CPU time of the
+process; the median over graphs or repeats (the masks of the Voronoi case are gone through once).
+"""
+
+import argparse
+import ast
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+from skimage.measure import regionprops_table
+
+from graincast.deepspparks import read
+from graincast.regionprops import measure
+
+SCIKIT_IMAGE = {
+    "area": "area",
+    "perimeter": "perimeter",
+    "equivalent_diameter": "equivalent_diameter_area",
+    "major_axis_length": "axis_major_length",
+    "minor_axis_length": "axis_minor_length",
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--graphs", type=int, default=60, help="stored graphs to read")
+    parser.add_argument("--repeats", type=int, default=20, help="repeats of the fast side of the Voronoi case")
+    args = parser.parse_args()
+
+    rows = []
+    root = Path(os.environ.get("RAW_DATA_ROOT", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    paths = sorted((root / "deepspparks-json").glob("*.json"))
+    if paths:
+        rows.append(("JSON graph to features", *stored_graphs(paths[:: max(len(paths) // args.graphs, 1)])))
+    else:
+        print(f"no DeepSPPARKS graphs under {root}: the first case is left out")
+    rows.append(("512 x 512, 445 grains", *voronoi_microstructure(args.repeats)))
+
+    print(f"{'case':<24}{'mask a grain, ms':>18}{'graincast, ms':>16}{'ratio':>8}{'largest difference':>22}")
+    for case, slow, fast, difference in rows:
+        print(f"{case:<24}{1e3 * slow:>18.2f}{1e3 * fast:>16.2f}{slow / fast:>8.0f}{difference:>22.1e}")
+
+
+def stored_graphs(paths):
+    """Median CPU seconds a graph by masks and by graincast, and the largest difference of their features."""
+    features_of(paths[0])  # compiles, or loads what was compiled
+    features_by_masks(paths[0])
+    fast = [timed(features_of, path) for path in paths]
+    slow = [timed(features_by_masks, path) for path in paths]
+    difference = max(largest_difference(found, wanted) for (_, found), (_, wanted) in zip(fast, slow, strict=True))
+    return np.median([seconds for seconds, _ in slow]), np.median([seconds for seconds, _ in fast]), difference
+
+
+def features_of(path):
+    microstructure = read(path, path.stem)
+    shapes = measure(microstructure.labels, len(microstructure.grain_id))
+    return shapes | {"degree": microstructure.degree, "grain_type": microstructure.grain_type}
+
+
+def features_by_masks(path):
+    graph = json.loads(path.read_text())
+    nodes = {int(key): node for key, node in graph["nodes"].items()}
+    degree = dict.fromkeys(nodes, 0)
+    for edge in graph["edges"]:
+        degree[ast.literal_eval(edge)[0]] += 1
+    ids = sorted(nodes)
+    shapes = [shape_by_mask(full_mask(nodes[i]["rle"])) for i in ids]
+    return {key: np.array([shape[key] for shape in shapes]) for key in SCIKIT_IMAGE} | {
+        "degree": np.array([degree[i] for i in ids]),
+        "grain_type": np.array([nodes[i]["grain_type"] for i in ids]),
+    }
+
+
+def voronoi_microstructure(repeats):
+    """CPU seconds by masks (one pass) and by graincast (median), and the largest difference of their shapes."""
+    n, size = 445, 512
+    points = np.random.default_rng(0).random((n, 2)) * size
+    pixels = np.stack(np.indices((size, size)), axis=-1).reshape(-1, 2)
+    labels = (cKDTree(points, boxsize=size).query(pixels)[1] + 1).reshape(size, size).astype(np.int32)
+    measure(labels, n)
+    fast = np.median([timed(measure, labels, n)[0] for _ in range(repeats)])
+    slow, wanted = timed(lambda: [shape_by_mask(labels == grain) for grain in range(1, n + 1)])
+    wanted = {key: np.array([shape[key] for shape in wanted]) for key in SCIKIT_IMAGE}
+    return slow, fast, largest_difference(measure(labels, n), wanted)
+
+
+def shape_by_mask(mask):
+    """Shapes of one grain by scikit-image, its mask rolled so that the longest empty run of rows, columns ends it."""
+    for axis in (0, 1):
+        filled = np.flatnonzero(mask.any(axis=1 - axis))
+        gap = np.diff(filled, append=filled[0] + mask.shape[axis])
+        mask = np.roll(mask, -filled[(gap.argmax() + 1) % len(filled)], axis=axis)
+    table = regionprops_table(mask.astype(np.uint8), properties=tuple(SCIKIT_IMAGE.values()))
+    return {key: table[name][0] for key, name in SCIKIT_IMAGE.items()}
+
+
+def full_mask(rle):
+    """Image of a COCO compressed run-length mask: 5 bits a character, differences to the count before last."""
+    code = np.frombuffer(rle["counts"].encode(), np.uint8).astype(np.int64) - 48
+    last = (code & 32) == 0
+    first = np.flatnonzero(np.append(True, last[:-1]))
+    place = np.arange(len(code)) - np.repeat(first, np.diff(first, append=len(code)))
+    counts = np.add.reduceat((code & 31) << (5 * place), first)
+    negative = (code[last] & 16) != 0
+    counts[negative] -= 1 << (5 * (place[last][negative] + 1))
+    counts[1::2] = np.cumsum(counts[1::2])
+    counts[2::2] = np.cumsum(counts[2::2])
+    height, width = rle["size"]
+    return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
+
+
+def largest_difference(found, wanted):
+    """Over all features and grains, relative where a value is above 1."""
+    return max(np.max(np.abs(found[key] - wanted[key]) / np.maximum(np.abs(wanted[key]), 1)) for key in wanted)
+
+
+def timed(function, *args):
+    begin = time.process_time()
+    result = function(*args)
+    return time.process_time() - begin, result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Cost and truth of the Potts simulator.
+
+    python -m benchmarks.potts              ns of CPU an accepted flip: initialisation and growth at 256x256
+    python -m benchmarks.potts --validate   many seeds of the published sample state, and ranks among SPPARKS's own runs
+
+Reads `spparks-sample-run/` and `spparks-runs/` under RAW_DATA_ROOT (default: ../shared/data beside the repository).
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from scipy import stats
+
+from graincast import potts
+from graincast.microstructure import CANDIDATE
+from graincast.potts.lattice import Lattice
+from graincast.potts.neighbourhoods import mobilities
+
+TEMPERATURE = 0.9
+SAMPLE_END = 2_000_000
+REFERENCE = {"growth ratio": (3.45, 2.50, 21), "grains left": (23.9, None, 21), "million flips": (41.8, None, 21)}
+"""SPPARKS from the sample state to 2,000,000 MCS: mean, standard deviation, runs."""
+
+
+@dataclass(frozen=True)
+class SpparksState:
+    """An initial state and what SPPARKS's growth runs made of it: ratios and grain counts at `end`, one a run."""
+
+    labels: np.ndarray
+    grain_type: np.ndarray
+    candidate: int
+    end: float
+    ratios: list[float]
+    counts: list[int]
+
+
+def raw_data_root() -> Path:
+    """The folder of raw data: RAW_DATA_ROOT, or ../shared/data beside the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("RAW_DATA_ROOT", beside))
+
+
+def read_state(run: Path) -> SpparksState:
+    """A SPPARKS run folder; the type of a grain is its number of positive quaternion components less one."""
+    with h5py.File(run / "spparks_init" / "initial.dream3d") as file:
+        volume = file["DataContainers/SyntheticVolume"]
+        labels = volume["CellData/FeatureIds"][...].astype(np.int32)
+        grain_type = np.maximum((volume["CellFeatureData/AvgQuats"][...] > 0).sum(axis=1) - 1, 0).astype(np.int8)
+    candidate = 1 + int(np.flatnonzero(grain_type[1:] == CANDIDATE)[0])
+    ratios, counts, end = [], [], 0.0
+    for path in sorted(run.glob("spparks_results/run_*/stats.h5")):
+        with h5py.File(path) as file:
+            areas, end = file["grainsize"][...], float(file["time"][-1])
+        ratios.append(float(areas[-1, candidate] / areas[0, candidate]))
+        counts.append(int((areas[-1] > 0).sum()))
+    return SpparksState(labels, grain_type, candidate, end, ratios, counts)
+
+
+def spparks_states(root: Path) -> Iterator[SpparksState]:
+    """The states of `spparks-runs/`, in order of name."""
+    for run in sorted((root / "spparks-runs").glob("run-*")):
+        yield read_state(run)
+
+
+def van_elteren(strata: list[tuple[list[float], list[float]]]) -> float:
+    """Two-sided p of van Elteren's stratified rank-sum test (Bull. Inst. Int. Stat. 37, 1960), corrected for ties."""
+    difference = variance = 0.0
+    for first, second in strata:
+        total = len(first) + len(second)
+        rank = stats.rankdata(np.concatenate([first, second]))
+        difference += (rank[len(first) :].sum() - len(second) * (total + 1) / 2) / (total + 1)
+        variance += len(first) * len(second) / total * rank.var(ddof=1) / (total + 1) ** 2
+    return float(2 * stats.norm.sf(abs(difference) / np.sqrt(variance))) if variance else 1.0
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="runs of each timing (default 5)")
+    parser.add_argument("--flips", type=int, default=5_000_000, help="accepted flips of a timed growth run")
+    parser.add_argument("--validate", action="store_true", help="compare with SPPARKS: minutes of CPU")
+    parser.add_argument("--runs", type=int, default=21, help="validation runs from the sample state (default 21)")
+    arguments = parser.parse_args()
+    sample = read_state(raw_data_root() / "spparks-sample-run")
+    if arguments.validate:
+        figures = validate_sample(sample, arguments.runs) | validate_ranks(runs=5)
+    else:
+        figures = cost(sample, arguments.seeds, arguments.flips)
+    print(json.dumps(figures, indent=2))
+
+
+def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
+    """CPU of the event loop, ns an accepted flip, without compilation and set-up."""
+    size = 256
+    grains = np.arange(1, size * size + 1, dtype=np.int32).reshape(size, size)
+    single = np.ones(size * size + 1, np.int8)
+    stages = {
+        "initialisation": (grains, single, True, 500.0, 1 << 62),
+        "growth": (sample.labels, sample.grain_type, False, SAMPLE_END, flips),
+    }
+    figures = {}
+    for name, (labels, grain_type, uniform, end, most) in stages.items():
+        taken, draws = [], []
+        for seed in range(seeds + 1):
+            lattice = Lattice(
+                labels,
+                grain_type,
+                temperature=TEMPERATURE,
+                mobility=mobilities(0.001, uniform),
+                record_times=np.array([0.0, end]),
+                stream=np.random.SeedSequence(seed),
+            )
+            started = time.process_time()
+            lattice.advance(max_events=most if seed else 1)
+            taken.append((time.process_time() - started) / lattice.events * 1e9)
+            draws.append(lattice.draws / lattice.events)
+        figures[name] = {
+            "ns of CPU a flip": {
+                "median": round(float(np.median(taken[1:])), 1),
+                "runs": [round(t, 1) for t in taken[1:]],
+            },
+            "draws a flip": round(float(np.mean(draws[1:])), 3),
+        }
+    return figures
+
+
+def validate_sample(sample: SpparksState, runs: int) -> dict:
+    """Means of many runs of the sample state beside SPPARKS's, with standard errors."""
+    found = {name: [] for name in REFERENCE}
+    started = time.process_time()
+    for seed in range(runs):
+        growth = potts.grow(
+            sample.labels, sample.grain_type, temperature=TEMPERATURE, record_times=[0, SAMPLE_END], seed=seed
+        )
+        found["growth ratio"].append(growth.areas[-1, sample.candidate] / growth.areas[0, sample.candidate])
+        found["grains left"].append((growth.areas[-1] > 0).sum())
+        found["million flips"].append(growth.events / 1e6)
+    seconds = time.process_time() - started
+    figures = {"ns of CPU a flip": round(seconds / sum(found["million flips"]) * 1e3, 1)}
+    for name, values in found.items():
+        figures[name] = {
+            "mean": round(float(np.mean(values)), 2),
+            "standard error": round(float(stats.sem(values)), 2),
+            "sd": round(float(np.std(values, ddof=1)), 2),
+            "range": [round(float(min(values)), 2), round(float(max(values)), 2)],
+            "SPPARKS mean, sd, runs": REFERENCE[name],
+        }
+    return {f"sample state, {runs} runs": figures}
+
+
+def validate_ranks(runs: int) -> dict:
+    """P-values of growth ratios and grain counts ranked among SPPARKS's own runs, state by state."""
+    states = list(spparks_states(raw_data_root()))
+    p_ratios, p_counts = ranks_among_spparks(states, runs)
+    figures = {"p of growth ratios": round(p_ratios, 4), "p of grain counts": round(p_counts, 4)}
+    return {f"{len(states)} states of SPPARKS, {runs} runs each": figures}
+
+
+def ranks_among_spparks(states: Iterable[SpparksState], runs: int) -> tuple[float, float]:
+    """Van Elteren's p of growth ratios and of grain counts, so many runs of each state against SPPARKS's of that state.
+
+    Runs in which one grain fills the box tie or nearly do; the test takes ties into account.
+    """
+    ratios, counts = [], []
+    for number, state in enumerate(states):
+        grown = [
+            potts.grow(
+                state.labels,
+                state.grain_type,
+                temperature=TEMPERATURE,
+                record_times=np.array([0, state.end]),
+                seed=100 * number + run,
+            )
+            for run in range(runs)
+        ]
+        initial = (state.labels == state.candidate).sum()
+        ratios.append((state.ratios, [growth.areas[-1, state.candidate] / initial for growth in grown]))
+        counts.append((state.counts, [int((growth.areas[-1] > 0).sum()) for growth in grown]))
+    return van_elteren(ratios), van_elteren(counts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Adjacency against a slow reference, its symmetries, hop distances and cuts."""
+
+import time
+from collections import Counter, deque
+
+import numpy as np
+import pytest
+
+from graincast.boundaries import DENSE, adjacency, cut, hop_distance
+from graincast.microstructure import Microstructure
+
+
+def blocks(size, across, seed, empty=0.0):
+    """Periodic image of across² ragged grains, numbered 1 … n without gaps; some grains are missing if `empty`."""
+    rng = np.random.default_rng(seed)
+    row, col = np.indices((size, size)) + rng.integers(0, 3, (2, size, size))
+    labels = (row % size * across // size) * across + col % size * across // size + 1
+    labels[np.isin(labels, 1 + np.flatnonzero(rng.random(across**2) < empty))] = 0
+    present = np.unique(labels[labels > 0])
+    return np.where(labels > 0, np.searchsorted(present, labels) + 1, 0).astype(np.int32)
+
+
+def counted(labels):
+    """Unlike neighbour pairs by their grains, one site pair after the other."""
+    height, width = labels.shape
+    pairs = Counter()
+    for r, c in np.ndindex(height, width):
+        for dr, dc in ((0, 1), (1, -1), (1, 0), (1, 1)):
+            a, b = int(labels[r, c]), int(labels[(r + dr) % height, (c + dc) % width])
+            if a != b and a and b:
+                pairs[a - 1, b - 1] += 1
+                pairs[b - 1, a - 1] += 1
+    return pairs
+
+
+def as_dict(labels, n):
+    edges, length = adjacency(labels, n)
+    return {(int(a), int(b)): int(k) for (a, b), k in zip(edges, length, strict=True)}
+
+
+def microstructure(labels, candidate=0):
+    n = int(labels.max())
+    edges, length = adjacency(labels, n)
+    area = np.bincount(labels.ravel(), minlength=n + 1)[1:].astype(np.int32)
+    return Microstructure(
+        name="a",
+        labels=labels,
+        grain_id=np.arange(n, dtype=np.int32) * 3 + 5,
+        grain_type=np.where(np.arange(n) == candidate, 0, 1).astype(np.int8),
+        candidate=np.arange(n) == candidate,
+        edges=edges,
+        boundary_length=length,
+        degree=np.bincount(edges[:, 0], minlength=n).astype(np.int32),
+        times=[np.array([0.0, 5.0])] * 2,
+        areas=[np.stack([area, area[::-1]]), np.stack([area, area])],
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (2, 2), (2, 7), (3, 40), (17, 23), (33, 70)])
+@pytest.mark.parametrize("colours", [2, 5, 40])
+def test_as_counted_one_by_one(shape, colours):
+    rng = np.random.default_rng(colours)
+    labels = rng.integers(0, colours, shape).astype(np.int32)
+    wide = np.kron(rng.integers(0, colours, shape), np.ones((2, 30), int)).astype(np.int32)
+    for image in (labels, wide):
+        edges, length = adjacency(image, colours)
+        assert edges.dtype == length.dtype == np.int32
+        assert edges.tolist() == sorted(edges.tolist())
+        assert as_dict(image, colours) == counted(image)
+
+
+def test_many_grains_as_few():
+    """The sorted way, for more grains than fit a full matrix, finds what the matrix finds."""
+    labels = blocks(96, 12, seed=1, empty=0.2)
+    edges, length = adjacency(labels, int(labels.max()))
+    far = np.where(labels > 0, labels + DENSE, 0).astype(np.int32)
+    far_edges, far_length = adjacency(far, int(far.max()))
+    np.testing.assert_array_equal(far_edges, edges + DENSE)
+    np.testing.assert_array_equal(far_length, length)
+
+
+def test_every_site_its_own_grain():
+    labels = np.random.default_rng(0).permutation(256 * 256).reshape(256, 256).astype(np.int32) + 1
+    edges, length = adjacency(labels, labels.size)
+    assert edges.shape == (8 * labels.size, 2)
+    assert (length == 1).all()
+    assert (np.bincount(edges[:, 0]) == 8).all()
+
+
+@pytest.mark.parametrize("empty", [0.0, 0.3])
+def test_symmetries(empty):
+    labels = blocks(60, 6, seed=2, empty=empty)
+    n = int(labels.max())
+    found = as_dict(labels, n)
+    assert found
+    for image in (np.roll(labels, (17, 41), (0, 1)), np.rot90(labels), labels.T, labels[::-1]):
+        assert as_dict(image, n) == found
+    swap = np.random.default_rng(0).permutation(n)
+    moved = as_dict(np.concatenate([[0], swap + 1]).astype(np.int32)[labels], n)
+    assert moved == {(int(swap[a]), int(swap[b])): k for (a, b), k in found.items()}
+
+
+def test_labels_outside():
+    for wrong in (np.full((3, 3), 4), np.full((3, 3), -1), np.diag([1, 2, 4]), np.diag([1, -2, 3])):
+        with pytest.raises(ValueError, match="outside"):
+            adjacency(wrong, 3)
+    with pytest.raises(ValueError, match="axes"):
+        adjacency(np.zeros(3), 3)
+
+
+def test_fast_enough():
+    labels = blocks(512, 21, seed=3)
+    n = int(labels.max())
+    adjacency(labels, n)
+    elapsed = []
+    for _ in range(5):
+        start = time.perf_counter()
+        adjacency(labels, n)
+        elapsed.append(time.perf_counter() - start)
+    assert min(elapsed) < 0.1  # 3 ms on a quiet machine
+
+
+def slow_hops(edges, n, sources):
+    distance, queue = [-1] * n, deque(sources)
+    for source in sources:
+        distance[source] = 0
+    while queue:
+        node = queue.popleft()
+        for a, b in edges:
+            if a == node and distance[b] < 0:
+                distance[b] = distance[node] + 1
+                queue.append(b)
+    return distance
+
+
+def test_hop_distance():
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        n = int(rng.integers(1, 30))
+        half = rng.integers(0, n, (int(rng.integers(0, 30)), 2))
+        edges = np.concatenate([half, half[:, ::-1]])
+        sources = rng.integers(0, n, int(rng.integers(0, 3)))
+        assert hop_distance(edges, n, sources).tolist() == slow_hops(edges.tolist(), n, sources.tolist())
+
+
+@pytest.mark.parametrize("hops", [0, 1, 2, 3, 50])
+def test_cut(hops):
+    whole = microstructure(blocks(80, 9, seed=5), candidate=31)
+    part = cut(whole, hops)
+    distance = hop_distance(whole.edges, whole.grain_id.size, [31])
+    kept = np.flatnonzero(distance <= hops)
+    assert part.grain_id.tolist() == whole.grain_id[kept].tolist()
+    assert part.candidate.sum() == 1
+    assert part.grain_id[part.candidate] == whole.grain_id[31]
+    np.testing.assert_array_equal(part.degree, whole.degree[kept])
+    for cut_areas, areas in zip(part.areas, whole.areas, strict=True):
+        np.testing.assert_array_equal(cut_areas, areas[:, kept])
+    back = np.concatenate([[0], kept + 1])[part.labels]
+    np.testing.assert_array_equal(back, np.where(np.isin(whole.labels, kept + 1), whole.labels, 0))
+    edges, length = adjacency(part.labels, kept.size)
+    np.testing.assert_array_equal(part.edges, edges)
+    np.testing.assert_array_equal(part.boundary_length, length)
+    for key in ("labels", "edges", "boundary_length", "degree", "grain_id"):
+        assert getattr(part, key).dtype == np.int32, key
+    for radius in range(hops + 1):
+        np.testing.assert_array_equal(cut(part, radius).labels, cut(whole, radius).labels)
+
+
+def test_no_cut():
+    whole = microstructure(blocks(40, 4, seed=6))
+    assert cut(whole, None) is whole
+    with pytest.raises(ValueError, match="hop"):
+        cut(whole, -1)

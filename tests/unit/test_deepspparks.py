@@ -1,0 +1,189 @@
+"""DeepSPPARKS JSON graphs: both forms and the real files."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from graincast.boundaries import adjacency
+from graincast.deepspparks import find_runs, raw_files, read
+from graincast.rle import encode
+
+LABELS = np.array([[1, 1, 1, 2], [1, 1, 0, 2], [3, 3, 0, 2], [3, 3, 3, 2], [4, 4, 4, 2]])
+IDS, TYPES = (0, 7, 12, 30), (1, 0, 2, 1)
+FINAL = ((2, 9, 0, 4), (0, 12, 0, 3))  # final areas in two growth runs
+
+
+def graph():
+    """A new-form graph of four grains with two growth runs."""
+    masks = [np.equal(LABELS, i + 1) for i in range(4)]
+    edges, _ = adjacency(LABELS, 4)
+    return {
+        "nodes": {
+            str(IDS[i]): {
+                "grain_type": TYPES[i],
+                "rle": {"size": [5, 4], "counts": encode(masks[i])},
+                "grain_size": [[int(masks[i].sum()), final[i]] for final in FINAL],
+            }
+            for i in (2, 0, 3, 1)
+        },
+        "edges": {f"({IDS[a]}, {IDS[b]})": {} for a, b in edges.tolist()},
+        "metadata": {
+            "subgraph_metadata": [
+                {"img_size": [5, 4], "grain_types": {}, "path": ["a", "b"], "timesteps": [[0.0, 10.0], [0.0, 11.0]]}
+            ],
+            "subgraph_node_ranges": [31],
+        },
+    }
+
+
+def old_graph(repeats=True):
+    """The same graph in the old form, areas of all 31 grains by column."""
+    data = graph()
+    tables = np.full((2, 2, 31), 1)
+    for key, node in data["nodes"].items():
+        tables[:, :, int(key)] = node.pop("grain_size")
+    (part,) = data["metadata"]["subgraph_metadata"]
+    part["grain_sizes"] = tables.tolist() if repeats else tables[0].tolist()
+    if not repeats:
+        part["timesteps"], part["path"] = part["timesteps"][0], "a"
+    data["metadata"] = part
+    for node in data["nodes"].values():
+        node["rle"]["size"] = "[5, 4]"
+    return data
+
+
+def part_of(data):
+    return data["metadata"]["subgraph_metadata"][0]
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(data, name="a"):
+        path = tmp_path / "graph.json"
+        path.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
+        return read(path, name)
+
+    return load
+
+
+def assert_equal(a, b):
+    for key in ("labels", "grain_id", "grain_type", "candidate", "edges", "boundary_length", "degree"):
+        np.testing.assert_array_equal(getattr(a, key), getattr(b, key), err_msg=key)
+    for key in ("times", "areas"):
+        assert len(getattr(a, key)) == len(getattr(b, key))
+        for x, y in zip(getattr(a, key), getattr(b, key), strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_new_form(load):
+    m = load(graph(), "some/name")
+    assert m.name == "some/name"
+    np.testing.assert_array_equal(m.labels, LABELS)
+    assert m.grain_id.tolist() == list(IDS)
+    assert m.grain_type.tolist() == list(TYPES)
+    assert m.candidate.tolist() == [False, True, False, False]
+    edges, length = adjacency(LABELS, 4)
+    np.testing.assert_array_equal(m.edges, edges)
+    np.testing.assert_array_equal(m.boundary_length, length)
+    assert m.degree.tolist() == np.bincount(edges[:, 0]).tolist()
+    assert [x.tolist() for x in m.times] == [[0, 10], [0, 11]]
+    assert [x.tolist() for x in m.areas] == [[[5, 5, 5, 3], list(final)] for final in FINAL]
+    kinds = {"labels": "i4", "grain_id": "i4", "grain_type": "i1", "candidate": "?", "degree": "i4"}
+    kinds |= {"edges": "i4", "boundary_length": "i4"}
+    assert {key: getattr(m, key).dtype for key in kinds} == {key: np.dtype(kind) for key, kind in kinds.items()}
+    assert {x.dtype for x in m.times} == {np.dtype("f8")}
+    assert {x.dtype for x in m.areas} == {np.dtype("i4")}
+
+
+def test_old_form(load):
+    assert_equal(load(old_graph()), load(graph()))
+    single = graph()
+    part_of(single)["timesteps"].pop()
+    for node in single["nodes"].values():
+        node["grain_size"].pop()
+    assert_equal(load(old_graph(repeats=False)), load(single))
+
+
+def test_old_form_growth_runs_of_different_lengths(load):
+    data = old_graph()
+    data["metadata"]["grain_sizes"][1].append(data["metadata"]["grain_sizes"][1][1])
+    data["metadata"]["timesteps"][1].append(20.0)
+    assert [len(x) for x in load(data).areas] == [2, 3]
+
+
+def test_first_and_last_of_more_timesteps(load):
+    data = graph()
+    part_of(data)["timesteps"] = [[0.0, 2.0, 10.0], [0.0, 2.0, 11.0]]
+    assert_equal(load(data), load(graph()))
+
+
+def test_one_list_of_timesteps_for_all_runs(load):
+    data = graph()
+    for steps in ([0.0, 10.0], [[0.0, 10.0]]):
+        part_of(data)["timesteps"] = steps
+        assert [x.tolist() for x in load(data).times] == [[0, 10], [0, 10]]
+
+
+def test_edges_are_the_files_made_symmetric(load):
+    data = graph()
+    data["edges"] = {"(30, 12)": {}, "(0, 7)": {}, "(7,0)": {}, "(12, 0)": {}, "(12, 12)": {}}
+    m = load(data)
+    assert m.edges.tolist() == [[0, 1], [0, 2], [1, 0], [2, 0], [2, 3], [3, 2]]
+    assert m.degree.tolist() == [2, 1, 2, 1]
+    assert (m.boundary_length > 0).all()
+
+
+def test_edge_without_touching_grains_has_no_boundary(load):
+    data = graph()
+    for other in ("7", "30"):  # grain 12 keeps one site, far from 7
+        data["edges"].pop(f"({other}, 12)", None)
+    labels = np.where(LABELS == 3, 0, LABELS)
+    labels[2, 0] = 3
+    data["nodes"]["12"]["rle"]["counts"] = encode(labels == 3)
+    data["nodes"]["12"]["grain_size"] = [[1, 0], [1, 0]]
+    data["edges"]["(12, 30)"] = {}
+    m = load(data)
+    lengths = dict(zip(map(tuple, m.edges.tolist()), m.boundary_length.tolist(), strict=True))
+    assert lengths[2, 3] == lengths[3, 2] == 0
+    assert lengths[0, 2] == lengths[2, 0] > 0
+
+
+def test_real_graphs(raw_data):
+    paths = find_runs(raw_data / "deepspparks-json")
+    if not paths:
+        pytest.skip(f"no DeepSPPARKS graphs in {raw_data}")
+    read(paths[0], "a")
+    elapsed = []
+    for path in paths[::6]:
+        start = time.perf_counter()
+        m = read(path, path.stem)
+        elapsed.append(time.perf_counter() - start)
+        data = json.loads(path.read_bytes())
+        assert m.candidate.sum() == 1
+        assert m.grain_id.tolist() == sorted(map(int, data["nodes"]))
+        assert {f"({m.grain_id[a]}, {m.grain_id[b]})" for a, b in m.edges} == set(data["edges"])
+        np.testing.assert_array_equal(np.bincount(m.labels.ravel())[1:], m.areas[0][0])
+        assert [x.tolist() for x in m.times] == [[0, 4_000_000]]
+        candidate = data["nodes"][str(m.grain_id[m.candidate][0])]
+        assert m.areas[0][:, m.candidate].ravel().tolist() == candidate["grain_size"][0]
+    assert np.median(elapsed) < 0.02  # 0.8 ms on a quiet machine
+
+
+def test_find_runs(tmp_path):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "c.json").touch()
+    root = tmp_path / "root"
+    (root / "b").mkdir(parents=True)
+    for name in ("a.json", "b/a.json", "b/notes.txt", ".hidden.json", "a.10.json"):
+        (root / name).touch()
+    (root / "link").symlink_to(other, target_is_directory=True)
+    (other / "back").symlink_to(root, target_is_directory=True)
+    found = find_runs(root)
+    assert [x.relative_to(root).as_posix() for x in found] == ["a.10.json", "a.json", "b/a.json", "link/c.json"]
+    assert raw_files(found[0]) == [found[0]]
+    assert find_runs(found[0]) == [found[0]]
+    with pytest.raises(FileNotFoundError):
+        find_runs(root / "absent")

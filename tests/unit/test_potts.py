@@ -1,0 +1,284 @@
+"""The Potts simulator against its master equation, its bookkeeping, known kinetics and SPPARKS's own runs."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks.potts import ranks_among_spparks, raw_data_root, spparks_states
+from graincast import potts
+from graincast.potts.events import RATE, WORDS
+from graincast.potts.lattice import Lattice
+from graincast.potts.neighbourhoods import STEPS, mobilities, words
+
+BLOB = np.array([[1, 1, 1, 2], [1, 2, 2, 2], [1, 2, 2, 1], [1, 1, 2, 2]], np.int32)
+
+
+def lattice(labels, grain_type, seed, *, temperature=0.9, min_mobility=0.001, uniform=False, end=1e12):
+    return Lattice(
+        labels,
+        np.array(grain_type, np.int8),
+        temperature=temperature,
+        mobility=mobilities(min_mobility, uniform),
+        record_times=np.array([0.0, end]),
+        stream=np.random.SeedSequence(seed),
+    )
+
+
+def neighbour_labels(labels):
+    """Labels of the eight periodic neighbours, [8, ..., L, L]."""
+    return np.stack([np.roll(labels, step, (-2, -1)) for step in STEPS])
+
+
+def test_two_grains_follow_their_master_equation():
+    """Occupation times, flips and the end (one grain left) of 4x4 lattices against the enumerated generator."""
+    temperature = 1.5
+    states, orbit = square_orbits(4)
+    energy, rates, ends = generator(states, orbit, temperature)
+    size = np.bincount(orbit)
+
+    # Detailed balance: equal flows between each two states that can be reached from one another.
+    flow = (size * np.exp(-energy / temperature))[:, None] * rates
+    both = (rates > 0) & (rates.T > 0)
+    np.testing.assert_allclose(flow[both], flow.T[both])
+    assert both.sum() > 0.95 * (rates > 0).sum()
+
+    runs = 1500
+    power = 1 << np.arange(16)
+    occupied = np.zeros((runs, len(size)))
+    flips = np.zeros((len(size), len(size)))
+    winner = np.zeros(runs, np.int64)
+    for run in range(runs):
+        moving = lattice(BLOB, [0, 0, 2], run, temperature=temperature)
+        now, time = orbit[(moving.flat - 1) @ power], 0.0
+        while now not in ends:
+            moving.advance(max_events=1)
+            then = orbit[(moving.flat - 1) @ power]
+            occupied[run, now] += moving.time - time
+            flips[now, then] += 1
+            now, time = then, moving.time
+        winner[run] = moving.flat[0]
+
+    start = orbit[(BLOB.ravel() - 1) @ power]
+    moving_states = np.setdiff1d(np.arange(len(size)), ends)
+    left = np.diag(rates.sum(1)) - rates
+    expected = np.zeros(len(size))
+    expected[moving_states] = np.linalg.solve(left[np.ix_(moving_states, moving_states)].T, moving_states == start)
+
+    levels, level = np.unique(energy, return_inverse=True)
+    seen = np.stack([occupied[:, level == k].sum(1) for k in range(1, len(levels))], axis=1)
+    due = np.bincount(level, expected)[1:]
+    common = (seen > 0).sum(0) > 100
+    excess = (seen - due)[:, common]
+    statistic = runs * excess.mean(0) @ np.linalg.solve(np.cov(excess.T), excess.mean(0))
+    assert common.sum() > 5
+    assert stats.chi2.sf(statistic, common.sum()) > 1e-3
+    assert stats.ttest_1samp(occupied.sum(1), expected.sum()).pvalue > 1e-3
+
+    exposure = occupied.sum(0)[:, None] * rates
+    assert flips[exposure == 0].sum() == 0
+    enough = exposure > 10
+    statistic = ((flips - exposure)[enough] ** 2 / exposure[enough]).sum()
+    assert enough.sum() > 100
+    assert 1e-3 < stats.chi2.sf(statistic, enough.sum()) < 1 - 1e-3
+
+    to_two = (expected[:, None] * rates)[:, orbit[-1]].sum()
+    assert stats.binomtest(int((winner == 2).sum()), runs, to_two).pvalue > 1e-3
+
+
+def square_orbits(size):
+    """All two-grain states as bit patterns, and the number of the class of symmetric states each belongs to."""
+    states = np.arange(1 << size * size)
+    bits = states[:, None] >> np.arange(size * size) & 1
+    power = 2.0 ** np.arange(size * size).reshape(size, size)
+    turned = [np.rot90(p, k) for p in (power, power.T) for k in range(4)]
+    moved = [np.roll(p, shift, (0, 1)).ravel() for p in turned for shift in np.ndindex(size, size)]
+    least = (bits @ np.array(moved).T).min(axis=1)
+    return bits, np.unique(least, return_inverse=True)[1]
+
+
+def generator(bits, orbit, temperature):
+    """Energies, rates between classes of states, and the two classes with a single grain."""
+    size = int(np.sqrt(bits.shape[1]))
+    labels = bits.reshape(-1, size, size)
+    same = (neighbour_labels(labels) == labels).sum(0)
+    energy_by_state = (8 - same).sum((1, 2)) // 2
+    rate = np.where(same < 8, np.exp(-np.maximum(2 * same - 8, 0) / temperature), 0).reshape(len(bits), -1)
+    flipped = np.arange(len(bits))[:, None] ^ 1 << np.arange(size * size)
+    _, first = np.unique(orbit, return_index=True)
+    rates = np.zeros((len(first), len(first)))
+    np.add.at(rates, (np.arange(len(first))[:, None], orbit[flipped[first]]), rate[first])
+    return energy_by_state[first], rates, (orbit[0], orbit[-1])
+
+
+def test_flips_of_many_grains_come_at_their_rates():
+    """Counts of flips by kind against exposure, and exponential waiting times, where up to six grains meet."""
+    temperature, min_mobility = 1.1, 0.3
+    mobility = mobilities(min_mobility, False)
+    kind = np.array([0, 0, 2, 2, 1, 1, 2])
+    rng = np.random.default_rng(4)
+    before, after, waits = [], [], []
+    for seed in range(40):
+        moving = lattice(rng.integers(1, 7, (6, 6)), kind, seed, temperature=temperature, min_mobility=min_mobility)
+        for _ in range(300):
+            if moving.clock[RATE] == 0:
+                break
+            before.append(moving.labels.copy())
+            time = moving.time
+            moving.advance(max_events=1)
+            after.append(moving.labels.copy())
+            waits.append(moving.time - time)
+    before, after, waits = np.array(before), np.array(after), np.array(waits)
+    count = np.stack([(neighbour_labels(before) == grain).sum(0) for grain in range(1, 7)], axis=-1)
+    same = np.take_along_axis(count, before[..., None] - 1, axis=-1)
+    rate = mobility[kind[before][..., None], kind[1:]] * np.exp(-np.maximum(same - count, 0) / temperature)
+    rate[(count == 0) | (before[..., None] == np.arange(1, 7))] = 0
+
+    changed = before != after
+    assert (changed.sum((1, 2)) == 1).all()
+    flipped = changed[..., None] & (after[..., None] == np.arange(1, 7))
+    assert (rate[flipped] > 0).all()
+    assert stats.kstest(waits * rate.sum((1, 2, 3)), "expon").pvalue > 1e-3
+
+    foreign = (rate > 0).sum(-1, keepdims=True)
+    fast = mobility[kind[before][..., None], kind[1:]] == 1
+    label = ((foreign * 2 + fast) * 9 + same) * 9 + count
+    label = np.where(rate > 0, label, 0).ravel()
+    due = np.bincount(label, (rate * waits[:, None, None, None]).ravel())
+    seen = np.bincount(label, flipped.ravel(), minlength=len(due))
+    enough = due > 10
+    statistic = ((seen - due)[enough] ** 2 / due[enough]).sum()
+    assert enough.sum() > 40
+    assert 1e-3 < stats.chi2.sf(statistic, enough.sum()) < 1 - 1e-3
+
+
+@pytest.mark.parametrize(
+    ("temperature", "min_mobility", "uniform"), [(0.9, 0.001, False), (2.5, 0.2, False), (0.9, 1, True)]
+)
+def test_lists_and_rates_stay_those_of_the_labels(temperature, min_mobility, uniform):
+    rng = np.random.default_rng(1)
+    labels = potts.initialise(37, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=1)
+    kind = np.concatenate([[0], rng.integers(0, 3, labels.max())]).astype(np.int8)
+    moving = lattice(labels, kind, 2, temperature=temperature, min_mobility=min_mobility, uniform=uniform)
+    for _ in range(4):
+        moving.advance(max_events=5000)
+        word = words(moving.labels, kind).ravel()
+        np.testing.assert_array_equal(moving.word, word)
+        np.testing.assert_array_equal(moving.areas, np.bincount(moving.flat, minlength=len(kind)))
+        found = moving.class_of[word & WORDS - 1]
+        np.testing.assert_array_equal(moving.length, np.bincount(found, minlength=len(moving.bound)))
+        np.testing.assert_array_equal(moving.members[found, moving.place], np.arange(37 * 37))
+        assert moving.clock[RATE] == (moving.length * moving.bound).sum()
+
+        near = neighbour_labels(moving.labels)
+        same = (near == moving.labels).sum(0)
+        total = np.zeros(same.shape)
+        for grain in np.unique(near):
+            other = (near == grain).sum(0)
+            rate = moving.mobility[kind[moving.labels], kind[grain]] * moving.flip[same, other]
+            total += np.where((other > 0) & (moving.labels != grain), rate, 0)
+        bound = moving.bound[found].reshape(total.shape)
+        assert (total <= bound).all()
+        assert ((total > 0) == (bound > 0)).all()
+
+
+def test_records_are_the_first_flips_after_their_times():
+    labels = potts.initialise(32, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=3)
+    kind = potts.assign_types(labels, 0.5, seed=3)
+    wanted = np.array([0, 0.5, 2.0, 2.001, 8.0, 20.0])
+    reports = []
+    growth = potts.grow(
+        labels,
+        kind,
+        temperature=0.9,
+        record_times=wanted,
+        seed=5,
+        report=lambda done, total: reports.append((done, total)),
+    )
+    assert reports[-1] == (20.0, 20.0)
+    np.testing.assert_array_equal(growth.areas.sum(1), 32 * 32)
+    np.testing.assert_array_equal(growth.areas[0], np.bincount(labels.ravel()))
+    np.testing.assert_array_equal(growth.areas[-1], np.bincount(growth.labels.ravel(), minlength=len(kind)))
+    assert growth.times[0] == 0
+    assert growth.times[-1] == 20.0
+
+    stepped = Lattice(
+        labels,
+        kind,
+        temperature=0.9,
+        mobility=mobilities(0.001, False),
+        record_times=wanted,
+        stream=np.random.SeedSequence(5, spawn_key=(3,)),
+    )
+    times, areas = [0.0], [stepped.areas.copy()]
+    while not stepped.advance(max_events=1):
+        times.append(stepped.time)
+        areas.append(stepped.areas.copy())
+    first = np.searchsorted(times, wanted[:-1])
+    np.testing.assert_array_equal(growth.times[:-1], np.array(times)[first])
+    np.testing.assert_array_equal(growth.areas[:-1], np.array(areas)[first])
+    assert growth.events == stepped.events == len(times) - 1
+
+
+def test_a_single_grain_is_recorded_to_the_end():
+    times = np.array([0, 10.0, 1e7, 2e7, 3e7])
+    growth = potts.grow(BLOB, np.array([0, 0, 2]), temperature=0.9, record_times=times, seed=0)
+    np.testing.assert_array_equal(growth.times[2:], times[2:])
+    assert (growth.areas[-1] == 16).sum() == 1
+    assert len(np.unique(growth.labels)) == 1
+
+
+def test_a_seed_fixes_every_byte():
+    def simulate(seed):
+        labels = potts.initialise(40, temperature=0.9, time=20, quench_temperature=0.1, quench_time=3, seed=seed)
+        kind = potts.assign_types(labels, 0.3, seed=seed)
+        times = np.linspace(0, 300, 7)
+        growth = potts.grow(labels, kind, temperature=0.9, record_times=times, seed=seed)
+        return labels, kind, growth.times, growth.areas, growth.labels
+
+    first, second, other = simulate(7), simulate(7), simulate(8)
+    assert all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+    assert all(a.tobytes() != b.tobytes() for a, b in zip(first, other, strict=True))
+
+
+def test_initial_state_and_types():
+    labels = potts.initialise(33, temperature=0.9, time=10, quench_temperature=0.1, quench_time=3, seed=0)
+    assert labels.dtype == np.int32
+    np.testing.assert_array_equal(np.unique(labels), np.arange(1, labels.max() + 1))
+    kind = potts.assign_types(np.array([[1, 1, 2, 2]] * 4), 1.0, seed=0)
+    assert kind.dtype == np.int8
+    np.testing.assert_array_equal(kind, [0, 0, 2])
+    many = potts.assign_types(np.arange(1, 10001).reshape(100, 100), 0.2, seed=0)
+    assert (many[1:] == 0).sum() == 1
+    assert stats.binomtest(int((many[1:] == 2).sum()), 9999, 0.2).pvalue > 1e-3
+
+
+def test_grain_area_grows_linearly_at_uniform_mobility():
+    """Normal grain growth: mean area proportional to time (Burke & Turnbull)."""
+    size = 256
+    labels = np.arange(1, size * size + 1).reshape(size, size)
+    times = np.arange(0, 201, 20.0)
+    growth = potts.grow(
+        labels, np.ones(size * size + 1), temperature=0.9, record_times=times, seed=0, uniform_mobility=True
+    )
+    mean_area = size * size / (growth.areas > 0).sum(1)
+    fit = stats.linregress(growth.times[1:], mean_area[1:])
+    assert fit.rvalue**2 > 0.99
+    assert abs(fit.intercept) < 0.2 * mean_area[-1]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"record_times": [1.0, 2.0]}, {"record_times": [0.0]}, {"temperature": 0}, {"min_mobility": 2}]
+)
+def test_bad_arguments_are_refused(bad):
+    arguments = {"temperature": 0.9, "record_times": [0.0, 1.0], "seed": 0} | bad
+    with pytest.raises(ValueError):
+        potts.grow(BLOB, np.array([0, 0, 2]), **arguments)
+
+
+def test_growth_ranks_among_runs_of_spparks():
+    """One run of each state: growth ratios and grain counts rank as SPPARKS's five do (benchmarks.potts has more runs)."""
+    if not (raw_data_root() / "spparks-runs").is_dir():
+        pytest.skip(f"no SPPARKS runs under {raw_data_root()}: set RAW_DATA_ROOT")
+    p_ratios, p_counts = ranks_among_spparks(spparks_states(raw_data_root()), runs=1)
+    assert p_ratios > 0.005
+    assert p_counts > 0.005

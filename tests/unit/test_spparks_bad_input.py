@@ -1,0 +1,164 @@
+"""Every kind of SPPARKS run folder that cannot be used is rejected with its reason."""
+
+import h5py
+import numpy as np
+import pytest
+
+from graincast.microstructure import BadInput
+from graincast.spparks import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME, read
+from tests.unit.test_spparks import INITIAL, STATS, edit, flatten, replace, write_run
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "run")
+
+
+def attribute(name, value):
+    def change(run):
+        with h5py.File(run / INITIAL, "a") as file:
+            file.attrs[name] = value
+
+    return change
+
+
+def newer_version(run):
+    """DREAM3D 7 keeps DIMENSIONS elsewhere."""
+    with h5py.File(run / INITIAL, "a") as file:
+        file.move(DIMENSIONS, f"{VOLUME}/_SIMPL_GEOMETRY/DIMENSIONS")
+        del file.attrs["FileVersion"]
+
+
+def initial(name, change):
+    return lambda run: edit(run / INITIAL, name, change)
+
+
+def stats(name, change):
+    return lambda run: edit(run / STATS, name, change)
+
+
+def at(index, value):
+    def change(data):
+        data[index] = value
+        return data
+
+    return change
+
+
+def move_one_site(sizes):
+    sizes[0, 1:3] += (1, -1)
+    return sizes
+
+
+def below_zero(sizes):
+    sizes[2, 1], sizes[2, 2] = -1, sizes[2, 1] + sizes[2, 2] + 1
+    return sizes
+
+
+def two_candidates(quaternions):
+    quaternions[9] = quaternions[6]
+    return quaternions
+
+
+def cut_short(file, share):
+    def change(run):
+        content = (run / file).read_bytes()
+        (run / file).write_bytes(content[: int(len(content) * share)])
+
+    return change
+
+
+BAD = {
+    "no initial state": (lambda run: (run / INITIAL).unlink(), "no initial.dream3d"),
+    "no growth run": (lambda run: (run / STATS).unlink(), "no growth run"),
+    "truncated initial state": (cut_short(INITIAL, 0.6), "cut short"),
+    "truncated growth run": (cut_short(STATS, 0.6), "cut short"),
+    "empty initial state": (cut_short(INITIAL, 0), "no HDF5"),
+    "empty growth run": (cut_short(STATS, 0), "no HDF5"),
+    "text instead of HDF5": (lambda run: (run / STATS).write_text("areas\n" * 1000), "no HDF5"),
+    "no FeatureIds": (lambda run: replace(run / INITIAL, FEATURE_IDS, None), "no dataset .*FeatureIds"),
+    "no AvgQuats": (lambda run: replace(run / INITIAL, AVG_QUATS, None), "no dataset .*AvgQuats"),
+    "no grainsize": (lambda run: replace(run / STATS, "grainsize", None), "no dataset grainsize"),
+    "no time": (lambda run: replace(run / STATS, "time", None), "no dataset time"),
+    "version 7": (attribute("FileVersion", np.bytes_("7.0")), "version '7.0', not 6"),
+    "version 60": (attribute("FileVersion", "60.0"), "version '60.0', not 6"),
+    "version as a number": (attribute("FileVersion", 7.0), "version '7.0', not 6"),
+    "DIMENSIONS elsewhere": (newer_version, "another DREAM3D version"),
+    "DIMENSIONS of another image": (initial(DIMENSIONS, lambda d: d + 1), "DIMENSIONS"),
+    "not square": (initial(FEATURE_IDS, lambda ids: ids[1:]), "no square"),
+    "three axes": (initial(FEATURE_IDS, lambda ids: np.stack([ids, ids])), "no square"),
+    "fractional ids": (initial(FEATURE_IDS, lambda ids: ids * 1.0), "of type float64"),
+    "id 0": (initial(FEATURE_IDS, at((0, 0), 0)), "id 0"),
+    "id gap": (initial(FEATURE_IDS, lambda ids: np.where(ids == 3, 4, ids)), "id 3 has no site"),
+    "id beyond the table": (initial(FEATURE_IDS, at((0, 0), 17)), r"not \[18, 4\]"),
+    "enormous id": (initial(FEATURE_IDS, at((0, 0), 2**62)), "AvgQuats has shape"),
+    "one quaternion less": (initial(AVG_QUATS, lambda q: q[:-1]), r"not \[17, 4\]"),
+    "three components": (initial(AVG_QUATS, lambda q: q[:, :3]), "AvgQuats has shape"),
+    "no candidate": (initial(AVG_QUATS, at(6, [2, 1, 0, 0])), "0 candidate"),
+    "two candidates": (initial(AVG_QUATS, two_candidates), "2 candidate"),
+    "no grain type": (initial(AVG_QUATS, at(3, 0)), "grain 3 is that of no grain type"),
+    "unknown grain type": (initial(AVG_QUATS, at(3, 0.5)), "grain 3 is that of no grain type"),
+    "quaternion not a number": (initial(AVG_QUATS, at(3, np.nan)), "grain 3 is that of no grain type"),
+    "first record differs": (stats("grainsize", move_one_site), "not the initial state: grain 1 has"),
+    "negative area": (stats("grainsize", below_zero), "negative"),
+    "area beyond the image": (stats("grainsize", at((2, 6), 10**6)), "an area of 1000000"),
+    "rows do not add up": (stats("grainsize", lambda s: np.maximum(s - (np.arange(5) == 3)[:, None], 0)), "record 3"),
+    "column 0 in use": (stats("grainsize", at((2, 0), 1)), "column 0"),
+    "one grain less": (stats("grainsize", lambda s: s[:, :-1]), "grainsize has shape"),
+    "fractional areas": (stats("grainsize", lambda s: s * 1.0), "of type float64"),
+    "empty grainsize": (lambda run: [stats(k, lambda d: d[:0])(run) for k in ("time", "grainsize")], "empty"),
+    "one record": (lambda run: [stats(k, lambda d: d[:1])(run) for k in ("time", "grainsize")], "1 records"),
+    "times do not ascend": (stats("time", lambda t: t[::-1]), "ascend"),
+    "a time twice": (stats("time", at(2, 0.0)), "ascend"),
+    "time not a number": (stats("time", at(-1, np.nan)), "ascend"),
+    "time infinite": (stats("time", at(-1, np.inf)), "ascend"),
+    "one time less": (stats("time", lambda t: t[1:]), "4.* times, but 5"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("form", ["nested", "flat"])
+def test_bad_input(run, case, form):
+    change, reason = BAD[case]
+    change(run)
+    if form == "flat":
+        if case in ("no initial state", "no growth run"):
+            pytest.skip("the same")
+        flatten(run)
+    with pytest.raises(BadInput, match=reason):
+        read(run, "a")
+
+
+def test_bad_growth_run_is_named(tmp_path):
+    folder = write_run(tmp_path / "run", runs=3)
+    edit(folder / "spparks_results/run_2/stats.h5", "time", lambda t: -t)
+    with pytest.raises(BadInput, match="growth run run_2: times"):
+        read(folder, "a")
+
+
+def test_dataset_that_is_a_group(run):
+    replace(run / STATS, "time", None)
+    with h5py.File(run / STATS, "a") as file:
+        file.create_group("time")
+    with pytest.raises(BadInput, match="no dataset time"):
+        read(run, "a")
+
+
+@pytest.mark.parametrize("file", [INITIAL, STATS])
+def test_any_truncation(run, file):
+    content = (run / file).read_bytes()
+    for share in np.random.default_rng(0).random(60):
+        (run / file).write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(BadInput):
+            read(run, "a")
+
+
+def test_unreadable_file_is_no_bad_input(run, monkeypatch):
+    """A failing disk or a missing permission is not the data's fault."""
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "denied")
+
+    monkeypatch.setattr(h5py, "File", refuse)
+    with pytest.raises(PermissionError):
+        read(run, "a")

@@ -1,0 +1,72 @@
+"""A copy of the project's files in a folder of its own, and what Snakemake does or would do there."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.cli import main as snakemake
+
+PROJECT = Path(__file__).parents[2]
+
+
+def copy_project(to: Path) -> Path:
+    """A fresh clone's files: what git tracks or would track, without results."""
+    command = ["git", "-C", str(PROJECT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, listed):
+        if (PROJECT / name).is_file() and not name.startswith("tests/"):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, to / name)
+    return to
+
+
+def run(folder: Path, *arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess:
+    """Run Snakemake for real; its output, both streams together, is in stdout."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def stale(folder: Path, *arguments: str) -> set[str]:
+    """What would run, each job as rule:wildcards, e.g. train:given/t2. In this process, so it is quick."""
+    code, output = dry_run(folder, *arguments)
+    assert code == 0, output
+    return jobs(output) - {"all"}
+
+
+def dry_run(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Exit status and output of a dry run in this process."""
+    captured = io.StringIO()
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured):
+            snakemake(["--dry-run", "--cores", "2", *arguments])
+    except SystemExit as end:
+        return int(end.code or 0), captured.getvalue()
+    finally:
+        os.chdir(before)
+    raise AssertionError("Snakemake did not end")
+
+
+def jobs(output: str) -> set[str]:
+    """The jobs that Snakemake's output announces."""
+    found = set()
+    for block in re.split(r"\n(?=\[)", output):
+        rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
+        if rule:
+            wildcards = re.search(r"^    wildcards: (.*)$", block, re.MULTILINE)
+            values = [part.partition("=")[2] for part in wildcards[1].split(", ")] if wildcards else []
+            found.add(":".join([rule[1], "/".join(values)]) if values else rule[1])
+    return found

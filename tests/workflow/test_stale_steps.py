@@ -1,0 +1,357 @@
+"""Stale is a table: edit this, and exactly these jobs run again. Every configuration key and every module has a row."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from graincast.name_hash import uniform
+from tests.synthetic import graph, write_folder
+from tests.workflow import checkout
+
+CONFIG = ("--configfile", "config/small.yaml")
+
+# Jobs of the small configuration (conftest.py), each set with all that follows from it.
+COMPARE = {"compare"}
+EVALUATE = {name: {f"evaluate:{name}", f"figures:{name}"} | COMPARE for name in ("made", "given", "tabled")}
+TRAIN = {
+    "made": {"train:made/all"} | EVALUATE["made"],
+    "given": {"train:given/t2", "train:given/t3"} | EVALUATE["given"],
+    "tabled": {"train:tabled/all"} | EVALUATE["tabled"],
+}
+SUMMARISE = {name: {f"summarise:{name}", f"accept:{name}"} for name in ("made", "given")}
+FEATURES = {
+    "made": {"features:made/plain"} | TRAIN["made"],
+    "given": {"features:given/shape"} | TRAIN["given"] | TRAIN["tabled"],
+}
+SPLIT = {
+    "held-out": {"split:made/held-out"} | SUMMARISE["made"] | TRAIN["made"],
+    "folds": {"split:given/folds"} | SUMMARISE["given"] | TRAIN["given"],
+    "table": {"split:given/table"} | SUMMARISE["given"] | TRAIN["tabled"],
+}
+AFTER_GRAPHS = {
+    "made": SPLIT["held-out"] | FEATURES["made"],
+    "given": SPLIT["folds"] | SPLIT["table"] | FEATURES["given"],
+}
+GRAPHS = {
+    "made": {"graphs:made/0000", "graphs:made/0001"} | AFTER_GRAPHS["made"],
+    "given": {"graphs:given/0000", "graphs:given/0001", "graphs:given/0002"} | AFTER_GRAPHS["given"],
+}
+SIMULATE = {"simulate:made/0000", "simulate:made/0001"} | GRAPHS["made"]
+NOTHING: set[str] = set()
+
+
+def every(stage: dict[str, set]) -> set[str]:
+    return set().union(*stage.values())
+
+
+ALL = SIMULATE | GRAPHS["given"]
+
+# key of the schema: (file, edits of it as {path: value}, what runs again)
+SMALL, MADE, GIVEN, TABLED = ("small", *(f"experiments/{name}" for name in ("made", "given", "tabled")))
+SIM = "datasets.made.simulate"
+KEYS = {
+    "experiments": (SMALL, {"experiments": ["made", "tabled"]}, COMPARE),
+    "datasets.source": (
+        SMALL,
+        {
+            "datasets.made": {
+                "source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"
+            }
+        },
+        GRAPHS["made"],
+    ),
+    "datasets.path": (SMALL, {"datasets.given.path": "$RAW_DATA_ROOT/copy"}, NOTHING),
+    "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | GRAPHS["given"]),
+    "datasets.hops": (SMALL, {"datasets.made.hops": 1}, GRAPHS["made"]),
+    "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"accept:given"}),
+    "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
+    "datasets.simulate.microstructures": (
+        SMALL,
+        {f"{SIM}.microstructures": 36},
+        {"simulate:made/0002", "graphs:made/0002"} | AFTER_GRAPHS["made"],
+    ),
+    "datasets.simulate.batch": (
+        SMALL,
+        {f"{SIM}.batch": 8},
+        {"simulate:made/0002", "graphs:made/0002"} | SIMULATE,
+    ),
+    "datasets.simulate.size": (SMALL, {f"{SIM}.size": 48}, SIMULATE),
+    "datasets.simulate.red_fraction": (SMALL, {f"{SIM}.red_fraction": [0.1, 0.4]}, SIMULATE),
+    "datasets.simulate.mobility": (SMALL, {f"{SIM}.mobility": "uniform"}, SIMULATE),
+    "datasets.simulate.min_mobility": (SMALL, {f"{SIM}.min_mobility": 0.01}, SIMULATE),
+    "datasets.simulate.initial.temperature": (SMALL, {f"{SIM}.initial.temperature": 0.8}, SIMULATE),
+    "datasets.simulate.initial.time": (SMALL, {f"{SIM}.initial.time": 11}, SIMULATE),
+    "datasets.simulate.initial.quench_temperature": (SMALL, {f"{SIM}.initial.quench_temperature": 0.2}, SIMULATE),
+    "datasets.simulate.initial.quench_time": (SMALL, {f"{SIM}.initial.quench_time": 4}, SIMULATE),
+    "datasets.simulate.growth.temperature": (SMALL, {f"{SIM}.growth.temperature": 0.8}, SIMULATE),
+    "datasets.simulate.growth.time": (SMALL, {f"{SIM}.growth.time": 7000}, SIMULATE),
+    "datasets.simulate.growth.runs": (SMALL, {f"{SIM}.growth.runs": 3}, SIMULATE),
+    "datasets.simulate.growth.record": (SMALL, {f"{SIM}.growth.record": [10, 100]}, SIMULATE),
+    "splits.method": (SMALL, {"splits.held-out.method": "k-fold"}, SPLIT["held-out"]),
+    "splits.seed": (SMALL, {"splits.held-out.seed": 1}, SPLIT["held-out"]),
+    "splits.validation": (SMALL, {"splits.folds.validation": 0.4}, SPLIT["folds"]),
+    "splits.test": (SMALL, {"splits.held-out.test": 0.4}, SPLIT["held-out"]),
+    "splits.folds": (SMALL, {"splits.folds.folds": 3}, SPLIT["folds"]),
+    "splits.repeats": (SMALL, {"splits.folds.repeats": 2}, SPLIT["folds"]),
+    "splits.path": (SMALL, {"splits.table.path": "$RAW_DATA_ROOT/copy/split.csv"}, NOTHING),
+    "feature_sets": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
+    "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
+    "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),
+    "tracking.timeout": (SMALL, {"tracking.timeout": 5}, NOTHING),
+    "experiment.description": (MADE, {"description": "other words"}, NOTHING),
+    "experiment.dataset": (
+        TABLED,
+        {"dataset": "made"},
+        {"split:made/table", "features:made/shape"} | every(SUMMARISE) | TRAIN["tabled"],
+    ),
+    "experiment.split": (TABLED, {"split": "folds"}, SUMMARISE["given"] | TRAIN["tabled"]),
+    "experiment.features": (MADE, {"features": "shape"}, {"features:made/shape"} | TRAIN["made"]),
+    "experiment.target.aggregate": (MADE, {"target.aggregate": "max"}, TRAIN["made"]),
+    "experiment.target.threshold": (
+        GIVEN,
+        {"target.threshold": [2, 3, 4]},
+        {"train:given/t4"} | EVALUATE["given"],
+    ),
+    "experiment.target.share": (MADE, {"target.aggregate": "share", "target.share": 0.7}, TRAIN["made"]),
+    "experiment.grid.hops": (MADE, {"grid.hops": [1, 3]}, TRAIN["made"]),
+    "experiment.grid.learning_rate": (MADE, {"grid.learning_rate": [0.2]}, TRAIN["made"]),
+    "experiment.grid.weight_decay": (GIVEN, {"grid.weight_decay": [0.1]}, TRAIN["given"]),
+    "experiment.grid.seed": (MADE, {"grid.seed": [1]}, TRAIN["made"]),
+    "experiment.training.iterations": (MADE, {"training.iterations": 30}, TRAIN["made"]),
+    "experiment.training.evaluate_every": (MADE, {"training.evaluate_every": 5}, TRAIN["made"]),
+    "experiment.select": (MADE, {"select": "auc"}, EVALUATE["made"]),
+    "experiment.fan_out": (
+        MADE,
+        {"fan_out": ["hops"]},
+        {"train:made/k1", "train:made/k2"} | EVALUATE["made"],
+    ),
+}
+ONE_VALUE_ONLY = {"experiment.model"}  # there is but one model yet
+
+# Modules by the first stage that runs them.
+STAGES = {
+    "simulate and all": (
+        ALL,
+        """graincast/__init__.py graincast/atomic.py graincast/microstructure.py graincast/program.py""",
+    ),
+    "simulate, graphs": (
+        ALL,
+        """graincast/manifest.py graincast/name_hash.py graincast/progress.py""",
+    ),
+    "simulate": (
+        SIMULATE,
+        """graincast/potts/__init__.py graincast/potts/events.py graincast/potts/lattice.py
+        graincast/potts/neighbourhoods.py graincast/potts/protocol.py graincast/simulation.py scripts/simulate.py""",
+    ),
+    "graphs": (
+        every(GRAPHS),
+        """graincast/boundaries.py graincast/rle.py graincast/runs.py graincast/shards.py scripts/graphs.py""",
+    ),
+    "split": (every(SPLIT), "graincast/splits.py"),
+    "summarise": (every(SUMMARISE), "scripts/summarise.py"),
+    "accept": ({"accept:made", "accept:given"}, "scripts/accept.py"),
+    "features": (
+        every(FEATURES),
+        """graincast/features/__init__.py graincast/features/columns.py graincast/features/table.py
+        graincast/regionprops.py scripts/features.py""",
+    ),
+    "train": (
+        every(TRAIN),
+        """graincast/grid.py graincast/metrics.py graincast/models/__init__.py graincast/models/sgc.py
+        graincast/models/trained.py graincast/propagation.py graincast/targets.py scripts/train.py""",
+    ),
+    "evaluate": (every(EVALUATE), "graincast/selection.py scripts/evaluate.py"),
+    "figures": ({f"figures:{name}" for name in TRAIN}, "graincast/figures.py scripts/figures.py"),
+    "compare": (COMPARE, "scripts/compare.py"),
+    "no step": (
+        NOTHING,
+        """graincast/batches.py graincast/configuration.py graincast/models/served_sgc.py graincast/tracking.py
+        scripts/__init__.py scripts/config_table.py scripts/show_config.py scripts/track.py scripts/where.py""",
+    ),
+}
+MODULES = {path: expected for expected, paths in STAGES.values() for path in paths.split()}
+OTHER_FILES = {
+    "Snakefile": NOTHING,
+    "Makefile": NOTHING,
+    "README.md": NOTHING,
+    "config/README.md": NOTHING,
+    "config/schema.yaml": NOTHING,
+    "profiles/default/config.yaml": NOTHING,
+    "rules/train.smk": NOTHING,
+}
+
+
+@contextlib.contextmanager
+def edited(path: Path, text: str | None):
+    """The file with another content (None: without the file), as it was again afterwards."""
+    before = path.read_bytes() if path.exists() else None
+    try:
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text, encoding="utf-8")
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        if before is not None:
+            path.write_bytes(before)
+
+
+def with_edits(content: dict, edits: dict) -> str:
+    for path, value in edits.items():
+        *folders, key = path.split(".")
+        section = content
+        for folder in folders:
+            section = section.setdefault(folder, {})
+        section[key] = value
+    return yaml.safe_dump(content)
+
+
+@pytest.fixture(scope="session")
+def copied_raw_data(finished):
+    raw = finished.parent / "raw"
+    shutil.copytree(raw / "json", raw / "copy")
+
+
+def test_nothing_runs_twice(finished):
+    assert checkout.stale(finished, *CONFIG) == NOTHING
+    again = checkout.run(finished, *CONFIG)
+    assert again.returncode == 0 and "Nothing to be done" in again.stdout, again.stdout
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_edited_key(finished, copied_raw_data, key):
+    file, edits, expected = KEYS[key]
+    path = finished / "config" / f"{file}.yaml"
+    with edited(path, with_edits(yaml.safe_load(path.read_text()), edits)):
+        assert checkout.stale(finished, *CONFIG) == expected
+
+
+@pytest.mark.parametrize("module", MODULES | OTHER_FILES)
+def test_edited_file(finished, module):
+    path = finished / module
+    mark = "\n# edited\n"
+    with edited(path, path.read_text(encoding="utf-8") + mark):
+        assert checkout.stale(finished, *CONFIG) == (MODULES | OTHER_FILES)[module]
+
+
+def test_every_module_has_a_row():
+    present = {
+        path.relative_to(checkout.PROJECT).as_posix()
+        for folder in ("graincast", "scripts")
+        for path in (checkout.PROJECT / folder).rglob("*.py")
+    }
+    assert set(MODULES) == present
+
+
+def test_every_key_has_a_row():
+    schema = yaml.safe_load((checkout.PROJECT / "config/schema.yaml").read_text(encoding="utf-8"))
+
+    def leaves(part: dict, name: str):
+        if "$ref" in part:
+            part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+        below = part.get("properties", {})
+        named = part.get("additionalProperties")
+        if not below and not (isinstance(named, dict) and "$ref" in named):
+            yield name
+        elif below:
+            for key, sub in below.items():
+                yield from leaves(sub, f"{name}.{key}" if name else key)
+        else:
+            yield from leaves(named, name)
+
+    keys = set(leaves(schema, "")) | set(leaves(schema["$defs"]["experiment"], "experiment"))
+    assert set(KEYS) | ONE_VALUE_ONLY == keys
+
+
+def test_added_experiment(finished):
+    path = finished / "config/small.yaml"
+    text = with_edits(yaml.safe_load(path.read_text()), {"experiments": ["made", "given", "tabled", "more"]})
+    more = (finished / "config/experiments/made.yaml").read_text().replace("[1, 2]", "[1]")
+    with edited(path, text), edited(finished / "config/experiments/more.yaml", more):
+        expected = {"train:more/all", "evaluate:more", "figures:more", "compare"}
+        assert checkout.stale(finished, *CONFIG) == expected
+
+
+def shard_of(name: str) -> str:
+    return f"{int(3 * uniform('shard', name)):04d}"
+
+
+def only_its_shard(name: str) -> set[str]:
+    return {f"graphs:given/{shard_of(name)}"} | AFTER_GRAPHS["given"]
+
+
+def test_added_raw_file(finished):
+    import json
+
+    new = finished.parent / "raw/json/run-99.json"
+    with edited(new, json.dumps(graph(99))):
+        assert checkout.stale(finished, *CONFIG) == only_its_shard("run-99")
+
+
+def test_changed_raw_file(finished):
+    path = finished.parent / "raw/json/run-03.json"
+    with edited(path, path.read_text().replace('"grain_type": 1', '"grain_type": 2', 1)):
+        assert checkout.stale(finished, *CONFIG) == only_its_shard("run-03")
+
+
+def test_removed_raw_file(finished):
+    with edited(finished.parent / "raw/json/run-05.json", None):
+        assert checkout.stale(finished, *CONFIG) == only_its_shard("run-05")
+
+
+def test_touched_and_rewritten_raw_files(finished):
+    for path in (finished.parent / "raw/json").iterdir():
+        path.write_bytes(path.read_bytes())
+        os.utime(path)
+    assert checkout.stale(finished, *CONFIG) == NOTHING
+
+
+def test_moved_raw_data(finished, tmp_path, monkeypatch):
+    shutil.copytree(finished.parent / "raw", tmp_path / "elsewhere")
+    monkeypatch.setenv("RAW_DATA_ROOT", str(tmp_path / "elsewhere"))
+    assert checkout.stale(finished, *CONFIG) == NOTHING
+
+
+def test_changed_split_table(finished):
+    path = finished.parent / "raw/json/split.csv"
+    with edited(path, path.read_text().replace("run-00,train", "run-00,test")):
+        assert checkout.stale(finished, *CONFIG) == SPLIT["table"]
+
+
+def test_settings_of_the_machine(finished, monkeypatch):
+    assert checkout.stale(finished, *CONFIG, "--cores", "1", "--set-threads", "train=4") == NOTHING
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert checkout.stale(finished, *CONFIG, "--set-resources", "train:mem_mb=9000") == NOTHING
+
+
+def test_touched_sources(finished):
+    for path in finished.rglob("*.py"):
+        os.utime(path)
+    assert checkout.stale(finished, *CONFIG) == NOTHING
+
+
+def test_fresh_clone_beside_old_results(finished, tmp_path):
+    clone = checkout.copy_project(tmp_path / "clone")
+    for path in clone.rglob("*"):
+        os.utime(path)
+    shutil.copytree(finished / "config", clone / "config", dirs_exist_ok=True)
+    shutil.copytree(finished / "results", clone / "results", copy_function=shutil.copy)  # with new times
+    shutil.copytree(finished / ".snakemake", clone / ".snakemake", copy_function=shutil.copy)
+    assert checkout.stale(clone, *CONFIG) == NOTHING
+
+
+def test_bigger_data_are_compared_by_content_too(finished):
+    """The default profile lifts Snakemake's limit of 1 MB for comparing contents."""
+    profile = yaml.safe_load((checkout.PROJECT / "profiles/default/config.yaml").read_text())
+    assert profile["max-checksum-file-size"] > 10**10
+
+
+def test_raw_data_are_read_once(finished, capfd):
+    write_folder(finished.parent / "raw" / "unread", 1)
+    _, output = checkout.dry_run(finished, *CONFIG)
+    assert "reading raw data" not in output
