@@ -27,6 +27,8 @@ localrules:
 rule all:
     default_target: True
     input:
+        "results/tracking/store",
         "results/comparison.csv",
+        expand("results/datasets/{dataset}/accepted.json", dataset=DATASETS),
         expand("results/datasets/{dataset}/summary.csv", dataset=DATASETS),
         expand("results/experiments/{experiment}/figures", experiment=EXPERIMENTS),

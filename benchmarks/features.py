@@ -20,7 +20,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from skimage.measure import regionprops_table
 
-from graincast.deepspparks import read
+from graincast.raw.deepspparks import read
 from graincast.regionprops import measure
 
 SCIKIT_IMAGE = {

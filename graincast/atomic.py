@@ -13,6 +13,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove(partial)  # what a killed process of the same id has left
     try:
         yield partial
         if partial.is_dir():

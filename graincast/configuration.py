@@ -5,8 +5,11 @@ An error is one line that names the file, the key, what is allowed and the neare
 
 import copy
 import difflib
+import math
 import os
 import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +72,10 @@ def expand(path: str, where: str) -> Path:
     missing = [a or b for a, b in re.findall(r"\$(?:(\w+)|\{(\w+)\})", path) if (a or b) not in os.environ]
     if missing:
         raise ConfigError(f"{where}: the environment variable {missing[0]} is not set; export it or write the path out")
-    return Path(os.path.expandvars(path)).expanduser()
+    try:
+        return Path(os.path.expandvars(path)).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{where}: {path}: {error}") from None
 
 
 def checked(instance: Any, part: dict, schema: dict, file: str | os.PathLike) -> Any:
@@ -80,6 +86,9 @@ def checked(instance: Any, part: dict, schema: dict, file: str | os.PathLike) ->
     )
     if errors:
         raise ConfigError(f"{file}: {_message(errors[0])}")
+    for where, value in _leaves(instance):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{file}: {where}: {value} is not a finite number")
     return _with_defaults(copy.deepcopy(instance), resolved)
 
 
@@ -97,6 +106,15 @@ def _resolve(part: Any, schema: dict) -> Any:
     if "$ref" in part:
         part = schema["$defs"][part["$ref"].rpartition("/")[2]]
     return {key: _resolve(value, schema) for key, value in part.items() if key != "$defs"}
+
+
+def _leaves(instance: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """All values that are no mapping or list, each with its key written as in messages."""
+    if isinstance(instance, dict | list):
+        for key, value in instance.items() if isinstance(instance, dict) else enumerate(instance):
+            yield from _leaves(value, f"{where}.{key}".removeprefix("."))
+    else:
+        yield where, instance
 
 
 def _with_defaults(instance: Any, part: dict) -> Any:
@@ -125,12 +143,37 @@ def _message(error: jsonschema.ValidationError) -> str:
         return f"{where}: {error.instance!r} is none of {allowed}{nearest(error.instance, error.validator_value)}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"{where}: the key {missing!r} is missing"
+        return f"{where}: the key {missing!r} is missing (required: {', '.join(error.validator_value)})"
     if error.validator == "oneOf":
         kinds = " or ".join(option["type"] for option in error.validator_value)
-        bounds = [sub.message for sub in error.context if sub.validator not in ("type",)]
-        return f"{where}: {error.instance!r} is not a valid {kinds}" + (f" ({bounds[0]})" if bounds else "")
-    return f"{where}: {error.message}"
+        # what is wrong within the option of the right type; without one, what the types should be
+        inner = [sub for sub in error.context if sub.validator != "type" or sub.path] or [
+            sub for sub in error.context if _remedy(sub)
+        ]
+        return f"{where}: {error.instance!r} is not a valid {kinds}" + (
+            f" ({inner[0].message}{_remedy(inner[0])})" if inner else ""
+        )
+    if error.validator == "pattern":
+        return f"{where}: {error.instance!r} is not a name of letters, digits, - and _ ({error.validator_value})"
+    return f"{where}: {error.message}{_remedy(error)}"
+
+
+def _remedy(error: jsonschema.ValidationError) -> str:
+    """How to write a number that YAML takes for text, such as 1e-3: it wants a dot and a sign of the exponent."""
+    if error.validator != "type" or not {"number", "integer"}.intersection(
+        [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+    ):
+        return ""
+    try:
+        value = Decimal(error.instance) if isinstance(error.instance, str) else Decimal("nan")
+    except InvalidOperation:
+        return ""
+    if not value.is_finite():
+        return ""
+    plain = f"{value:f}"
+    mantissa, _, exponent = f"{value.normalize():e}".partition("e")
+    scientific = f" or {mantissa}{'' if '.' in mantissa else '.0'}e{exponent}" if "e" in error.instance.lower() else ""
+    return f"; YAML takes it for text, write {plain}{scientific}"
 
 
 def _check_dataset(where: str, dataset: dict) -> None:

@@ -13,7 +13,12 @@ def points(axes: dict[str, Sequence]) -> list[dict]:
 
 def trial_name(point: dict) -> str:
     """The name of a point, e.g. t10_k2_lr0.01_wd0_s0; it does not change when the grid grows."""
-    return "_".join(f"{AXES[axis]}{value:g}" for axis, value in point.items())
+    return "_".join(f"{AXES[axis]}{number(value)}" for axis, value in point.items())
+
+
+def number(value: float) -> str:
+    """A number in full, so that no two share a text, and without a plus sign: 10, 0.001, 1e-05, 1234567."""
+    return str(int(value)) if value == int(value) else repr(float(value))
 
 
 def jobs(axes: dict[str, Sequence], fan_out: Sequence[str]) -> dict[str, dict[str, list]]:

@@ -1,6 +1,5 @@
 """Classification metrics of predicted probabilities of abnormal growth."""
 
-import warnings
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -15,19 +14,16 @@ def classification(abnormal: np.ndarray, probability: np.ndarray) -> dict[str, f
 
     abnormal     bool [n]
     probability  float [n], of abnormal growth
-    What is undefined (AUC of one class, precision with nothing predicted) is None.
+    What is undefined (AUC and balanced accuracy of one class, precision with nothing predicted) is None.
     """
     abnormal = np.asarray(abnormal, bool)
     predicted = np.asarray(probability) > 0.5
     both = 0 < abnormal.sum() < abnormal.size
     clipped = np.clip(probability, 1e-12, 1 - 1e-12)
     true_positive = int((abnormal & predicted).sum())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        balanced = float(metrics.balanced_accuracy_score(abnormal, predicted))
     return {
         "accuracy": float(np.mean(abnormal == predicted)),
-        "balanced_accuracy": balanced,
+        "balanced_accuracy": float(metrics.balanced_accuracy_score(abnormal, predicted)) if both else None,
         "auc": float(metrics.roc_auc_score(abnormal, probability)) if both else None,
         "precision_abnormal": true_positive / int(predicted.sum()) if predicted.any() else None,
         "recall_abnormal": true_positive / int(abnormal.sum()) if abnormal.any() else None,

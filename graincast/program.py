@@ -4,6 +4,8 @@ import argparse
 import errno
 import json
 import logging
+import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -30,7 +32,9 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
 def describe(error: Exception) -> str:
     """An error in one line; one of the file system with what is to be done about it."""
     if isinstance(error, OSError) and error.errno is not None:
-        return f"{error.filename or 'output'}: {error.strerror}{REMEDIES.get(error.errno, '')}"
+        in_text = re.search(r"name = '([^']*)'", str(error))  # h5py names the file in its message alone
+        file = error.filename or (in_text and in_text[1]) or "output"
+        return f"{file}: {os.strerror(error.errno)}{REMEDIES.get(error.errno, '')}"
     return " ".join(str(error).split())
 
 

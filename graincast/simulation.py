@@ -10,7 +10,7 @@ import numpy as np
 
 from graincast import potts
 from graincast.progress import Progress
-from graincast.spparks import write_initial, write_stats
+from graincast.raw.spparks_writing import write_initial, write_stats
 
 INITIAL, TYPES, RED, GROWTH = range(4)
 

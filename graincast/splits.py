@@ -47,7 +47,7 @@ def by_table(names: Sequence[str], path: str | os.PathLike) -> dict[str, list[st
 
     Raises ValueError where the table is malformed or shares no name with the data set.
     """
-    with Path(path).open(newline="", encoding="utf-8") as file:
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         if not {"microstructure", "split"} <= set(rows.fieldnames or ()):
             raise ValueError(f"{path}: needs the columns microstructure and split, has {rows.fieldnames}")
@@ -56,7 +56,9 @@ def by_table(names: Sequence[str], path: str | os.PathLike) -> dict[str, list[st
             part = "validation" if row["split"] == "val" else row["split"]
             if part not in PARTS:
                 raise ValueError(f"{path}, line {rows.line_num}: split {row['split']!r} is none of {', '.join(PARTS)}")
-            given[row["microstructure"].removesuffix(".json")] = part
+            name = (row["microstructure"] or "").removesuffix(".json")
+            if given.setdefault(name, part) != part:
+                raise ValueError(f"{path}, line {rows.line_num}: {name} is listed as {given[name]} and as {part}")
     if not given.keys() & set(names):
         raise ValueError(f"{path}: none of its {len(given)} microstructures is in the data set")
     return {"all": [given.get(name, "") for name in names]}

@@ -76,7 +76,7 @@ def log_trials(folder: Path, about: dict, tracking: dict) -> int:
         _log_files(client, run.info.run_id, record, about, trial, steps, curve, models[trial["trial"]])
         client.set_terminated(run.info.run_id)
         for run_id in replaced:
-            client.delete_run(run_id)
+            _delete(client, run_id)
     return len(record["trials"])
 
 
@@ -106,7 +106,7 @@ def log_experiment(folder: Path, about: dict, tracking: dict) -> None:
     for trial, run_ids in _children(client, parent).items():
         if trial not in current:
             for child in run_ids:
-                client.delete_run(child)
+                _delete(client, child)
 
 
 def _current_jobs(folder: Path, result: dict) -> list[Path]:
@@ -170,6 +170,11 @@ def _log_model(run_id: str, record: dict, models: dict) -> None:
 
 def _parent(client: MlflowClient, name: str, about: dict, tracking: dict):
     """The experiment's parent run. Of several made at once by different jobs, the first counts."""
+    with _alone(mlflow.get_tracking_uri()):
+        return _first_parent(client, name, about, tracking)
+
+
+def _first_parent(client: MlflowClient, name: str, about: dict, tracking: dict):
     experiment_id = _experiment(client, tracking["experiment_prefix"] + name, tracking)
     wanted = f"tags.`graincast.parent` = '{name}'"
     found = client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC", "attributes.run_id ASC"])
@@ -201,6 +206,14 @@ def _experiment(client: MlflowClient, name: str, tracking: dict) -> str:
         if found is None:
             raise
         return found.experiment_id
+
+
+def _delete(client: MlflowClient, run_id: str) -> None:
+    """Delete a run and the models it made, which would stay listed without it."""
+    outputs = client.get_run(run_id).outputs
+    for model in outputs.model_outputs if outputs else []:
+        client.delete_logged_model(model.model_id)
+    client.delete_run(run_id)
 
 
 def _children(client: MlflowClient, parent) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ sys.path.insert(0, workflow.basedir)
 from graincast import configuration, grid, manifest, models
 from graincast.atomic import write_if_changed
 from graincast.batches import batches
+from graincast.raw import files
 
 CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
 try:
@@ -38,8 +39,8 @@ wildcard_constraints:
 
 
 def as_json(value):
-    """A param as the program reads it: compact and in fixed order, so that it changes only with its content."""
-    return json.dumps(value, sort_keys=False, separators=(",", ":"))
+    """A param as the program reads it: keys in order, so that it changes only with its content."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 @functools.cache
@@ -103,15 +104,23 @@ def raw_folder(dataset):
     return root
 
 
+def manifests(dataset):
+    """The folder of a data set's manifests: those of simulated runs are outputs, the others are scanned."""
+    return Path("results/datasets", dataset, "runs" if dataset in SIMULATED else "raw")
+
+
 def scan_raw_data():
     """Bring the manifests of raw data, and the copies of given splits, up to date (by content, not by time)."""
     for dataset in DATASETS:
         if dataset not in SIMULATED:
             one, root = DATASETS[dataset], raw_folder(dataset)
-            reader = __import__(READERS[one["source"]], fromlist=["find_runs"])
-            folder = Path("results/datasets", dataset, "raw")
+            source = one["source"]
             manifest.scan(
-                root, reader.find_runs, reader.raw_files, one["shards"], folder
+                root,
+                files.RUNS[source],
+                files.FILES[source],
+                one["shards"],
+                manifests(dataset),
             )
     for name in {one["split"] for one in EXPERIMENTS.values()}:
         split = CONFIG["splits"][name]
@@ -128,11 +137,15 @@ def scan_raw_data():
                 raise WorkflowError(f"{where}: {table}: {error.strerror}")
 
 
-READERS = {"deepspparks-json": "graincast.deepspparks", "spparks": "graincast.spparks"}
-
 # Jobs run the Snakefile again; only the process that plans them looks at the raw data.
 if workflow.is_main_process:
     scan_raw_data()
+
+
+def run_folders(wildcards):
+    """The simulated runs of a shard; other raw data lie outside the workflow."""
+    one = f"results/datasets/{wildcards.dataset}/runs/{wildcards.shard}"
+    return [one] if wildcards.dataset in SIMULATED else []
 
 
 def batches_of(dataset):
@@ -167,6 +180,12 @@ def shards_of(dataset):
 def graph_shards(wildcards):
     folder = f"results/datasets/{wildcards.dataset}/graphs"
     return [f"{folder}/{shard}.h5" for shard in shards_of(wildcards.dataset)]
+
+
+def rejected_tables(wildcards):
+    return [
+        path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wildcards)
+    ]
 
 
 def splits_of(dataset):

@@ -1,7 +1,7 @@
 """Features: one HDF5 file a feature set, measured on a data set's grain graphs.
 
 in   results/datasets/{dataset}/graphs/*.h5
-     results/datasets/{dataset}/accepted.json              only that it is there
+     results/datasets/{dataset}/graphs/*.rejected.csv      nothing is measured if too much was rejected
 out  results/datasets/{dataset}/features/{features}.h5     not normalised (format: graincast/features/table.py)
 """
 
@@ -9,8 +9,7 @@ out  results/datasets/{dataset}/features/{features}.h5     not normalised (forma
 rule features:
     input:
         graphs=graph_shards,
-        # an edit of max_rejected checks the data set again, but measures nothing again
-        accepted=ancient("results/datasets/{dataset}/accepted.json"),
+        rejected=rejected_tables,
         src=sources("scripts/features.py"),
     output:
         "results/datasets/{dataset}/features/{features}.h5",
@@ -24,6 +23,8 @@ rule features:
         runtime=lambda wc, attempt: 60 * attempt,
     params:
         columns=lambda wc: as_json(CONFIG["feature_sets"][wc.features]),
+        # a function of `input` is not recorded: an edit of it checks the data set again, but measures nothing again
+        max_rejected=lambda wc, input: DATASETS[wc.dataset]["max_rejected"],
     shell:
         "python -m scripts.features --name {wildcards.dataset}/{wildcards.features} --graphs {input.graphs}"
-        " --columns {params.columns:q} --out {output} 2>&1 | tee {log}"
+        " --rejected {input.rejected} --max-rejected {params.max_rejected} --columns {params.columns:q} --out {output} 2>&1 | tee {log}"

@@ -1,6 +1,6 @@
 """Graphs: raw runs to grain graphs, a shard a job; splits; the summary; and whether too much was rejected.
 
-in   results/datasets/{dataset}/raw/{shard}.json        which raw files with what content (the files lie elsewhere)
+in   results/datasets/{dataset}/raw/{shard}.json (simulated: runs/{shard}.json)   which raw files with what content (the files lie elsewhere)
 out  results/datasets/{dataset}/graphs/{shard}.h5       grain graphs (format: graincast/shards.py)
      results/datasets/{dataset}/graphs/{shard}.rejected.csv
      results/datasets/{dataset}/splits/{split}.csv      the part of each microstructure in each partition
@@ -11,12 +11,9 @@ out  results/datasets/{dataset}/graphs/{shard}.h5       grain graphs (format: gr
 
 rule graphs:
     input:
-        manifest="results/datasets/{dataset}/raw/{shard}.json",
-        runs=lambda wc: (
-            f"results/datasets/{wc.dataset}/runs/{wc.shard}"
-            if wc.dataset in SIMULATED
-            else []
-        ),
+        manifest=lambda wc: f"{manifests(wc.dataset)}/{wc.shard}.json",
+        # folders compare by time alone; the manifest beside them, made by the same job, tells of their content
+        runs=lambda wc: ancient(run_folders(wc)),
         src=lambda wc: sources("scripts/graphs.py"),
     output:
         graphs="results/datasets/{dataset}/graphs/{shard}.h5",
@@ -70,9 +67,7 @@ rule split:
 rule summarise:
     input:
         graphs=graph_shards,
-        rejected=lambda wc: [
-            path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wc)
-        ],
+        rejected=rejected_tables,
         splits=lambda wc: [
             f"results/datasets/{wc.dataset}/splits/{one}.csv"
             for one in splits_of(wc.dataset)

@@ -2,7 +2,7 @@
 
 in   the data set's `simulate` section
 out  results/datasets/{dataset}/runs/{shard}/run-*/    SPPARKS run folders, as the graphs stage reads them
-     results/datasets/{dataset}/raw/{shard}.json       their files and content hashes
+     results/datasets/{dataset}/runs/{shard}.json       their files and content hashes
 """
 
 
@@ -11,7 +11,7 @@ rule simulate:
         src=sources("scripts/simulate.py"),
     output:
         runs=directory("results/datasets/{dataset}/runs/{shard}"),
-        manifest="results/datasets/{dataset}/raw/{shard}.json",
+        manifest="results/datasets/{dataset}/runs/{shard}.json",
     log:
         "results/logs/simulate/{dataset}/{shard}.log",
     benchmark:

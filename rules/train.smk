@@ -13,6 +13,8 @@ rule tracking_store:
         "results/logs/tracking_store.log",
     benchmark:
         "results/benchmarks/tracking_store.jsonl"
+    # before any training; a dependency would not do, as a store made anew would hide what else is stale
+    priority: 100
     threads: 1
     resources:
         mem_mb=1000,
@@ -28,7 +30,6 @@ rule train:
     input:
         features=features_of,
         split=split_of,
-        store=ancient("results/tracking/store"),
         src=lambda wc: sources("scripts/train.py", model_source(wc.experiment)),
     output:
         trials="results/experiments/{experiment}/trials/{job}/trials.json",

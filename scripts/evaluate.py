@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graincast import metrics, models, selection, splits, targets
+from graincast import grid, metrics, models, selection, splits, targets
 from graincast.atomic import whole, write_text
 from graincast.features import table
 from graincast.models.trained import read_models
@@ -31,20 +31,20 @@ def main(args) -> None:
     results, rows, kept = {}, [], {}
     for threshold, by_partition in sorted(chosen.items()):
         abnormal = targets.labels(data.candidate_ratios(), threshold, **records[0]["target"])
-        measured, majority = {}, []
+        shown_threshold, measured, majority = grid.number(threshold), {}, []
         for partition, trial in by_partition.items():
             part, parameters = parts[partition], stored[job_of[trial]][trial][partition]
             probability = model.predict(parameters, data)
             test = part == "test"
             measured[partition] = metrics.classification(abnormal[test], probability[test])
             majority.append(float(np.mean(abnormal[test] == (abnormal[part == "train"].mean() > 0.5))))
-            kept[f"{threshold:g}/{partition}"] = {"trial": trial, "model": parameters}
+            kept[f"{shown_threshold}/{partition}"] = {"trial": trial, "model": parameters}
             shown = part != "" if len(parts) == 1 else test
             rows += [
-                (data.name[i], f"{threshold:g}", partition, part[i], trial, int(abnormal[i]), f"{probability[i]:.9g}")
+                (data.name[i], shown_threshold, partition, part[i], trial, int(abnormal[i]), f"{probability[i]:.9g}")
                 for i in np.flatnonzero(shown)
             ]
-        results[f"{threshold:g}"] = {
+        results[shown_threshold] = {
             "chosen_trial": selection.most_chosen(by_partition),
             "chosen_by_partition": by_partition,
             "test": {**metrics.mean(measured.values()), "majority_class_accuracy": float(np.mean(majority))},

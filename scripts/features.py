@@ -1,10 +1,11 @@
 """Measure a feature set on a data set's grain graphs."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 
-from graincast import shards
+from graincast import rejection, shards
 from graincast.features import table
 from graincast.features.columns import features
 from graincast.microstructure import Microstructure
@@ -14,6 +15,8 @@ from graincast.progress import Progress
 
 def main(args) -> None:
     total = len(shards.names(args.graphs))
+    rejected = sum(len(list(csv.reader(path.open(encoding="utf-8")))) - 1 for path in args.rejected)
+    rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
     progress = Progress(f"features {args.name}", total, "microstructures")
     parts = []
     for path in args.graphs:
@@ -38,6 +41,8 @@ if __name__ == "__main__":
     p = parser("features", __doc__)
     p.add_argument("--name", required=True, help="dataset/feature set, for progress lines")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
+    p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
+    p.add_argument("--max-rejected", type=float, default=1, help="largest share that may be rejected")
     p.add_argument("--columns", type=from_json, required=True, help="names of the node features as a JSON list")
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

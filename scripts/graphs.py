@@ -3,12 +3,13 @@
 import csv
 from pathlib import Path
 
-from graincast import deepspparks, manifest, shards, spparks
+from graincast import manifest, shards
 from graincast.atomic import whole
 from graincast.boundaries import cut
 from graincast.microstructure import BadInput
 from graincast.program import from_json, parser, run
 from graincast.progress import track
+from graincast.raw import deepspparks, spparks
 
 READ = {"deepspparks-json": deepspparks.read, "spparks": spparks.read, "simulate": spparks.read}
 

@@ -5,15 +5,15 @@ from pathlib import Path
 from graincast import manifest
 from graincast.atomic import whole
 from graincast.program import from_json, parser, run
+from graincast.raw.files import run_files
 from graincast.simulation import simulate
-from graincast.spparks import raw_files
 
 
 def main(args) -> None:
     first, last = args.states["first"], args.states["last"]
     with whole(args.out) as folder:
         runs = simulate(folder, range(first, last + 1), args.simulate, f"simulate {args.name}")
-        entries = [manifest.describe(one, raw_files(one), folder) for one in runs]
+        entries = [manifest.describe(one, run_files(one), folder) for one in runs]
     manifest.write(args.manifest, entries)
 
 

@@ -17,19 +17,20 @@ from graincast.progress import Progress
 def main(args) -> None:
     torch.set_num_threads(args.threads)
     data = table.read(args.features)
+    axes = {axis: args.grid[axis] for axis in grid.AXES}
     names, partitions = splits.read(args.split)
     if names != data.name:
         raise BadInput(f"{args.split} and {args.features} do not list the same microstructures; make both again")
     parts = {name: np.array(column) for name, column in partitions.items()}
     ratios = data.candidate_ratios()
-    labels = {threshold: targets.labels(ratios, threshold, **args.target) for threshold in args.grid["threshold"]}
+    labels = {threshold: targets.labels(ratios, threshold, **args.target) for threshold in axes["threshold"]}
     check(args.name, parts, labels)
 
     model = importlib.import_module(models.MODULES[args.model])
     progress = Progress(f"train {args.name}", args.training["iterations"], "iterations")
-    result = model.train(data, parts, labels, args.grid, args.training, progress.advance)
+    result = model.train(data, parts, labels, axes, args.training, progress.advance)
 
-    points = grid.points(args.grid)
+    points = grid.points(axes)
     trials = {grid.trial_name(point): tuple(point.values()) for point in points}
     measured = [
         measure(name, point, result, parts, labels[point["threshold"]], data, model)
@@ -40,7 +41,7 @@ def main(args) -> None:
         "job": args.name.partition("/")[2],
         "model": args.model,
         "target": args.target,
-        "grid": args.grid,
+        "grid": axes,
         "training": args.training,
         "dataset": args.features.parents[1].name,
         "features": args.features.stem,

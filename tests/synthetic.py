@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graincast.rle import encode
+from graincast.raw.rle import encode
 
 
 def voronoi(size: int, grains: int, rng: np.random.Generator) -> np.ndarray:

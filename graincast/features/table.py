@@ -15,6 +15,7 @@ HDF5, attributes format = "graincast features", version = 1, columns (names of t
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -68,7 +69,11 @@ class FeatureTable:
         digest = hashlib.sha256()
         for field in fields(self):
             value = getattr(self, field.name)
-            digest.update(value.tobytes() if isinstance(value, np.ndarray) else "\n".join(value).encode())
+            if isinstance(value, np.ndarray):
+                digest.update(f"{field.name} {value.dtype.str} {value.shape}\n".encode())
+                digest.update(value.tobytes())
+            else:
+                digest.update(f"{field.name} {json.dumps(value)}\n".encode())
         return digest.hexdigest()[:16]
 
 

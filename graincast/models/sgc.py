@@ -59,7 +59,7 @@ def train(
             history.append(measured)
             steps.append(iteration)
             best = problem.keep_best(best, measured, groups, iteration)
-            advance(training["evaluate_every"] if iteration else 0, f"loss {measured[0].mean():.4f}")
+            advance(iteration - (steps[-2] if iteration else 0), f"loss {measured[0].mean():.4f}")
         if iteration < training["iterations"]:
             problem.loss(scores).backward()
             adam.step()

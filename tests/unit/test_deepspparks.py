@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from graincast.boundaries import adjacency
-from graincast.deepspparks import find_runs, raw_files, read
-from graincast.rle import encode
+from graincast.raw.deepspparks import read
+from graincast.raw.files import FILES, json_graphs
+from graincast.raw.rle import encode
 
 LABELS = np.array([[1, 1, 1, 2], [1, 1, 0, 2], [3, 3, 0, 2], [3, 3, 3, 2], [4, 4, 4, 2]])
 IDS, TYPES = (0, 7, 12, 30), (1, 0, 2, 1)
@@ -151,7 +152,7 @@ def test_edge_without_touching_grains_has_no_boundary(load):
 
 
 def test_real_graphs(raw_data):
-    paths = find_runs(raw_data / "deepspparks-json")
+    paths = json_graphs(raw_data / "deepspparks-json")
     if not paths:
         pytest.skip(f"no DeepSPPARKS graphs in {raw_data}")
     read(paths[0], "a")
@@ -171,7 +172,7 @@ def test_real_graphs(raw_data):
     assert np.median(elapsed) < 0.02  # 0.8 ms on a quiet machine
 
 
-def test_find_runs(tmp_path):
+def test_json_graphs(tmp_path):
     other = tmp_path / "elsewhere"
     other.mkdir()
     (other / "c.json").touch()
@@ -181,9 +182,9 @@ def test_find_runs(tmp_path):
         (root / name).touch()
     (root / "link").symlink_to(other, target_is_directory=True)
     (other / "back").symlink_to(root, target_is_directory=True)
-    found = find_runs(root)
+    found = json_graphs(root)
     assert [x.relative_to(root).as_posix() for x in found] == ["a.10.json", "a.json", "b/a.json", "link/c.json"]
-    assert raw_files(found[0]) == [found[0]]
-    assert find_runs(found[0]) == [found[0]]
+    assert FILES["deepspparks-json"](found[0]) == [found[0]]
+    assert json_graphs(found[0]) == [found[0]]
     with pytest.raises(FileNotFoundError):
-        find_runs(root / "absent")
+        json_graphs(root / "absent")

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from graincast.deepspparks import read
 from graincast.microstructure import BadInput
-from graincast.rle import encode
+from graincast.raw.deepspparks import read
+from graincast.raw.rle import encode
 from tests.unit.test_deepspparks import LABELS, graph, old_graph, part_of
 
 

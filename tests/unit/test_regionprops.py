@@ -127,7 +127,7 @@ def test_tiny_images_as_scikit_image(shape):
 
 
 def test_real_grains_as_scikit_image(raw_data):
-    from graincast.deepspparks import read
+    from graincast.raw.deepspparks import read
 
     paths = sorted((raw_data / "deepspparks-json").glob("*.json"))
     if not paths:

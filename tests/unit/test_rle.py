@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graincast.microstructure import BadInput
-from graincast.rle import decode, encode, encode_runs, paint, parse_size
+from graincast.raw.rle import decode, encode, encode_runs, paint, parse_size
 
 
 def mask_of(runs, shape):

@@ -9,15 +9,10 @@ import pytest
 
 from graincast.boundaries import adjacency
 from graincast.microstructure import BadInput
-from graincast.spparks import (
-    DIMENSIONS,
-    FEATURE_IDS,
-    find_runs,
-    raw_files,
-    read,
-    write_initial,
-    write_stats,
-)
+from graincast.raw.dream3d import DIMENSIONS, FEATURE_IDS
+from graincast.raw.files import run_files, run_folders
+from graincast.raw.spparks import read
+from graincast.raw.spparks_writing import write_initial, write_stats
 
 SIDE, ACROSS = 24, 4
 INITIAL, STATS = "spparks_init/initial.dream3d", "spparks_results/run_1/stats.h5"
@@ -121,7 +116,7 @@ def test_round_trip(tmp_path):
 def test_flat_folder_as_nested(run):
     nested = read(run, "a")
     flatten(run)
-    assert [file.name for file in raw_files(run)] == ["initial.dream3d", "stats.h5"]
+    assert [file.name for file in run_files(run)] == ["initial.dream3d", "stats.h5"]
     assert_equal(read(run, "a"), nested)
 
 
@@ -175,7 +170,7 @@ def test_writers_refuse_what_does_not_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_find_runs(tmp_path):
+def test_run_folders(tmp_path):
     elsewhere, root = tmp_path / "elsewhere", tmp_path / "root"
     for name in ("run-2", "run-10", "deep/er/run"):
         write_run(root / name)
@@ -191,15 +186,15 @@ def test_find_runs(tmp_path):
     write_run(published)
     flatten(published)
     names = ["deep/er/run", "flat", "half", "link/x", "master/spparks_results/run_15", "run-10", "run-2"]
-    assert [x.relative_to(root).as_posix() for x in find_runs(root)] == names
-    assert find_runs(root / "flat") == [root / "flat"]
-    assert find_runs(root / "run-2") == [root / "run-2"]
+    assert [x.relative_to(root).as_posix() for x in run_folders(root)] == names
+    assert run_folders(root / "flat") == [root / "flat"]
+    assert run_folders(root / "run-2") == [root / "run-2"]
     with pytest.raises(FileNotFoundError):
-        find_runs(root / "absent")
+        run_folders(root / "absent")
 
 
 def test_published_sample(raw_data, tmp_path):
-    (folder,) = find_runs(raw_data / "spparks-sample-run")
+    (folder,) = run_folders(raw_data / "spparks-sample-run")
     m = read(folder, "sample")
     assert m.labels.shape == (256, 256)
     assert np.bincount(m.grain_type).tolist() == [1, 88, 16]
@@ -218,7 +213,7 @@ def test_published_sample(raw_data, tmp_path):
     write_initial(tmp_path / "initial.dream3d", m.labels, np.pad(m.grain_type, (1, 0)), 0.2)
     write_stats(tmp_path / "stats.h5", m.times[0], np.pad(m.areas[0], ((0, 0), (1, 0))))
     assert_equal(read(tmp_path, "sample"), m)
-    for file in raw_files(folder):
+    for file in run_files(folder):
         with h5py.File(file) as theirs, h5py.File(tmp_path / file.name) as ours:
             assert_same_content(ours, theirs)
 
@@ -240,7 +235,7 @@ def assert_same_content(ours, theirs):
 
 
 def test_real_repeats(raw_data):
-    folders = find_runs(raw_data / "spparks-runs")
+    folders = run_folders(raw_data / "spparks-runs")
     if not folders:
         pytest.skip(f"no run folders in {raw_data}")
     for folder in folders:

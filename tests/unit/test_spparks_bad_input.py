@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from graincast.microstructure import BadInput
-from graincast.spparks import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME, read
+from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME
+from graincast.raw.spparks import read
 from tests.unit.test_spparks import INITIAL, STATS, edit, flatten, replace, write_run
 
 

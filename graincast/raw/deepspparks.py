@@ -11,7 +11,6 @@ minus 1 in both, and stay what they were when a graph was cut to the neighbourho
 """
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -19,30 +18,10 @@ import numpy as np
 
 from graincast.boundaries import adjacency
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
-from graincast.rle import decode, paint, parse_size
+from graincast.raw.rle import decode, paint, parse_size
 
 _EDGE = re.compile(r"\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
 _ID = re.compile(r"0|[1-9][0-9]{0,8}")
-
-
-def find_runs(root: Path) -> list[Path]:
-    """The *.json files below a folder, sorted by path; symlinked folders are followed, each real folder once."""
-    root = Path(root)
-    if root.is_file():
-        return [root]
-    found, seen = [], set()
-    for folder, inside, files in os.walk(root, followlinks=True, onerror=_fail):
-        real = os.path.realpath(folder)
-        inside[:] = sorted(x for x in inside if not x.startswith(".")) if real not in seen else []
-        if real not in seen:
-            found += [Path(folder, x) for x in files if x.endswith(".json") and not x.startswith(".")]
-        seen.add(real)
-    return sorted(found)
-
-
-def raw_files(run: Path) -> list[Path]:
-    """The files that a run consists of: itself."""
-    return [Path(run)]
 
 
 def read(path: Path, name: str) -> Microstructure:
@@ -92,10 +71,6 @@ def read(path: Path, name: str) -> Microstructure:
         times=times,
         areas=areas,
     )
-
-
-def _fail(error):
-    raise error
 
 
 def _get(mapping, key, kind, where):

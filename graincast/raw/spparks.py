@@ -1,72 +1,27 @@
 """SPPARKS/meso run folders: an initial state (DREAM3D 6, HDF5) and the areas of its grains during growth runs.
 
-A run folder is either of
-
-    nested   spparks_init/initial.dream3d, and spparks_results/*/stats.h5, one a growth run
-    flat     initial.dream3d and stats.h5, one growth run
-
 Grain ids run from 1; row or column 0 of every table by id is unused. SPPARKS's own dumps (potts/ori) differ from
 what its meso tools write in FeatureIds int32 [L, L, 1, 1] and DIMENSIONS [3].
 """
 
-import os
 import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from graincast.atomic import whole
 from graincast.boundaries import adjacency
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
-
-INITIAL, STATS = "initial.dream3d", "stats.h5"
-VOLUME = "DataContainers/SyntheticVolume"
-FEATURE_IDS = f"{VOLUME}/CellData/FeatureIds"
-AVG_QUATS = f"{VOLUME}/CellFeatureData/AvgQuats"
-DIMENSIONS = f"{VOLUME}/DIMENSIONS"
-
-QUATERNIONS = np.array([[1, 0, 0, 0], [2, 1, 0, 0], [1, 1, 1, 0]], np.float64)
-QUATERNIONS /= np.linalg.norm(QUATERNIONS, axis=1, keepdims=True)
-QUATERNIONS = QUATERNIONS.astype(np.float32).astype(np.float64)  # the meso tools round them so
-"""Orientation of each grain type, which SPPARKS turns into misorientations and so mobilities."""
+from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME
+from graincast.raw.files import INITIAL, STATS, run_files
 
 MAX_SIDE = 2**14
 SMALL_CHUNKS = 1000  # from so many chunks on, HDF5 spends its time on bookkeeping
 
 
-def find_runs(root: Path) -> list[Path]:
-    """The run folders at or below a folder, sorted by path; symlinked folders are followed, each real folder once.
-
-    Folders that miss one half of a run are listed too, so that reading them says what is missing.
-    """
-    found, seen = [], set()
-    for folder, inside, files in os.walk(root, followlinks=True, onerror=_fail):
-        real = os.path.realpath(folder)
-        folder = Path(folder)
-        if real in seen:
-            inside.clear()
-        elif INITIAL in files or STATS in files or (folder / "spparks_init" / INITIAL).is_file():
-            found.append(folder)
-            inside.clear()
-        inside[:] = sorted(x for x in inside if not x.startswith("."))
-        seen.add(real)
-    return sorted(found)
-
-
-def raw_files(run_folder: Path) -> list[Path]:
-    """The files that a run consists of: the initial state, then its growth runs in numerical order, where present."""
-    folder = Path(run_folder)
-    initial = [path for path in (folder / INITIAL, folder / "spparks_init" / INITIAL) if path.is_file()][:1]
-    if (folder / STATS).is_file():
-        return [*initial, folder / STATS]
-    stats = (folder / "spparks_results").glob(f"[!.]*/{STATS}")
-    return initial + sorted(stats, key=_numerical)
-
-
 def read(run_folder: Path, name: str) -> Microstructure:
     """The microstructure of a run folder with all its growth runs. Raises BadInput for content that is not one."""
-    files = raw_files(run_folder)
+    files = run_files(run_folder)
     if not files or files[0].name != INITIAL:
         raise BadInput(f"no {INITIAL}")
     if len(files) == 1:
@@ -95,49 +50,6 @@ def read(run_folder: Path, name: str) -> Microstructure:
         times=times,
         areas=areas,
     )
-
-
-def write_initial(path: Path, labels: np.ndarray, grain_type: np.ndarray, red_fraction: float) -> None:
-    """Write an initial state as the meso tools do.
-
-    labels      int [L, L], grain ids 1 … n
-    grain_type  int [n + 1] by grain id, entry 0 unused
-    """
-    labels, grain_type = np.asarray(labels), np.asarray(grain_type)
-    if labels.ndim != 2 or labels.min() < 1 or labels.max() != grain_type.size - 1:
-        raise ValueError(f"labels 1 to {grain_type.size - 1} are wanted for {grain_type.size} grain types by id")
-    quaternions = QUATERNIONS[grain_type]
-    quaternions[0] = 0
-    with whole(path) as partial, h5py.File(partial, "w") as file:
-        file.attrs["FileVersion"] = np.bytes_("6.0")
-        file.attrs["redprob"] = np.float64(red_fraction)
-        file[FEATURE_IDS] = labels.astype(np.int64)
-        file[AVG_QUATS] = quaternions
-        file[DIMENSIONS] = np.array(labels.shape, np.int64)
-
-
-def write_stats(path: Path, times: np.ndarray, areas: np.ndarray) -> None:
-    """Write a growth run as the meso tools do.
-
-    times  float [records], Monte Carlo steps
-    areas  int [records, n + 1] by grain id, column 0 zero
-    """
-    times, areas = np.asarray(times, np.float64), np.asarray(areas)
-    if areas.ndim != 2 or times.shape != areas.shape[:1] or areas[:, 0].any():
-        raise ValueError(f"times {times.shape} and areas {areas.shape} by grain id, column 0 zero, are wanted")
-    with whole(path) as partial, h5py.File(partial, "w") as file:
-        file["grainsize"] = areas.astype(np.int32)
-        file["time"] = times
-
-
-def _fail(error):
-    raise error
-
-
-def _numerical(path):
-    """Sort key that puts run_2 before run_10."""
-    parts = re.split(r"([0-9]+)", path.parent.name)
-    return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], path.parent.name
 
 
 def _read_initial(path):

@@ -1,0 +1,42 @@
+"""Writing SPPARKS/meso run folders, as their own tools would."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from graincast.atomic import whole
+from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, QUATERNIONS
+
+
+def write_initial(path: Path, labels: np.ndarray, grain_type: np.ndarray, red_fraction: float) -> None:
+    """Write an initial state as the meso tools do.
+
+    labels      int [L, L], grain ids 1 … n
+    grain_type  int [n + 1] by grain id, entry 0 unused
+    """
+    labels, grain_type = np.asarray(labels), np.asarray(grain_type)
+    if labels.ndim != 2 or labels.min() < 1 or labels.max() != grain_type.size - 1:
+        raise ValueError(f"labels 1 to {grain_type.size - 1} are wanted for {grain_type.size} grain types by id")
+    quaternions = QUATERNIONS[grain_type]
+    quaternions[0] = 0
+    with whole(path) as partial, h5py.File(partial, "w") as file:
+        file.attrs["FileVersion"] = np.bytes_("6.0")
+        file.attrs["redprob"] = np.float64(red_fraction)
+        file[FEATURE_IDS] = labels.astype(np.int64)
+        file[AVG_QUATS] = quaternions
+        file[DIMENSIONS] = np.array(labels.shape, np.int64)
+
+
+def write_stats(path: Path, times: np.ndarray, areas: np.ndarray) -> None:
+    """Write a growth run as the meso tools do.
+
+    times  float [records], Monte Carlo steps
+    areas  int [records, n + 1] by grain id, column 0 zero
+    """
+    times, areas = np.asarray(times, np.float64), np.asarray(areas)
+    if areas.ndim != 2 or times.shape != areas.shape[:1] or areas[:, 0].any():
+        raise ValueError(f"times {times.shape} and areas {areas.shape} by grain id, column 0 zero, are wanted")
+    with whole(path) as partial, h5py.File(partial, "w") as file:
+        file["grainsize"] = areas.astype(np.int32)
+        file["time"] = times

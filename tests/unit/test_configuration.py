@@ -1,0 +1,314 @@
+"""The configuration: defaults, and one helpful line for each kind of mistake."""
+
+import copy
+import re
+
+import pytest
+import yaml
+
+from graincast import configuration
+from graincast.configuration import SCHEMA, ConfigError, expand, load, read
+
+SCHEMA_CONTENT = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+CONFIGS = sorted(SCHEMA.parent.glob("*.yaml"))
+CONFIGS.remove(SCHEMA)
+
+MINIMAL = """
+experiments: [first]
+datasets:
+  made: {source: simulate, simulate: {}}
+  given: {source: spparks, path: /somewhere}
+splits:
+  shares: {method: fractions}
+  folds: {method: k-fold}
+feature_sets:
+  two: [type, area]
+"""
+EXPERIMENT = "{dataset: made, split: shares, features: two, model: sgc, target: {threshold: [10]}}"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Load the minimal configuration with keys replaced; a key is a path such as datasets.made.hops."""
+    file = tmp_path / "config.yaml"
+    (tmp_path / "experiments").mkdir()
+
+    def loaded(config: dict | None = None, experiment: dict | None = None) -> dict:
+        contents = []
+        for text, changes in ((MINIMAL, config), (EXPERIMENT, experiment)):
+            content = yaml.safe_load(text)
+            for path, value in (changes or {}).items():
+                *parents, key = path.split(".")
+                at = content
+                for parent in parents:
+                    at = at.setdefault(parent, {})
+                if value is ...:
+                    del at[key]
+                else:
+                    at[yaml.safe_load(key)] = yaml.safe_load(value) if isinstance(value, str) else value
+            contents.append(content)
+        (tmp_path / "experiments" / "first.yaml").write_text(yaml.safe_dump(contents[1]), encoding="utf-8")
+        return load(contents[0], file)
+
+    loaded.file = file
+    loaded.experiment_file = tmp_path / "experiments" / "first.yaml"
+    return loaded
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_file_loads(path):
+    config = load(read(path), path)
+    assert list(config["experiments"]) == read(path)["experiments"]
+
+
+def test_every_experiment_file_is_used_by_a_config_file():
+    used = {name for path in CONFIGS for name in read(path)["experiments"]}
+    assert used == {path.stem for path in (SCHEMA.parent / "experiments").glob("*.yaml")}
+
+
+def test_defaults_are_filled_in_at_every_level(project):
+    config = project({"datasets.made.simulate.growth": "{runs: 3}"}, {"grid": "{hops: [1]}"})
+    assert config["tracking"]["timeout"] == 120
+    assert config["datasets"]["made"]["hops"] is None
+    simulate = config["datasets"]["made"]["simulate"]
+    assert simulate["growth"] == {"temperature": 0.9, "time": 4000000, "runs": 3, "record": []}
+    assert simulate["initial"] == {"temperature": 0.9, "time": 500, "quench_temperature": 0.1, "quench_time": 3}
+    assert config["splits"]["shares"]["test"] == 0.2
+    experiment = config["experiments"]["first"]
+    assert experiment["target"] == {"threshold": [10], "aggregate": "mean", "share": 0.5}
+    assert experiment["grid"] == {"hops": [1], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}
+    assert experiment["select"] == "nll"
+
+
+def test_input_and_defaults_are_not_shared(project):
+    given = yaml.safe_load(MINIMAL)
+    before = copy.deepcopy(given)
+    project()
+    first, second = load(given, project.file), load(given, project.file)
+    assert given == before
+    first["datasets"]["made"]["simulate"]["growth"]["record"].append(1)
+    first["experiments"]["first"]["grid"]["hops"].append(9)
+    assert second["datasets"]["made"]["simulate"]["growth"]["record"] == []
+    assert load(given, project.file) == second
+
+
+# what is written, then what the message must say after the file's name
+WRONG_CONFIG = {
+    "unknown key": ({"dataset": "{}"}, "top level: unknown key 'dataset'; did you mean 'datasets'? (known: exp"),
+    "unknown nested key": (
+        {"datasets.made.simulate.growth.run": 3},
+        "datasets.made.simulate.growth: unknown key 'run'; did you mean 'runs'? (known: temperature, time, runs, rec",
+    ),
+    "number as a key": ({"tracking.1": "2"}, "tracking: unknown key 1 (known: store"),
+    "wrong type": ({"datasets.made.simulate.size": "large"}, "datasets.made.simulate.size: 'large' is not of type 'in"),
+    "text for a mapping": ({"splits": "five"}, "splits: 'five' is not of type 'object'"),
+    "nothing for a mapping": ({"splits": "null"}, "splits: None is not of type 'object'"),
+    "boolean": ({"datasets.given.shards": "on"}, "datasets.given.shards: True is not of type 'integer'"),
+    "too small": ({"datasets.made.hops": 0}, "datasets.made.hops: 0 is less than the minimum of 1"),
+    "too large": ({"datasets.made.simulate.size": 5000}, "simulate.size: 5000 is greater than the maximum of 4096"),
+    "open bound": (
+        {"splits.folds.validation": 1},
+        "splits.folds.validation: 1 is greater than or equal to the maximum",
+    ),
+    "not finite": ({"datasets.made.max_rejected": ".nan"}, "datasets.made.max_rejected: nan is not a finite number"),
+    "not finite, unbounded": (
+        {"datasets.made.simulate.growth.record": "[5, .inf]"},
+        "datasets.made.simulate.growth.record.1: inf is not a finite number",
+    ),
+    "missing": ({"datasets.given.source": ...}, "datasets.given: the key 'source' is missing (required: source)"),
+    "missing section": ({"feature_sets": ...}, "top level: the key 'feature_sets' is missing (required: datasets, sp"),
+    "no choice": (
+        {"datasets.given.source": "spark"},
+        "datasets.given.source: 'spark' is none of deepspparks-json, spparks, simulate; did you mean 'spparks'?",
+    ),
+    "unknown feature": (
+        {"feature_sets.two": "[type, arae]"},
+        "feature_sets.two.1: 'arae' is none of type, degree, area, perimeter, equivalent_diameter, major_axis_length, "
+        "minor_axis_length, red_area; did you mean 'area'?",
+    ),
+    "twice": ({"feature_sets.two": "[area, area]"}, "feature_sets.two: ['area', 'area'] has non-unique elements"),
+    "empty list": ({"experiments": "[]"}, "experiments: [] should be non-empty"),
+    "bad name": ({"datasets.a b": "{}"}, "datasets: 'a b' is not a name of letters, digits, - and _"),
+    "number as a name": ({"datasets.10": {"source": "spparks", "path": "x"}}, "datasets: 10 is not of type 'string'"),
+    "one of two kinds": (
+        {"datasets.made.simulate.red_fraction": "some"},
+        "datasets.made.simulate.red_fraction: 'some' is not a valid number or array",
+    ),
+    "one of two kinds, range": (
+        {"datasets.made.simulate.red_fraction": "[0.1, 1.5]"},
+        "red_fraction: [0.1, 1.5] is not a valid number or array (1.5 is greater than the maximum of 1)",
+    ),
+    "one of two kinds, length": (
+        {"datasets.made.simulate.red_fraction": "[0.1]"},
+        "red_fraction: [0.1] is not a valid number or array ([0.1] is too short)",
+    ),
+    "range backwards": (
+        {"datasets.made.simulate.red_fraction": "[0.4, 0.2]"},
+        "datasets.made.simulate.red_fraction: the range [0.4, 0.2] runs backwards",
+    ),
+    "no file": ({"experiments": "[firs]"}, "did you mean 'first'?"),
+    "no path": ({"datasets.given.path": ...}, "datasets.given: source spparks needs the key 'path'"),
+    "path for a simulation": ({"datasets.made.path": "x"}, "datasets.made.path: a simulated data set has none"),
+    "simulation without": ({"datasets.made.simulate": ...}, "datasets.made: source simulate needs the key 'simulate'"),
+    "simulation for data": (
+        {"datasets.given.simulate": "{}"},
+        "datasets.given.simulate: only a data set with source s",
+    ),
+    "split without path": ({"splits.shares.method": "file"}, "splits.shares: method file needs the key 'path'"),
+    "nothing to train on": (
+        {"splits.shares.test": 0.8},
+        "splits.shares: validation and test together leave nothing to train on",
+    ),
+    "YAML's text 1e-3": (
+        {"datasets.made.simulate.min_mobility": "1e-3"},
+        "datasets.made.simulate.min_mobility: '1e-3' is not of type 'number'; YAML takes it for text, "
+        "write 0.001 or 1.0e-3",
+    ),
+    "YAML's text 1.5e6": (
+        {"datasets.made.simulate.growth.time": "1.5e6"},
+        "time: '1.5e6' is not of type 'number'; YAML takes it for text, write 1500000 or 1.5e+6",
+    ),
+    "YAML's text in one of two kinds": (
+        {"datasets.made.simulate.red_fraction": "2e-1"},
+        "red_fraction: '2e-1' is not a valid number or array ('2e-1' is not of type 'number'; YAML takes it for text, "
+        "write 0.2 or 2.0e-1)",
+    ),
+    "YAML's text within one of two kinds": (
+        {"datasets.made.simulate.red_fraction": "[0.1, 2e-1]"},
+        "('2e-1' is not of type 'number'; YAML takes it for text, write 0.2 or 2.0e-1)",
+    ),
+}
+
+
+def refused(project, *changes) -> str:
+    with pytest.raises(ConfigError) as caught:
+        project(*changes)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 400
+    return message
+
+
+@pytest.mark.parametrize(("change", "expected"), WRONG_CONFIG.values(), ids=WRONG_CONFIG)
+def test_wrong_configuration_is_refused_in_one_line(project, change, expected):
+    message = refused(project, change)
+    assert message.startswith(f"{project.file}: ")
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"gird": "{}"}, "top level: unknown key 'gird'; did you mean 'grid'?"),
+        ({"grid.lr": "[0.1]"}, "grid: unknown key 'lr' (known: hops, learning_rate, weight_decay, seed)"),
+        ({"grid.learning_rate": "[0.1, 1e-2]"}, "grid.learning_rate.1: '1e-2' is not of type 'number'; YAML takes it"),
+        ({"grid.hops": "2"}, "grid.hops: 2 is not of type 'array'"),
+        ({"grid.hops": "[1.5]"}, "grid.hops.0: 1.5 is not of type 'integer'"),
+        ({"target.threshold": "[10, 10.0]"}, "target.threshold: [10, 10.0] has non-unique elements"),
+        ({"target.threshold": ...}, "target: the key 'threshold' is missing"),
+        ({"target.aggregate": "maen"}, "'maen' is none of mean, median, min, max, share; did you mean 'mean'?"),
+        ({"fan_out": "[hop]"}, "fan_out.0: 'hop' is none of"),
+        ({"select": "loss"}, "select: 'loss' is none of nll, brier, accuracy, balanced_accuracy, auc"),
+        ({"training.iterations": 0}, "training.iterations: 0 is less than the minimum of 1"),
+    ],
+)
+def test_wrong_experiment_is_refused_in_one_line(project, change, expected):
+    message = refused(project, None, change)
+    assert message.startswith(f"{project.experiment_file}: ")
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("key", "section", "wrong", "known", "near"),
+    [
+        ("dataset", "datasets", "mad", "made, given", "made"),
+        ("split", "splits", "fold", "shares, folds", "folds"),
+        ("features", "feature_sets", "twoo", "two", "two"),
+    ],
+)
+def test_unknown_reference_is_refused_with_the_names_there_are(project, key, section, wrong, known, near):
+    message = refused(project, None, {key: wrong})
+    assert message == (
+        f"{project.experiment_file}: {key}: {wrong!r} is not among the {section} of {project.file} ({known})"
+        f"; did you mean {near!r}?"
+    )
+
+
+def test_no_name_is_proposed_that_is_far_from_what_was_written(project):
+    assert "did you mean" not in refused(project, {"zzz": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a: [1, 2", "not valid YAML"), ("- a\n- b", "holds list, not"), ("", "holds NoneType, not")],
+)
+def test_a_file_without_a_mapping_is_refused(tmp_path, text, expected):
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: {expected}") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_paths_are_expanded(monkeypatch):
+    monkeypatch.setenv("SOME_ROOT", "/data")
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert str(expand("$SOME_ROOT/a/${SOME_ROOT}_b", "here")) == "/data/a/data_b"
+    assert str(expand("~/a", "here")) == "/home/someone/a"
+
+
+@pytest.mark.parametrize("path", ["$SOME_ROOT/a", "/a/${SOME_ROOT}b"])
+def test_an_unset_environment_variable_is_named(monkeypatch, path):
+    monkeypatch.delenv("SOME_ROOT", raising=False)
+    with pytest.raises(ConfigError, match=r"^here: the environment variable SOME_ROOT is not set; export it"):
+        expand(path, "here")
+
+
+def test_an_unknown_home_is_named():
+    with pytest.raises(ConfigError, match=r"^here: ~no-such-user/a: "):
+        expand("~no-such-user/a", "here")
+
+
+def walk(part: dict, where: str):
+    """All sub-schemas of a schema with their places, references resolved."""
+    if "$ref" in part:
+        part = {**SCHEMA_CONTENT["$defs"][part["$ref"].rpartition("/")[2]], **part}
+    yield where, part
+    for key, value in part.get("properties", {}).items():
+        yield from walk(value, f"{where}.{key}")
+    if isinstance(part.get("additionalProperties"), dict):
+        yield from walk(part["additionalProperties"], f"{where}.*")
+
+
+def all_parts():
+    yield from walk(SCHEMA_CONTENT, "config")
+    yield from walk(SCHEMA_CONTENT["$defs"]["experiment"], "experiment")
+
+
+def test_the_schema_lets_no_unknown_key_through():
+    mappings = {where: part for where, part in all_parts() if part.get("type") == "object"}
+    assert {"config", "config.datasets.*.simulate.growth", "experiment.grid"} <= set(mappings)
+    for where, part in mappings.items():
+        others = part.get("additionalProperties")
+        assert others is False or isinstance(others, dict), where
+
+
+def test_every_key_of_the_schema_is_described_and_has_a_default_or_is_required():
+    seen = 0
+    for where, part in all_parts():
+        for key, value in part.get("properties", {}).items():
+            seen += 1
+            sub = dict(walk(value, ""))[""]
+            assert sub.get("description", "").endswith((".", ")", "?", "!")), f"{where}.{key} has no description"
+            if key not in part.get("required", []) and "default" not in sub:
+                # optional: the description says what for
+                assert re.search(r"[Ff]or `", sub["description"]), f"{where}.{key} has no default"
+    assert seen > 40
+
+
+def test_defaults_are_valid_and_as_complete_as_what_is_written_out():
+    for where, part in all_parts():
+        if "default" in part:
+            filled = configuration.checked(part["default"], part, SCHEMA_CONTENT, where)
+            wanted = {key for key, value in part.get("properties", {}).items() if "default" in value}
+            assert wanted <= set(filled if isinstance(filled, dict) else []), where

@@ -1,0 +1,56 @@
+"""Grids: points, names and jobs."""
+
+import itertools
+import re
+
+import pytest
+
+from graincast import grid
+
+AXES = {"threshold": [6, 10.5], "hops": [1, 2, 3], "learning_rate": [0.01], "weight_decay": [0, 0.001], "seed": [0, 7]}
+
+
+def test_points_are_all_combinations_the_last_axis_fastest():
+    points = grid.points(AXES)
+    assert [tuple(point.values()) for point in points] == list(itertools.product(*AXES.values()))
+    assert all(list(point) == list(AXES) for point in points)
+
+
+def test_trial_name():
+    point = dict(zip(AXES, (10, 2, 0.01, 0, 0), strict=True))
+    assert grid.trial_name(point) == "t10_k2_lr0.01_wd0_s0"
+    assert grid.trial_name({**point, "threshold": 10.0, "weight_decay": 1e-5}) == "t10_k2_lr0.01_wd1e-05_s0"
+
+
+@pytest.mark.parametrize("axis", grid.AXES)
+def test_different_values_have_different_names_that_are_good_in_paths(axis):
+    values = [0, 1, 0.1, 0.1 + 1e-12, 1e-7, 20240101, 20240102, 10**6, 10**6 + 1, 2**31, 1e9, 12.3456789]
+    names = [grid.trial_name({axis: value}) for value in values]
+    assert len(set(names)) == len(values)
+    for name, value in zip(names, values, strict=True):
+        assert re.fullmatch("[A-Za-z0-9._-]+", name)  # the workflow's wildcard
+        assert float(name.removeprefix(grid.AXES[axis])) == value
+
+
+@pytest.mark.parametrize("fan_out", [[], ["hops"], ["seed", "threshold"], list(AXES), list(AXES)[::-1]])
+def test_jobs_cover_the_grid_once(fan_out):
+    jobs = grid.jobs(AXES, fan_out)
+    trained = [tuple(point.values()) for part in jobs.values() for point in grid.points(part)]
+    assert sorted(trained) == sorted(itertools.product(*AXES.values()))
+    for part in jobs.values():
+        assert list(part) == list(AXES)
+        assert all(len(part[axis]) == (1 if axis in fan_out else len(AXES[axis])) for axis in AXES)
+
+
+def test_job_names_keep_when_another_axis_or_value_is_added():
+    before = grid.jobs(AXES, ["hops", "threshold"])
+    assert list(before) == [f"t{t}_k{k}" for t in (6, 10.5) for k in (1, 2, 3)]
+    after = grid.jobs({**AXES, "hops": [4, 3, 2, 1], "seed": [0]}, ["threshold", "hops"])
+    assert set(before) < set(after)
+    assert list(grid.jobs(AXES, [])) == ["all"]
+
+
+def test_jobs_share_no_list_with_the_grid():
+    jobs = grid.jobs(AXES, ["hops"])
+    jobs["k1"]["seed"].append(99)
+    assert AXES["seed"] == jobs["k2"]["seed"] == [0, 7]

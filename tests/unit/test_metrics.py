@@ -1,0 +1,82 @@
+"""Classification metrics against scikit-learn, cases worked by hand, and what is undefined."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from graincast import metrics
+
+RNG = np.random.default_rng(0)
+CASES = [(RNG.random(n) < share, np.round(RNG.random(n), 2)) for n, share in ((40, 0.5), (333, 0.1), (57, 0.9))]
+
+
+@pytest.mark.parametrize(("abnormal", "probability"), CASES)
+def test_metrics_are_those_of_scikit_learn(abnormal, probability):
+    found = metrics.classification(abnormal, probability)
+    predicted = probability > 0.5
+    clipped = np.clip(probability, 1e-12, 1 - 1e-12)
+    expected = {
+        "accuracy": reference.accuracy_score(abnormal, predicted),
+        "balanced_accuracy": reference.balanced_accuracy_score(abnormal, predicted),
+        "auc": reference.roc_auc_score(abnormal, probability),
+        "precision_abnormal": reference.precision_score(abnormal, predicted),
+        "recall_abnormal": reference.recall_score(abnormal, predicted),
+        "brier": reference.brier_score_loss(abnormal, probability),
+        "nll": reference.log_loss(abnormal, clipped),
+    }
+    (tn, fp), (fn, tp) = reference.confusion_matrix(abnormal, predicted)
+    counts = dict(zip(metrics.COUNTS, (abnormal.size, abnormal.sum(), tp, fp, fn, tn), strict=True))
+    assert found == pytest.approx({**expected, **counts}, rel=1e-12)
+    assert all(type(value) in (int, float) for value in found.values())  # so that JSON takes them
+
+
+def test_one_half_is_normal():
+    found = metrics.classification([True, False], np.array([0.5, 0.5]))
+    assert (found["true_abnormal"], found["false_normal"], found["true_normal"]) == (0, 1, 1)
+
+
+def test_hand_worked_case():
+    found = metrics.classification([True, True, False, False, False], np.array([0.9, 0.2, 0.6, 0.1, 0.3]))
+    assert found["accuracy"] == 0.6
+    assert found["auc"] == pytest.approx(4 / 6)
+    assert found["precision_abnormal"] == found["recall_abnormal"] == 0.5
+    assert found["brier"] == pytest.approx((0.01 + 0.64 + 0.36 + 0.01 + 0.09) / 5)
+    assert found["nll"] == pytest.approx(-np.log(0.9 * 0.2 * 0.4 * 0.9 * 0.7) / 5)
+
+
+def test_a_certain_and_wrong_prediction_has_a_finite_loss():
+    found = metrics.classification([True, False], np.array([0.0, 1.0]))
+    assert found["nll"] == pytest.approx(-np.log(1e-12), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", [True, False])
+@pytest.mark.filterwarnings("error")
+def test_what_one_class_leaves_undefined_is_none(kind):
+    found = metrics.classification(np.full(3, kind), np.array([0.2, 0.3, 0.4]))
+    undefined = {name for name, value in found.items() if value is None}
+    never_abnormal = set() if kind else {"recall_abnormal"}
+    assert undefined == {"auc", "balanced_accuracy", "precision_abnormal"} | never_abnormal
+    assert found["accuracy"] == (0 if kind else 1)
+    assert "NaN" not in json.dumps(found)
+
+
+def test_better_turns_losses_and_puts_the_undefined_last():
+    assert metrics.better("nll", 0.3) > metrics.better("nll", 0.4)
+    assert metrics.better("brier", 0.3) > metrics.better("brier", 0.4)
+    for name in ("accuracy", "balanced_accuracy", "auc"):
+        assert metrics.better(name, 0.4) > metrics.better(name, 0.3) > metrics.better(name, None)
+    assert metrics.better("nll", 1e9) > metrics.better("nll", None)
+
+
+def test_mean_and_spread_are_over_those_that_define_a_metric():
+    several = [
+        {"accuracy": 0.5, "auc": None, "count": 10, "precision_abnormal": None},
+        {"accuracy": 0.7, "auc": 0.8, "count": 30, "precision_abnormal": None},
+    ]
+    mean = metrics.mean(iter(several))
+    assert mean == pytest.approx({"accuracy": 0.6, "auc": 0.8, "count": 40, "precision_abnormal": None})
+    assert type(mean["count"]) is int
+    spread = metrics.spread(iter(several))
+    assert spread == pytest.approx({"accuracy": 0.1, "auc": 0.0, "precision_abnormal": None})

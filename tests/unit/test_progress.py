@@ -1,0 +1,87 @@
+"""Progress lines: when they come, and the rate and time left in them."""
+
+import pytest
+
+from graincast import progress
+from graincast.progress import Progress, duration, track
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only moves when told: clock(seconds) moves it."""
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+
+    def move(seconds):
+        now[0] += seconds
+
+    return move
+
+
+def lines(capsys):
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.splitlines()
+
+
+def test_lines_come_every_few_seconds_with_rate_and_time_left(clock, capsys):
+    one = Progress("graphs x/0001", 2000, "files")
+    clock(2.9)
+    one.advance(500)
+    assert lines(capsys) == []
+    clock(0.1)
+    one.advance(100)
+    assert lines(capsys) == ["graphs x/0001: 600/2,000 files, 200/s, 7.0 s left"]
+    clock(1)
+    one.advance(200)
+    assert lines(capsys) == []  # 1 s after the last line
+    clock(4)
+    one.advance(200, note="loss 0.5")
+    assert lines(capsys) == ["graphs x/0001: 1,000/2,000 files, 125/s, 8.0 s left, loss 0.5"]
+
+
+def test_the_end_is_always_said(clock, capsys):
+    one = Progress("step", 2, "jobs")
+    one.advance()
+    clock(1)
+    one.advance()
+    assert lines(capsys) == ["step: 2/2 jobs, 2/s, in 1.0 s"]
+
+
+def test_nothing_done_yet_and_no_time_passed(clock, capsys):
+    one = Progress("step", 2, "jobs")
+    clock(4)
+    one.advance(0)
+    assert lines(capsys) == ["step: 0/2 jobs, 0/s, time left unknown"]
+    Progress("step", 1, "jobs").advance()
+    assert lines(capsys) == ["step: 1/1 jobs, inf/s, in 0.0 s"]
+
+
+def test_track_counts_an_item_when_it_is_done_with(clock, capsys):
+    seen = []
+    for item in track(iter("abc"), "step", 3, "letters"):
+        seen.append(item)
+        clock(4)
+    assert seen == list("abc")
+    assert lines(capsys) == [
+        "step: 1/3 letters, 0.25/s, 8.0 s left",
+        "step: 2/3 letters, 0.25/s, 4.0 s left",
+        "step: 3/3 letters, 0.25/s, in 12 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.44, "0.4 s"),
+        (9.94, "9.9 s"),
+        (12.4, "12 s"),
+        (59.7, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (3599.6, "1 h 0 min"),
+        (7530, "2 h 5 min"),
+        (100 * 3600, "100 h 0 min"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text

@@ -1,0 +1,239 @@
+"""Simple graph convolution trained as a batch, against PyTorch Geometric's SGConv trained one trial at a time."""
+
+import copy
+import itertools
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from torch_geometric.nn import SGConv
+
+from graincast import metrics, targets
+from graincast.features.table import assemble
+from graincast.models import sgc, trained
+from tests.tables import feature_table, parts
+
+COLUMNS = ["c0", "c1", "c2"]
+GRID = {
+    "threshold": [8, 11],
+    "hops": [3, 1],
+    "learning_rate": [0.003, 0.3],
+    "weight_decay": [0, 0.05],
+    "seed": [0, 5],
+}
+TRAINING = {"iterations": 40, "evaluate_every": 7}
+POINTS = list(itertools.product(*GRID.values()))
+
+
+def partitions(count: int) -> dict[str, np.ndarray]:
+    """Two partitions with shares of their own; in the second some microstructures take no part."""
+    rng = np.random.default_rng(2)
+    return {
+        "r1f1": rng.choice(["train", "validation", "test"], count, p=[0.5, 0.3, 0.2]),
+        "r1f2": rng.choice(["train", "validation", "test", ""], count, p=[0.4, 0.2, 0.2, 0.2]),
+    }
+
+
+def labels(table, thresholds=GRID["threshold"]) -> dict[float, np.ndarray]:
+    return {threshold: targets.labels(table.candidate_ratios(), threshold, "mean") for threshold in thresholds}
+
+
+def train(table, grid=None, training=None, **how):
+    grid = {**GRID, **(grid or {})}
+    how = {"parts": partitions(len(table.name)), "labels": labels(table, grid["threshold"]), **how}
+    return sgc.train(table, grid=grid, training=training or TRAINING, **how)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return feature_table(60)
+
+
+@pytest.fixture(scope="module")
+def result(table):
+    return train(table)
+
+
+def alone(table, part, abnormal, hops, learning_rate, weight_decay, seed):
+    """Steps, curves, the iteration kept and its probabilities of one trial trained by PyTorch Geometric."""
+    nodes = np.repeat(part == "train", np.diff(table.node_ptr))
+    x = torch.from_numpy((table.x - table.x[nodes].mean(axis=0)) / table.x[nodes].std(axis=0))
+    edges = torch.from_numpy(table.flat_edges.T.copy())
+    target = torch.from_numpy(abnormal.astype(np.int64))
+    inside = {name: torch.from_numpy(part == name) for name in ("train", "validation")}
+
+    torch.manual_seed(seed)
+    initial = torch.nn.Linear(x.shape[1], 2, dtype=torch.float64)
+    model = SGConv(x.shape[1], 2, K=hops).double()
+    model.lin.weight.data.copy_(initial.weight.data)
+    model.lin.bias.data.copy_(initial.bias.data)
+    adam = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+
+    curves, steps, best = [], [], None
+    for iteration in range(TRAINING["iterations"] + 1):
+        scores = model(x, edges)[table.candidate_index]
+        loss = {name: torch.nn.functional.cross_entropy(scores[own], target[own]) for name, own in inside.items()}
+        if iteration % TRAINING["evaluate_every"] == 0 or iteration == TRAINING["iterations"]:
+            right = [(scores.argmax(1) == target)[own].double().mean().item() for own in inside.values()]
+            curves.append([loss["train"].item(), loss["validation"].item(), *right])
+            steps.append(iteration)
+            if best is None or curves[-1][1] < best[0]:
+                best = (curves[-1][1], iteration, copy.deepcopy(model))
+        adam.zero_grad()
+        loss["train"].backward()
+        adam.step()
+    with torch.no_grad():
+        probability = torch.softmax(best[2](x, edges), dim=1)[table.candidate_index, 1].numpy()
+    return steps, curves, best[1], probability
+
+
+def test_every_trial_of_a_batch_is_that_of_pytorch_geometric_trained_alone(table, result):
+    abnormal = labels(table)
+    assert 0.3 < abnormal[11].mean() < abnormal[8].mean() < 0.9
+    kept = set()
+    for point, (name, part) in itertools.product(POINTS, partitions(len(table.name)).items()):
+        threshold, *settings = point
+        steps, curves, iteration, probability = alone(table, part, abnormal[threshold], *settings)
+        assert result.steps.tolist() == steps
+        np.testing.assert_allclose(result.curves[point, name], curves, rtol=0, atol=1e-9, err_msg=str(point))
+        assert result.iterations[point, name] == iteration
+        np.testing.assert_allclose(
+            sgc.predict(result.models[point, name], table), probability, rtol=0, atol=1e-9, err_msg=str(point)
+        )
+        kept.add(iteration)
+    assert len(kept) > 3  # or the checkpoints would prove little
+    assert len(result.models) == len(POINTS) * 2
+
+
+def test_the_kept_model_is_a_copy_of_the_best_and_not_the_last(table, result):
+    abnormal, overtrained = labels(table), 0
+    for (point, name), curves in result.curves.items():
+        held_out = partitions(len(table.name))[name] == "validation"
+        probability = sgc.predict(result.models[point, name], table)[held_out]
+        measured = metrics.classification(abnormal[point[0]][held_out], probability)
+        assert measured["nll"] == pytest.approx(curves[:, 1].min(), abs=1e-12)
+        at = int(curves[:, 1].argmin())
+        assert measured["accuracy"] == pytest.approx(curves[at, 3])
+        assert result.iterations[point, name] == result.steps[at]
+        overtrained += curves[-1, 1] > curves[:, 1].min() + 1e-3
+    assert overtrained > 5
+
+
+def test_training_lowers_the_loss_and_predicts_better_than_guessing(table):
+    grid = {"threshold": [8], "hops": [1], "learning_rate": [0.05], "weight_decay": [0], "seed": [0]}
+    everything = {"all": np.where(np.arange(60) % 3 == 0, "validation", "train")}
+    found = train(table, grid, {"iterations": 200, "evaluate_every": 50}, parts=everything)
+    (curves,) = found.curves.values()
+    assert (np.diff(curves[:, 0]) < 0).all()
+    assert curves[-1, 2] > max(labels(table)[8].mean(), 1 - labels(table)[8].mean()) + 0.05
+
+
+def test_a_batch_of_graphs_is_predicted_as_one_by_one(result):
+    made = parts(60)
+    whole = assemble(COLUMNS, made)
+    for point in POINTS[::7]:
+        model = result.models[point, "r1f2"]
+        all_at_once = sgc.predict(model, whole)
+        subset = sgc.predict(model, assemble(COLUMNS, made[5:50:4]))
+        np.testing.assert_allclose(subset, all_at_once[5:50:4], rtol=1e-12)
+        one_by_one = [sgc.predict(model, assemble(COLUMNS, [part]))[0] for part in made[:10]]
+        np.testing.assert_allclose(one_by_one, all_at_once[:10], rtol=1e-12)
+
+
+def permuted(part: dict, rng: np.random.Generator) -> dict:
+    """The same graph with its nodes in another order."""
+    order = rng.permutation(len(part["x"]))
+    edges = np.argsort(order)[part["edges"]].astype(np.int32)
+    return {
+        **part,
+        "x": part["x"][order],
+        "candidate": part["candidate"][order],
+        "edges": edges[rng.permutation(len(edges))],
+        "growth_ratio": part["growth_ratio"][:, order],
+    }
+
+
+def test_the_order_of_nodes_and_edges_does_not_matter(table, result):
+    rng = np.random.default_rng(1)
+    other = assemble(COLUMNS, [permuted(part, rng) for part in parts(60)])
+    assert not np.array_equal(other.x, table.x)
+    again = train(other)
+    for key, model in result.models.items():
+        np.testing.assert_allclose(sgc.predict(model, other), sgc.predict(model, table), rtol=1e-11)
+        np.testing.assert_allclose(again.curves[key], result.curves[key], rtol=0, atol=1e-9)
+
+
+def test_only_training_data_train(table, result):
+    parts_of = partitions(60)["r1f2"]
+    unseen = ~np.isin(parts_of, ["train", "validation"])
+    x = table.x.copy()
+    x[np.repeat(unseen, np.diff(table.node_ptr))] += 1000
+    abnormal = {threshold: one ^ unseen for threshold, one in labels(table).items()}
+    changed = train(replace(table, x=x), parts={"r1f2": parts_of}, labels=abnormal)
+    for key in changed.models:
+        np.testing.assert_allclose(changed.curves[key], result.curves[key], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(changed.models[key]["weight"], result.models[key]["weight"], rtol=1e-10)
+
+    flipped = {threshold: one ^ (parts_of == "validation") for threshold, one in labels(table).items()}
+    changed = train(table, parts={"r1f2": parts_of}, labels=flipped)
+    for key in changed.models:
+        np.testing.assert_allclose(changed.curves[key][:, 0], result.curves[key][:, 0], rtol=0, atol=1e-12)
+
+
+def test_the_same_seed_gives_the_same_result_and_another_seed_another(table, result):
+    torch.manual_seed(99)  # the global generator has no part in it
+    again = train(table)
+    for key in result.models:
+        np.testing.assert_array_equal(again.curves[key], result.curves[key])
+        for name in ("weight", "bias"):
+            assert torch.equal(again.models[key][name], result.models[key][name])
+    for *point, _ in POINTS[::2]:
+        a, b = (result.curves[(*point, seed), "r1f1"] for seed in GRID["seed"])
+        assert (a[0, :2] != b[0, :2]).all()
+
+
+def test_results_do_not_depend_on_what_trains_beside(table, result):
+    fewer = {"threshold": [11], "hops": [1, 2], "learning_rate": [0.3], "weight_decay": [0.05, 0.2], "seed": [5, 1, 0]}
+    some = train(table, fewer, parts={"r1f2": partitions(60)["r1f2"]})
+    shared = some.models.keys() & result.models.keys()
+    assert len(shared) == 2
+    for key in shared:
+        np.testing.assert_allclose(some.curves[key], result.curves[key], rtol=0, atol=1e-12)
+        assert some.iterations[key] == result.iterations[key]
+        np.testing.assert_allclose(some.models[key]["weight"], result.models[key]["weight"], rtol=1e-10)
+
+
+def test_predict_refuses_other_features(table, result):
+    model = result.models[POINTS[0], "r1f1"]
+    for columns in (["c1", "c0", "c2"], ["c0", "c1", "other"]):
+        with pytest.raises(ValueError, match=r"wants the features \['c0', 'c1', 'c2'\], the data have"):
+            sgc.predict(model, replace(table, columns=columns))
+
+
+@pytest.mark.parametrize(("iterations", "every"), [(20, 5), (20, 7), (3, 50)])
+def test_progress_adds_up_to_the_iterations(table, iterations, every):
+    told = []
+    found = train(
+        table,
+        {axis: values[:1] for axis, values in GRID.items()},
+        {"iterations": iterations, "evaluate_every": every},
+        advance=lambda amount, note: told.append(amount),
+    )
+    assert np.cumsum(told).tolist() == found.steps.tolist()
+    assert found.steps[-1] == iterations
+
+
+def test_a_jobs_files_hold_what_was_trained(tmp_path, table, result):
+    trials = {f"trial {i}": point for i, point in enumerate(POINTS[:3])}
+    trained.write(tmp_path / "job", {"partitions": ["r1f1", "r1f2"]}, result, trials)
+    models = trained.read_models(tmp_path / "job" / "models.pt")
+    with h5py.File(tmp_path / "job" / "history.h5") as file:
+        np.testing.assert_array_equal(file["steps"], result.steps)
+        assert file["trial"].asstr()[:].tolist() == list(trials)
+        for i, (name, point) in enumerate(trials.items()):
+            for j, partition in enumerate(("r1f1", "r1f2")):
+                np.testing.assert_array_equal(file["curves"][i, j], result.curves[point, partition])
+                probability = sgc.predict(models[name][partition], table)
+                np.testing.assert_array_equal(probability, sgc.predict(result.models[point, partition], table))

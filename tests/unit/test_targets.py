@@ -1,0 +1,61 @@
+"""Targets: strictly above the threshold, after the growth runs are aggregated."""
+
+import numpy as np
+import pytest
+
+from graincast.targets import AGGREGATES, labels
+
+RATIOS = [np.array([1.0, 2.0, 9.0]), np.array([10.0]), np.array([5.0, 5.0]), np.array([0.0, 0.0, 0.0, 8.0])]
+# mean 4, 10, 5, 2; median 2, 10, 5, 0
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "threshold", "expected"),
+    [
+        ("mean", 4, [False, True, True, False]),
+        ("mean", 3.999, [True, True, True, False]),
+        ("mean", 10, [False, False, False, False]),
+        ("median", 2, [False, True, True, False]),
+        ("median", 1.9, [True, True, True, False]),
+        ("min", 1, [False, True, True, False]),
+        ("max", 8, [True, True, False, False]),
+        ("max", 7.9, [True, True, False, True]),
+    ],
+)
+def test_aggregates_are_compared_strictly(aggregate, threshold, expected):
+    found = labels(RATIOS, threshold, aggregate)
+    assert found.dtype == bool
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("threshold", "share", "expected"),
+    [
+        (5, 0.5, [False, True, False, False]),
+        (4.9, 0.5, [False, True, True, False]),
+        (5, 1 / 3, [False, True, False, False]),  # one of three is not more than a third
+        (5, 0.3, [True, True, False, False]),
+        (5, 0.2, [True, True, False, True]),
+        (5, 1, [False, False, False, False]),
+        (0, 0, [True, True, True, True]),
+    ],
+)
+def test_share_of_runs_is_compared_strictly_twice(threshold, share, expected):
+    assert labels(RATIOS, threshold, "share", share).tolist() == expected
+
+
+def test_one_class_keeps_its_name():
+    assert labels(RATIOS, 0, "max").all()
+    assert not labels(RATIOS, 100, "max").any()
+
+
+@pytest.mark.parametrize("ratios", [RATIOS, []])
+def test_an_unknown_aggregate_is_refused(ratios):
+    with pytest.raises(ValueError, match="'sum' is none of mean, median, min, max, share"):
+        labels(ratios, 1, "sum")
+
+
+def test_of_one_run_all_aggregates_are_the_run_itself():
+    ratios = [np.array([value]) for value in np.linspace(0, 20, 41)]
+    for aggregate in [*AGGREGATES, "share"]:
+        assert labels(ratios, 10, aggregate).tolist() == [one[0] > 10 for one in ratios]
