@@ -50,11 +50,24 @@ def simulate(folder: Path, numbers: range, settings: dict, what: str) -> list[Pa
                 min_mobility=settings["min_mobility"],
                 uniform_mobility=settings["mobility"] == "uniform",
                 seed=_seed(settings["seed"], number, GROWTH, repeat),
+                report=_share_done(progress),
             )
             write_stats(run / "spparks_results" / f"run_{repeat}" / "stats.h5", grown.times, grown.areas)
-            progress.advance(note=f"{run.name}: {grown.events:,} events")
+            progress.advance(0, f"{run.name}: {grown.events:,} flips")
         made.append(run)
     return made
+
+
+def _share_done(progress: Progress):
+    """A callback for one growth run that counts the share of its time that is done."""
+    reported = 0.0
+
+    def report(done: float, total: float) -> None:
+        nonlocal reported
+        progress.advance(done / total - reported)
+        reported = done / total
+
+    return report
 
 
 def _seed(*key: int) -> int:

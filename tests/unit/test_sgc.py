@@ -46,6 +46,14 @@ def train(table, grid=None, training=None, **how):
     return sgc.train(table, grid=grid, training=training or TRAINING, **how)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the matrices are small
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def table():
     return feature_table(60)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from graincast.name_hash import uniform
-from tests.synthetic import graph, write_folder
+from tests.synthetic import graph
 from tests.workflow import checkout
 
 CONFIG = ("--configfile", "config/small.yaml")
@@ -360,7 +360,7 @@ def test_bigger_data_are_compared_by_content_too(finished):
     assert profile["max-checksum-file-size"] > 10**10
 
 
-def test_raw_data_are_read_once(finished, capfd):
-    write_folder(finished.parent / "raw" / "unread", 1)
+def test_raw_data_are_read_once(finished):
+    checkout.dry_run(finished, *CONFIG)
     _, output = checkout.dry_run(finished, *CONFIG)
     assert "reading raw data" not in output

@@ -1,0 +1,163 @@
+"""The candidate-grain simulation: initial microstructure, grain types, growth (DeCost & Holm 2017).
+
+A. DeCost and E. Holm, "Phenomenology of Abnormal Grain Growth in Systems with Nonuniform Grain Boundary Mobility",
+Metallurgical and Materials Transactions A 48 (2017). Sites on a periodic square lattice with first and second
+neighbours of equal weight; temperatures in units of one bond (kT / J), times in Monte Carlo steps (MCS).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
+from graincast.potts.lattice import Lattice
+from graincast.potts.neighbourhoods import mobilities
+
+Report = Callable[[float, float], None]
+"""Called a few times a second with the Monte Carlo steps done and their total."""
+
+_DRAWS_BETWEEN_REPORTS = 1 << 21
+_INITIALISE, _QUENCH, _TYPES, _GROW = range(4)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One growth run.
+
+    times   float64 [records], MCS; the first is 0, the last the end of the run
+    areas   int32 [records, n + 1], sites by grain id; column 0 is zero
+    labels  int32 [L, L], the final state
+    events  accepted flips
+    """
+
+    times: np.ndarray
+    areas: np.ndarray
+    labels: np.ndarray
+    events: int
+
+
+def initialise(
+    size: int,
+    *,
+    temperature: float,
+    time: float,
+    quench_temperature: float,
+    quench_time: float,
+    seed: int,
+    report: Report | None = None,
+) -> np.ndarray:
+    """A microstructure grown from one grain a site at mobility 1, then quenched to remove thermal specks.
+
+    Returns labels int32 [size, size], grain ids 1..n without gaps, in the order of first sites. A stage of zero time is
+    left out. Raises ValueError for a size below 4, a temperature that is not positive or a negative time.
+    """
+    if size < 4:
+        raise ValueError(f"size must be at least 4, not {size}")
+    labels = np.arange(1, size * size + 1, dtype=np.int32).reshape(size, size)
+    total = time + quench_time
+    stages = ((_INITIALISE, temperature, time, 0.0), (_QUENCH, quench_temperature, quench_time, time))
+    for stage, kt, duration, before in stages:
+        if duration < 0:
+            raise ValueError(f"time must not be negative, not {duration}")
+        if duration == 0:
+            continue
+        grain_type = np.full(labels.max() + 1, LOW_MOBILITY, np.int8)
+        lattice = _lattice(labels, grain_type, kt, 1.0, True, [0.0, duration], _stream(seed, stage))
+        _run(lattice, lambda done, _, before=before: report(before + done, total) if report else None)
+        labels = _renumber(lattice.labels)
+    return labels
+
+
+def assign_types(labels: np.ndarray, red_fraction: float, seed: int) -> np.ndarray:
+    """Grain types int8 [n + 1] by grain id, entry 0 unused (0): the largest grain is the candidate.
+
+    Of the others each is of high mobility ("red") with probability red_fraction, else of low mobility ("blue"). Among
+    grains of equal area the lowest id is the candidate. Raises ValueError if red_fraction is not in 0..1.
+    """
+    if not 0 <= red_fraction <= 1:
+        raise ValueError(f"red_fraction must lie in 0..1, not {red_fraction}")
+    areas = np.bincount(labels.ravel())
+    red = np.random.default_rng(_stream(seed, _TYPES)).random(len(areas)) < red_fraction
+    grain_type = np.where(red, HIGH_MOBILITY, LOW_MOBILITY).astype(np.int8)
+    grain_type[0] = 0
+    grain_type[1 + areas[1:].argmax()] = CANDIDATE
+    return grain_type
+
+
+def grow(
+    labels: np.ndarray,
+    grain_type: np.ndarray,
+    *,
+    temperature: float,
+    record_times: np.ndarray,
+    min_mobility: float = 0.001,
+    seed: int,
+    uniform_mobility: bool = False,
+    report: Report | None = None,
+) -> Growth:
+    """A growth run with mobility 1 between candidate and high-mobility grains and min_mobility elsewhere.
+
+    labels            int32 [L, L], ids 1..n, L >= 4
+    grain_type        int8 [n + 1] by grain id
+    record_times      ascending, MCS, from 0 to the end of the run; a record is the first flip at or after its time (or
+                      the time itself, if no flip follows before the end), the last record is the end itself
+    uniform_mobility  mobility 1 everywhere: normal grain growth
+
+    The same seed gives the same bytes. Raises ValueError for input that does not fit this.
+    """
+    stream = _stream(seed, _GROW)
+    lattice = _lattice(labels, grain_type, temperature, min_mobility, uniform_mobility, record_times, stream)
+    _run(lattice, report)
+    return Growth(lattice.out_times, lattice.out_areas, lattice.labels, lattice.events)
+
+
+def _lattice(
+    labels: np.ndarray,
+    grain_type: np.ndarray,
+    temperature: float,
+    min_mobility: float,
+    uniform_mobility: bool,
+    record_times: np.ndarray,
+    stream: np.random.SeedSequence,
+) -> Lattice:
+    labels, grain_type = np.asarray(labels), np.asarray(grain_type)
+    record_times = np.asarray(record_times, np.float64)
+    if labels.ndim != 2 or labels.shape[0] != labels.shape[1] or len(labels) < 4:
+        raise ValueError(f"labels must be square and at least 4x4, not {labels.shape}")
+    if grain_type.ndim != 1 or labels.min() < 1 or labels.max() >= len(grain_type):
+        raise ValueError(f"labels {labels.min()}..{labels.max()} do not fit {grain_type.size} grain types (ids from 1)")
+    if not np.isin(grain_type[1:], (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY)).all():
+        raise ValueError("grain types must be 0, 1 or 2")
+    if temperature <= 0 or not 0 <= min_mobility <= 1:
+        raise ValueError(f"temperature {temperature} must be positive and min_mobility {min_mobility} lie in 0..1")
+    if record_times.ndim != 1 or len(record_times) < 2 or record_times[0] != 0 or (np.diff(record_times) <= 0).any():
+        raise ValueError("record times must ascend from 0 to the end of the run")
+    return Lattice(
+        labels,
+        grain_type,
+        temperature=temperature,
+        mobility=mobilities(min_mobility, uniform_mobility),
+        record_times=record_times,
+        stream=stream,
+    )
+
+
+def _run(lattice: Lattice, report: Report | None) -> None:
+    end = float(lattice.record_times[-1])
+    while not lattice.advance(_DRAWS_BETWEEN_REPORTS):
+        if report:
+            report(lattice.time, end)
+    if report:
+        report(end, end)
+
+
+def _renumber(labels: np.ndarray) -> np.ndarray:
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int32)
+    number[np.argsort(first)] = np.arange(1, len(first) + 1)
+    return number[inverse].reshape(labels.shape)
+
+
+def _stream(seed: int, stage: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(stage,))

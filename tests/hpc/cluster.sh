@@ -1,0 +1,343 @@
+#!/usr/bin/env bash
+# A real one-node SLURM and a real Apptainer for the tests, on a bare Debian 12 as root.
+#
+#   tests/hpc/cluster.sh install      packages, and Apptainer where there is none
+#   tests/hpc/cluster.sh start        munged, slurmctld, slurmd: returns when the node takes jobs
+#   tests/hpc/cluster.sh status       daemons, node and queue; exit 0 when the cluster is up, 3 when not
+#   tests/hpc/cluster.sh stop         ends the daemons that `start` began, and the jobs on them
+#   tests/hpc/cluster.sh slurmd-restart [kill]   restarts the node's daemon; with `kill`, its jobs die with it, as in a crash
+#   tests/hpc/cluster.sh env          shell lines that name the state folder and the configuration
+#
+# Each sub-command may be repeated. Exit 77 = cannot run here; one line on stderr says why (tests skip with it).
+#
+# CLUSTER_DIR     state folder: keys, configuration, logs, process ids   (default /var/lib/graincast-cluster)
+# CLUSTER_CPUS    slots the node declares, whatever the machine has       (default 4)
+# CLUSTER_MEM_MB  memory the node declares                                (default: nine tenths of the machine's)
+set -euo pipefail
+
+CLUSTER_DIR=${CLUSTER_DIR:-/var/lib/graincast-cluster}
+CLUSTER_CPUS=${CLUSTER_CPUS:-4}
+CLUSTER_MEM_MB=${CLUSTER_MEM_MB:-$(awk '/^MemTotal/ { printf "%d", $2 / 1024 * 0.9 }' /proc/meminfo)}
+CONF=/etc/slurm/slurm.conf          # the one place where every SLURM program looks; srun inside a job sees no SLURM_CONF
+LIBS=/usr/local/lib/apptainer-libs  # the newer C library, for Apptainer alone
+export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+skip() { say "cannot run here: $*"; exit 77; }
+fail() { say "$*"; exit 1; }
+
+needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
+
+needs_debian() {
+    local id='' version=''
+    [ -r /etc/os-release ] && id=$(. /etc/os-release && echo "${ID:-}") && version=$(. /etc/os-release && echo "${VERSION_ID:-}")
+    [ "$id" = debian ] && [ "$version" = 12 ] || skip "install is for Debian 12, this is ${id:-unknown} ${version:-}"
+    [ "$(dpkg --print-architecture)" = amd64 ] || [ "$(dpkg --print-architecture)" = arm64 ] || skip "no Apptainer for this processor"
+}
+
+# ------------------------------------------------------------------------------------------------------------ install
+
+packages="slurmctld slurmd slurm-client munge buildah mmdebstrap patchelf squashfs-tools squashfuse fuse2fs fuse3
+          fuse-overlayfs uidmap ca-certificates procps"
+
+install_packages() {
+    local missing='' p
+    for p in $packages; do
+        [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = 'ii ' ] || missing="$missing $p"
+    done
+    [ -n "$missing" ] || return 0
+    apt-get -qq update || skip "the package index cannot be reached (no network?)"
+    # No daemon starts by itself: `start` runs them, with its own configuration.
+    local policy=/usr/sbin/policy-rc.d made_policy=
+    if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy; chmod +x $policy; made_policy=1; fi
+    # shellcheck disable=SC2086
+    apt-get -qq install --yes --no-install-recommends $missing >"$CLUSTER_DIR/apt.log" 2>&1 || {
+        [ -z "$made_policy" ] || rm -f $policy
+        tail -n 5 "$CLUSTER_DIR/apt.log" >&2
+        fail "apt could not install:$missing (whole log: $CLUSTER_DIR/apt.log)"
+    }
+    [ -z "$made_policy" ] || rm -f $policy
+}
+
+# Lists of the machine's own Debian sources with the suite changed to sid, kept apart from the machine's lists.
+sid_sources() {
+    local uri keyring
+    uri=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 2>/dev/null |
+        awk '$2 ~ /^(bookworm|stable|12)$/ { print $1; exit }')
+    [ -n "$uri" ] || uri=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -v security | head -n 1)
+    [ -n "$uri" ] || skip "no Debian package source is configured"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    echo "deb [signed-by=$keyring] $uri sid main"
+}
+
+install_apptainer() {
+    command -v apptainer >/dev/null && apptainer --version >/dev/null 2>&1 && return 0
+    local work=$CLUSTER_DIR/sid p
+    rm -rf "$work"
+    mkdir -p "$work"/{lists/partial,archives/partial,libs}
+    sid_sources >"$work/sources.list"
+    local apt=(apt-get -qq -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$work/lists" -o "Dir::Cache::Archives=$work/archives" -o "Dir::Cache::srcpkgcache="
+        -o "Dir::Cache::pkgcache=" -o APT::Sandbox::User=root -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+    "${apt[@]}" update || skip "Debian sid's package index cannot be reached (Apptainer comes from there)"
+    (cd "$work/archives" && "${apt[@]}" download apptainer libc6 libseccomp2 libsqlite3-0) ||
+        fail "Apptainer's packages could not be fetched from Debian sid"
+    for p in libc6 libseccomp2 libsqlite3-0; do dpkg -x "$work"/archives/${p}_*.deb "$work/libs"; done
+    mkdir -p $LIBS
+    # The libraries of usr/lib/<triplet>/ alone: the loader lies there too, lib64/ only points at it.
+    cp -a "$work"/libs/usr/lib/*-linux-gnu/*.so* $LIBS/
+    local interpreter
+    interpreter=$(find $LIBS -maxdepth 1 -name 'ld-linux*' | head -n 1)
+    [ -n "$interpreter" ] || fail "no dynamic loader in sid's libc6 package"
+    dpkg -x "$work"/archives/apptainer_*.deb /
+    local binary starters
+    starters=$(dpkg-deb --fsys-tarfile "$work"/archives/apptainer_*.deb | tar -t | sed -n 's|^\.\(/.*/apptainer/bin/starter\)$|\1|p')
+    for binary in /usr/bin/apptainer $starters; do
+        patchelf --set-interpreter "$interpreter" --force-rpath --set-rpath $LIBS "$binary"
+    done
+    mkdir -p /var/lib/apptainer/mnt/session
+    rm -rf "$work"
+    apptainer --version >/dev/null || fail "Apptainer was unpacked but does not start"
+}
+
+configure_apptainer() {
+    local conf=/etc/apptainer/apptainer.conf
+    if [ -e $conf ]; then
+        # Without the "full" default, root in a container is stopped by file modes as an ordinary user is.
+        sed -i 's/^root default capabilities *=.*/root default capabilities = file/' $conf
+    fi
+    [ -e /dev/fuse ] || mknod /dev/fuse c 10 229 2>/dev/null || true
+    [ -e /dev/fuse ] && chmod 666 /dev/fuse || say "no /dev/fuse: an ordinary user cannot run an image here"
+}
+
+do_install() {
+    needs_root
+    needs_debian
+    mkdir -p "$CLUSTER_DIR"
+    install_packages
+    install_apptainer
+    configure_apptainer
+    say "installed: slurm $(dpkg-query -W -f '${Version}' slurmctld), $(apptainer --version), $(buildah --version | cut -d' ' -f1-3)"
+}
+
+# -------------------------------------------------------------------------------------------------------------- start
+
+node() { uname -n | cut -d. -f1; }
+
+# "pid" when the process in that file still runs the program named.
+running() { # file program
+    local pid
+    pid=$(cat "$1" 2>/dev/null) || return 1
+    [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$2" ] && echo "$pid"
+}
+
+write_conf() {
+    mkdir -p "$CLUSTER_DIR"/{log,run,ctld,spool,munge} /etc/slurm
+    chmod 755 "$CLUSTER_DIR" "$CLUSTER_DIR"/{log,run,munge}
+    cat >"$CLUSTER_DIR/slurm.conf" <<CONF
+# Written by tests/hpc/cluster.sh: one node, on the loopback address, for tests only.
+ClusterName=graincast
+SlurmctldHost=$(node)(127.0.0.1)
+SlurmUser=root
+SlurmctldPort=${CLUSTER_PORT:-6817}
+SlurmdPort=$((${CLUSTER_PORT:-6817} + 1))
+AuthType=auth/munge
+AuthInfo=socket=$CLUSTER_DIR/munge/munge.socket,cred_expire=15
+CredType=cred/munge
+StateSaveLocation=$CLUSTER_DIR/ctld
+SlurmdSpoolDir=$CLUSTER_DIR/spool
+SlurmctldPidFile=$CLUSTER_DIR/run/slurmctld.pid
+SlurmdPidFile=$CLUSTER_DIR/run/slurmd.pid
+SlurmctldLogFile=$CLUSTER_DIR/log/slurmctld.log
+SlurmdLogFile=$CLUSTER_DIR/log/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+PropagateResourceLimits=NONE
+
+# Memory: no cgroups needed. Each step's resident memory is read every second; a step over its limit is killed
+# and the job ends as OUT_OF_MEMORY.
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill,UsePss
+
+# Time: a job over its limit gets SIGTERM, five seconds later SIGKILL. SLURM counts whole minutes and looks every 30 s.
+OverTimeLimit=0
+KillWait=5
+
+# Finished jobs stay visible to squeue for an hour, so a status is never missed.
+MinJobAge=3600
+AccountingStorageType=accounting_storage/none
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=1,bf_interval=5
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+DefMemPerCPU=500
+MaxArraySize=1001
+ReturnToService=2
+SlurmdTimeout=20
+SlurmctldTimeout=20
+MessageTimeout=10
+BatchStartTimeout=10
+SlurmdParameters=config_overrides
+# A stand-in for a GPU (its device is /dev/zero): a job that asks for one is scheduled and told which, as on a GPU node.
+GresTypes=gpu
+NodeName=$(node) NodeAddr=127.0.0.1 CPUs=$CLUSTER_CPUS RealMemory=$CLUSTER_MEM_MB Gres=gpu:1 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=short Nodes=ALL MaxTime=60 State=UP
+CONF
+    echo "NodeName=$(node) Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
+    chmod 644 "$CLUSTER_DIR"/*.conf
+    if [ -e $CONF ] && [ "$(readlink -f $CONF)" != "$(readlink -f "$CLUSTER_DIR/slurm.conf")" ]; then
+        grep -q '^# Written by tests/hpc/cluster.sh' $CONF || skip "this machine has a SLURM of its own ($CONF)"
+    fi
+    ln -sfn "$CLUSTER_DIR/slurm.conf" $CONF
+    ln -sfn "$CLUSTER_DIR/gres.conf" "$(dirname $CONF)/gres.conf"
+}
+
+start_munge() {
+    running "$CLUSTER_DIR/munge/munged.pid" munged >/dev/null && return 0
+    local d=$CLUSTER_DIR/munge
+    if [ ! -s "$d/munge.key" ]; then (umask 077 && head -c 1024 /dev/urandom >"$d/munge.key"); fi
+    chown -R munge: "$d"
+    chmod 400 "$d/munge.key"
+    rm -f "$d/munge.socket"*
+    setpriv --reuid munge --regid munge --clear-groups munged --key-file "$d/munge.key" --socket "$d/munge.socket" \
+        --pid-file "$d/munged.pid" --log-file "$d/munged.log" --seed-file "$d/munged.seed" ||
+        fail "munged did not start ($d/munged.log)"
+}
+
+# Waits until a command succeeds.
+wait_for() { # seconds what command...
+    local end=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.3
+    done
+}
+
+node_ready() { sinfo --noheader --format %T | grep -qE '^(idle|mixed|allocated)$'; }
+
+do_start() {
+    needs_root
+    command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null ||
+        skip "SLURM is not installed ($0 install)"
+    if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null &&
+        node_ready; then
+        say "already up"
+        return 0
+    fi
+    write_conf
+    start_munge
+    running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null || slurmctld
+    wait_for 30 slurmctld scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
+    running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null || start_slurmd
+    if ! wait_for 15 node node_ready; then
+        # a node that was left down or drained by an earlier end of the cluster
+        scontrol update "nodename=$(node)" state=resume 2>/dev/null || true
+        wait_for 45 node node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
+    fi
+    say "up: $(sinfo --noheader --partition main --format '%n %T, %c CPUs, %m MB')"
+}
+
+start_slurmd() { slurmd -N "$(node)" || fail "slurmd did not start ($CLUSTER_DIR/log/slurmd.log)"; }
+
+# --------------------------------------------------------------------------------------------------------------- stop
+
+# Ends one of this cluster's processes, known by its id file, and waits for it.
+end() { # file program [signal]
+    local pid
+    pid=$(running "$1" "$2") || return 0
+    kill "-${3:-TERM}" "$pid" 2>/dev/null || true
+    wait_for 20 "$2" test ! -d "/proc/$pid" || kill -KILL "$pid" 2>/dev/null || true
+    rm -f "$1"
+}
+
+# The step daemons of this cluster's jobs: children of slurmd by name, told from another cluster's by their spool folder.
+step_daemons() {
+    local s
+    for s in "$CLUSTER_DIR"/spool/"$(node)"_*; do
+        [ -S "$s" ] && ss_owner "$s"
+    done
+    return 0
+}
+
+ss_owner() { # socket: the ids of the slurmstepd processes that listen on it
+    local inode fd
+    for inode in $(awk -v s="$1" '$NF == s { print $(NF - 1) }' /proc/net/unix); do
+        for fd in /proc/[0-9]*/fd/*; do
+            if [ "$(readlink "$fd" 2>/dev/null)" = "socket:[$inode]" ]; then echo "$fd" | cut -d/ -f3; fi
+        done
+    done | sort -u
+}
+
+do_stop() {
+    needs_root
+    if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && [ -n "$(squeue --noheader 2>/dev/null)" ]; then
+        squeue --noheader --format %A | sort -u | xargs -r scancel 2>/dev/null || true
+        wait_for 20 jobs no_jobs || true
+    fi
+    end "$CLUSTER_DIR/run/slurmd.pid" slurmd
+    end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
+    end "$CLUSTER_DIR/munge/munged.pid" munged
+    [ ! -L $CONF ] || [ "$(readlink $CONF)" != "$CLUSTER_DIR/slurm.conf" ] || rm -f $CONF "$(dirname $CONF)/gres.conf"
+    say "stopped"
+}
+
+no_jobs() { [ -z "$(squeue --noheader)" ]; }
+
+do_slurmd_restart() {
+    needs_root
+    if [ "${1:-}" = kill ]; then
+        local pids pid
+        pids=$(step_daemons)
+        end "$CLUSTER_DIR/run/slurmd.pid" slurmd KILL
+        # A crash takes the jobs' processes along: the whole tree below each step daemon.
+        for pid in $pids; do kill_tree "$pid"; done
+    else
+        end "$CLUSTER_DIR/run/slurmd.pid" slurmd
+    fi
+    start_slurmd
+    wait_for 60 node node_ready || fail "the node does not come back: $(sinfo --noheader --format '%T %E')"
+}
+
+kill_tree() {
+    local child
+    for child in $(ps -o pid= --ppid "$1"); do kill_tree "$child"; done
+    kill -KILL "$1" 2>/dev/null || true
+}
+
+# ------------------------------------------------------------------------------------------------------------- status
+
+do_status() {
+    local up=0 p
+    for p in munge/munged run/slurmctld run/slurmd; do
+        if running "$CLUSTER_DIR/$p.pid" "${p#*/}" >/dev/null; then
+            echo "${p#*/}: running ($(cat "$CLUSTER_DIR/$p.pid"))"
+        else
+            echo "${p#*/}: not running"
+            up=3
+        fi
+    done
+    if [ $up = 0 ]; then
+        sinfo
+        squeue
+        node_ready || up=3
+    fi
+    command -v apptainer >/dev/null && apptainer --version || echo "apptainer: not installed"
+    return $up
+}
+
+case "${1:-}" in
+    install) do_install ;;
+    start) do_start ;;
+    stop) do_stop ;;
+    status) do_status ;;
+    slurmd-restart) shift && do_slurmd_restart "$@" ;;
+    env) echo "export CLUSTER_DIR='$CLUSTER_DIR' SLURM_CONF='$CONF'" ;;
+    *)
+        sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
+        exit 2
+        ;;
+esac
