@@ -51,8 +51,9 @@ def mean(several: Iterable[dict]) -> dict[str, float | None]:
 
 
 def spread(several: Iterable[dict]) -> dict[str, float | None]:
-    """The standard deviation of each metric over those that define it (counts aside)."""
-    combined = _combine(several, np.std)
+    """The standard deviation of each metric over those that define it (counts aside); None for a single one."""
+    several = list(several)
+    combined = _combine(several, np.std) if len(several) > 1 else dict.fromkeys(several[0])
     return {name: value for name, value in combined.items() if name not in COUNTS}
 
 

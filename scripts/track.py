@@ -11,6 +11,10 @@ from graincast.program import describe, from_json, parser
 UNSENT = "unsent.json"
 
 
+class Expired(BaseException):
+    """The time is over. No Exception, least of all a TimeoutError: HTTP clients take those for theirs and try again."""
+
+
 def main(args) -> None:
     if args.what == "sync":
         sys.exit(sync(args.results, args.tracking))
@@ -46,7 +50,7 @@ def attempt(act, settings: dict) -> bool:
     """Do it within the configured time; say in one line if it fails."""
 
     def expired(*_) -> None:
-        raise TimeoutError(f"no end after {settings['timeout']:g} s")
+        raise Expired(f"no end after {settings['timeout']:g} s")
 
     signal.signal(signal.SIGALRM, expired)
     signal.setitimer(signal.ITIMER_REAL, settings["timeout"])
@@ -55,7 +59,7 @@ def attempt(act, settings: dict) -> bool:
 
         act(tracking)
         return True
-    except Exception as error:
+    except (Expired, Exception) as error:
         line = describe(error)[:500]
         print(f"tracking: not sent ({line}); results are unaffected, `make sync-tracking` sends it", file=sys.stderr)
         return False
