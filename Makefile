@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test lint format ui sync-tracking config-table clean help
+.PHONY: run test lint format ui sync-tracking conda-file container config-table clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
@@ -39,6 +39,12 @@ ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
 
 sync-tracking: $(READY)  ## send what could not be sent to MLflow
 	@python -m scripts.track --tracking "$$(python -m scripts.show_config $(CONFIG) tracking)" sync
+
+conda-file: $(READY)  ## make envs/conda.yaml from envs/requirements.lock
+	@python -m scripts.conda_file envs/requirements.lock envs/conda.yaml
+
+container:  ## build the worker image for --use-singularity (ARGS="--variant cuda --base IMAGE")
+	@docker/build.sh $(ARGS)
 
 config-table: $(READY)  ## make config/README.md from config/schema.yaml
 	@python -m scripts.config_table config/README.md

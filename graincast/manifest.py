@@ -16,6 +16,7 @@ from graincast.atomic import write_if_changed
 from graincast.name_hash import uniform
 from graincast.progress import track
 
+LINKED = "linked.json"  # real folders of files that symlinks place outside of the root
 SEEN = "seen.json"  # content hashes by size and times, so that an unchanged file is read once only
 
 
@@ -32,6 +33,8 @@ def scan(root: Path, find_runs: Callable, raw_files: Callable, shards: int, fold
     runs = find_runs(root)
     files = {run: raw_files(run) for run in runs}
     hashes = _hashes([file for group in files.values() for file in group], root, folder / SEEN)
+    linked = outside([file for group in files.values() for file in group], root)
+    write_if_changed(folder / LINKED, json.dumps(linked) + "\n")
     members: dict[str, list[dict]] = {shard: [] for shard in shard_names(shards)}
     for run in runs:
         name = run_name(run, root)
@@ -59,6 +62,15 @@ def run_name(run: Path, root: Path) -> str:
 def sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def outside(files: Iterable[Path], root: Path) -> list[str]:
+    """The real folders of files that symlinks place outside of `root`, without those that lie in another of them."""
+    kept: list[Path] = []
+    for folder in sorted({file.resolve().parent for file in files}):
+        if not any(folder.is_relative_to(other) for other in [root.resolve(), *kept]):
+            kept.append(folder)
+    return [str(folder) for folder in kept]
 
 
 def describe(run: Path, files: Iterable[Path], root: Path) -> dict:

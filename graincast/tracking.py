@@ -17,23 +17,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent anywhere but to the store
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.pop("MLFLOW_RUN_ID", None)  # it would take the place of the runs made here
+
+import h5py
+import mlflow
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from graincast import figures
+from graincast.models.trained import CURVES, read_models
+
 for noisy in ("mlflow", "alembic"):
-    logging.getLogger(noisy).setLevel(logging.ERROR)
-
-import h5py  # noqa: E402
-import mlflow  # noqa: E402
-import numpy as np  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Metric, Param, RunTag, ViewType  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.models import ModelSignature  # noqa: E402
-from mlflow.types import ColSpec, Schema  # noqa: E402
-
-from graincast import figures  # noqa: E402
-from graincast.models.trained import CURVES, read_models  # noqa: E402
+    logging.getLogger(noisy).setLevel(logging.ERROR)  # not earlier: importing MLflow sets the level too
 
 METRICS_A_CALL = 1000  # MLflow's own limit
 SERVED = {"sgc": Path(__file__).parent / "models" / "served_sgc.py"}
@@ -43,8 +45,9 @@ def connect(tracking: dict) -> MlflowClient:
     """A client of the configured store, or of MLFLOW_TRACKING_URI; a fresh SQLite store is created by one process."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or tracking["store"]
     mlflow.set_tracking_uri(uri)
-    client = MlflowClient(uri)
-    with _alone(uri):
+    with _alone(uri), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        client = MlflowClient(uri)  # this alone creates a fresh store
         client.search_experiments(max_results=1)
     return client
 

@@ -1,8 +1,7 @@
-"""What rule files share: the checked configuration, the raw data as it is now, and the sources of each program."""
+"""Shared by all stages: the checked configuration, the raw data as it is now, and the sources of each program."""
 
-import ast
-import functools
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,10 +9,11 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
-from graincast import configuration, grid, manifest, models
+from graincast import configuration, containers, grid, manifest, models
 from graincast.atomic import write_if_changed
 from graincast.batches import batches
 from graincast.raw import files
+from graincast.source_files import closure
 
 CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
 try:
@@ -26,6 +26,9 @@ DATASETS = {
     name: CONFIG["datasets"][name]
     for name in sorted({one["dataset"] for one in EXPERIMENTS.values()})
 }
+WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
+    Path(workflow.basedir), CONFIG["container"]["variant"]
+)
 SIMULATED = [name for name, one in DATASETS.items() if one["source"] == "simulate"]
 
 
@@ -43,44 +46,15 @@ def as_json(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-@functools.cache
-def imported(path):
-    """The project's modules that one module imports by name, as paths."""
-    tree = ast.parse(Path(workflow.basedir, path).read_text(encoding="utf-8"))
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    found = set()
-    for name in names:
-        parts = name.split(".")
-        if parts[0] in ("graincast", "scripts"):
-            for length in range(1, len(parts) + 1):
-                stem = "/".join(parts[:length])
-                for candidate in (f"{stem}.py", f"{stem}/__init__.py"):
-                    if Path(workflow.basedir, candidate).is_file():
-                        found.add(candidate)
-    return frozenset(found)
-
-
-@functools.cache
 def sources(*programs):
-    """All source files that programs run: themselves and what they import, to the end. They are rule inputs."""
-    closure, todo = set(), list(programs)
-    while todo:
-        path = todo.pop()
-        if path not in closure:
-            closure.add(path)
-            todo += imported(path)
-    return sorted(closure)
+    """All source files that programs run, as inputs: an edited one makes the rule's outputs stale."""
+    return closure(Path(workflow.basedir), *programs)
 
 
 def model_source(experiment):
     """The module of an experiment's model, which scripts import by its name."""
-    return models.MODULES[EXPERIMENTS[experiment]["model"]].replace(".", "/") + ".py"
+    dotted = models.MODULES[EXPERIMENTS[experiment]["model"]]
+    return Path(*dotted.split(".")).with_suffix(".py").as_posix()
 
 
 def raw_root(dataset, shard):
@@ -137,9 +111,25 @@ def scan_raw_data():
                 raise WorkflowError(f"{where}: {table}: {error.strerror}")
 
 
+def container_folders():
+    """Folders of raw data, and whatever symlinks in them lead to: all that a container may read outside of here."""
+    for dataset in DATASETS:
+        if dataset not in SIMULATED:
+            yield raw_folder(dataset)
+            linked = manifests(dataset) / manifest.LINKED
+            yield from json.loads(linked.read_text()) if linked.is_file() else []
+
+
 # Jobs run the Snakefile again; only the process that plans them looks at the raw data.
 if workflow.is_main_process:
     scan_raw_data()
+
+# What containers may see; Apptainer reads it from the environment, on whatever node a job runs.
+os.environ.update(
+    containers.environment(
+        os.environ, read_only=container_folders(), writable=["results"]
+    )
+)
 
 
 def run_folders(wildcards):

@@ -22,6 +22,10 @@ rule evaluate:
         "results/logs/evaluate/{experiment}.log",
     benchmark:
         "results/benchmarks/evaluate/{experiment}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
@@ -48,6 +52,10 @@ rule figures:
         "results/logs/figures/{experiment}.log",
     benchmark:
         "results/benchmarks/figures/{experiment}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=1000,

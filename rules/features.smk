@@ -17,6 +17,10 @@ rule features:
         "results/logs/features/{dataset}/{features}.log",
     benchmark:
         "results/benchmarks/features/{dataset}/{features}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,

@@ -22,6 +22,10 @@ rule graphs:
         "results/logs/graphs/{dataset}/{shard}.log",
     benchmark:
         "results/benchmarks/graphs/{dataset}/{shard}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
@@ -52,6 +56,10 @@ rule split:
         "results/logs/split/{dataset}/{split}.log",
     benchmark:
         "results/benchmarks/split/{dataset}/{split}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=1000,
@@ -80,6 +88,10 @@ rule summarise:
         "results/logs/summarise/{dataset}.log",
     benchmark:
         "results/benchmarks/summarise/{dataset}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
@@ -100,6 +112,10 @@ rule accept:
         "results/logs/accept/{dataset}.log",
     benchmark:
         "results/benchmarks/accept/{dataset}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=500,

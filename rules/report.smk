@@ -18,6 +18,10 @@ rule compare:
         "results/logs/compare.log",
     benchmark:
         "results/benchmarks/compare.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=500,

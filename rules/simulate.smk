@@ -18,6 +18,10 @@ rule simulate:
         "results/benchmarks/simulate/{dataset}/{shard}.jsonl"
     wildcard_constraints:
         dataset="|".join(SIMULATED) or "-",
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,

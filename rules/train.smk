@@ -15,6 +15,10 @@ rule tracking_store:
         "results/benchmarks/tracking_store.jsonl"
     # before any training; a dependency would not do, as a store made anew would hide what else is stale
     priority: 100
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=1000,
@@ -39,6 +43,10 @@ rule train:
         "results/logs/train/{experiment}/{job}.log",
     benchmark:
         "results/benchmarks/train/{experiment}/{job}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,

@@ -83,13 +83,14 @@ def test_defaults_are_filled_in_at_every_level(project):
 def test_input_and_defaults_are_not_shared(project):
     given = yaml.safe_load(MINIMAL)
     before = copy.deepcopy(given)
-    project()
-    first, second = load(given, project.file), load(given, project.file)
+    project()  # writes the experiment's file
+    load(given, project.file)
     assert given == before
-    first["datasets"]["made"]["simulate"]["growth"]["record"].append(1)
-    first["experiments"]["first"]["grid"]["hops"].append(9)
-    assert second["datasets"]["made"]["simulate"]["growth"]["record"] == []
-    assert load(given, project.file) == second
+    given["datasets"]["again"] = copy.deepcopy(given["datasets"]["made"])
+    config = load(given, project.file)
+    config["datasets"]["made"]["simulate"]["growth"]["record"].append(1)
+    assert config["datasets"]["again"]["simulate"]["growth"]["record"] == []
+    assert load(given, project.file)["datasets"]["made"]["simulate"]["growth"]["record"] == []
 
 
 # what is written, then what the message must say after the file's name

@@ -98,6 +98,8 @@ KEYS = {
     "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
     "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),
     "tracking.timeout": (SMALL, {"tracking.timeout": 5}, NOTHING),
+    "container.variant": (SMALL, {"container.variant": "cuda"}, NOTHING),  # without containers, that is
+    "container.image": (SMALL, {"container.image": "docker://example.org/worker:1"}, NOTHING),
     "experiment.description": (MADE, {"description": "other words"}, NOTHING),
     "experiment.dataset": (
         TABLED,
@@ -169,8 +171,12 @@ STAGES = {
     "compare": (COMPARE, "scripts/compare.py"),
     "no step": (
         NOTHING,
-        """graincast/batches.py graincast/configuration.py graincast/models/served_sgc.py graincast/tracking.py
-        scripts/__init__.py scripts/config_table.py scripts/show_config.py scripts/track.py scripts/where.py""",
+        """graincast/batches.py graincast/configuration.py graincast/containers.py
+        graincast/models/served_sgc.py graincast/pictures.py graincast/tracking.py
+        scripts/conda_file.py
+
+        graincast/source_files.py scripts/__init__.py scripts/config_table.py scripts/picture.py
+        scripts/show_config.py scripts/track.py scripts/where.py""",
     ),
 }
 MODULES = {path: expected for expected, paths in STAGES.values() for path in paths.split()}

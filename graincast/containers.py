@@ -1,0 +1,45 @@
+"""The worker image's name, and what of the machine its containers may see.
+
+A container sees the working directory, the folders that hold raw data (read-only), the place where `results` really
+lies, and of the environment only what is named here.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+PASSED = ("RAW_DATA_ROOT", "CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURMD_NODENAME", "NUMBA_CACHE_DIR")
+PASSED_PREFIXES = ("MLFLOW_", "AWS_", "GRAINCAST_")
+
+
+def image_name(project: Path, variant: str) -> str:
+    """Path of the SIF that docker/build.sh makes: its name has a hash of the Dockerfile, the lock file and the variant.
+
+    A changed environment has another name, so that what ran in the old one is stale; an unchanged one is the same.
+    """
+    digest = hashlib.sha256()
+    for name in ("docker/worker.Dockerfile", "envs/requirements.lock"):
+        digest.update((project / name).read_bytes())
+    digest.update(variant.encode())
+    return f"containers/graincast-worker-{variant}-{digest.hexdigest()[:12]}.sif"
+
+
+def bindings(read_only: Iterable[Path], writable: Iterable[Path]) -> str:
+    """The value of APPTAINER_BIND for these folders, by their names and where symlinks lead; missing ones left out."""
+    found = {}
+    for mode, folders in (("rw", writable), ("ro", read_only)):
+        for folder in folders:
+            for path in (Path.cwd() / folder, Path(folder).resolve()):
+                if path.is_dir():
+                    found[str(path)] = f"{path}:{path}:{mode}"
+    return ",".join(found.values())
+
+
+def environment(variables: Mapping[str, str], read_only: Iterable[Path], writable: Iterable[Path]) -> dict[str, str]:
+    """What to set for Apptainer: folders to bind, and the named variables for an otherwise empty environment."""
+    binds = bindings(read_only, writable)
+    carried = {"APPTAINER_BIND": binds, "SINGULARITY_BIND": binds}
+    for name, value in variables.items():
+        if name in PASSED or name.startswith(PASSED_PREFIXES):
+            carried |= {f"APPTAINERENV_{name}": value, f"SINGULARITYENV_{name}": value}
+    return carried
