@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test lint format ui sync-tracking conda-file container config-table clean help
+.PHONY: run test lint format ui sync-tracking conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
@@ -55,6 +55,9 @@ $(READY): $(PINS)
 	@echo "setting up $(VENV) (a few minutes, once)"
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$(PINS))
 	@touch $@
+
+pictures: $(READY)  ## make the pictures of the README (needs graphviz)
+	@python -m docs.make_pictures
 
 clean:  ## remove the environment and caches (results stay)
 	rm -rf $(VENV) .pytest_cache .ruff_cache

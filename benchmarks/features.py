@@ -1,6 +1,6 @@
 """CPU time of grain shapes, against one full mask and one `regionprops` a grain: `python -m benchmarks.features`.
 
-1. Stored graphs (DeepSPPARKS JSON): from the file to five shapes, degree and type of every grain, by `graincast` and
+1. Stored graphs (DeepSPPARKS JSON): from the run-length masks to five shapes of every grain, and from the file to five shapes, degree and type of every grain, by `graincast` and
    by decoding each mask to the full image, rolling it to its centre and measuring it with scikit-image.
    Needs raw data, under RAW_DATA_ROOT or ../shared/data; left out without.
 2. A 512 x 512 periodic Voronoi microstructure of 445 grains: `measure` and the same masks by `regionprops_table`.
@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 from skimage.measure import regionprops_table
 
 from graincast.raw.deepspparks import read
+from graincast.raw.rle import decode, paint, parse_size
 from graincast.regionprops import measure
 
 SCIKIT_IMAGE = {
@@ -42,7 +43,9 @@ def main():
     root = Path(os.environ.get("RAW_DATA_ROOT", Path(__file__).resolve().parents[2] / "shared" / "data"))
     paths = sorted((root / "deepspparks-json").glob("*.json"))
     if paths:
-        rows.append(("JSON graph to features", *stored_graphs(paths[:: max(len(paths) // args.graphs, 1)])))
+        chosen = paths[:: max(len(paths) // args.graphs, 1)]
+        rows.append(("masks of a graph", *masks_of_graphs(chosen)))
+        rows.append(("JSON file to features", *stored_graphs(chosen)))
     else:
         print(f"no DeepSPPARKS graphs under {root}: the first case is left out")
     rows.append(("512 x 512, 445 grains", *voronoi_microstructure(args.repeats)))
@@ -50,6 +53,30 @@ def main():
     print(f"{'case':<24}{'mask a grain, ms':>18}{'graincast, ms':>16}{'ratio':>8}{'largest difference':>22}")
     for case, slow, fast, difference in rows:
         print(f"{case:<24}{1e3 * slow:>18.2f}{1e3 * fast:>16.2f}{slow / fast:>8.0f}{difference:>22.1e}")
+
+
+def masks_of_graphs(paths):
+    """The same without reading the file: from a graph's run-length masks to the shapes of its grains."""
+    graphs = [[node["rle"] for node in json.loads(path.read_text())["nodes"].values()] for path in paths]
+    shapes_of(graphs[0])
+    shapes_by_masks(graphs[0])
+    fast = [timed(shapes_of, masks) for masks in graphs]
+    slow = [timed(shapes_by_masks, masks) for masks in graphs]
+    difference = max(largest_difference(found, wanted) for (_, found), (_, wanted) in zip(fast, slow, strict=True))
+    return np.median([seconds for seconds, _ in slow]), np.median([seconds for seconds, _ in fast]), difference
+
+
+def shapes_of(masks):
+    shape = parse_size(masks[0]["size"])
+    labels = np.zeros(shape, np.int32)
+    for i, mask in enumerate(masks):
+        paint(labels, decode(mask["counts"], shape), i + 1)
+    return measure(labels, len(masks))
+
+
+def shapes_by_masks(masks):
+    shapes = [shape_by_mask(full_mask(mask)) for mask in masks]
+    return {key: np.array([shape[key] for shape in shapes]) for key in SCIKIT_IMAGE}
 
 
 def stored_graphs(paths):

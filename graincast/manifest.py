@@ -84,7 +84,10 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _hashes(files: list[Path], root: Path, seen_path: Path) -> dict[Path, str]:
-    seen = json.loads(seen_path.read_text(encoding="utf-8")) if seen_path.is_file() else {}
+    try:
+        seen = json.loads(seen_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        seen = {}  # a cache only
     stats = {file: file.stat() for file in files}
     marks = {file: [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for file, s in stats.items()}
     known = {file: seen.get(_relative(file, root), [None, None]) for file in files}

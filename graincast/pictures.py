@@ -11,13 +11,14 @@ NAMES = {CANDIDATE: "candidate", LOW_MOBILITY: "low mobility", HIGH_MOBILITY: "h
 NOTHING, BOUNDARY = "#ffffff", "#1c1c1c"
 
 
-def rgb(one: Microstructure) -> np.ndarray:
-    """The microstructure as a picture, uint8 [height, width, 3], rolled so that the candidate is in the middle."""
+def rgb(one: Microstructure, centre_of: np.ndarray | None = None) -> np.ndarray:
+    """The microstructure as a picture, uint8 [height, width, 3], rolled so that the candidate is in the middle.
+
+    centre_of  another mask to bring to the middle, bool [height, width]
+    """
     labels = one.labels
-    shift = [
-        size // 2 - _circular_middle(labels == one.candidate.argmax() + 1, axis)
-        for axis, size in enumerate(labels.shape)
-    ]
+    mask = labels == one.candidate.argmax() + 1 if centre_of is None else centre_of
+    shift = [size // 2 - _circular_middle(mask, axis) for axis, size in enumerate(labels.shape)]
     labels = np.roll(labels, shift, axis=(0, 1))
     palette = np.array([_bytes(NOTHING)] + [_bytes(COLOURS[kind]) for kind in one.grain_type], np.uint8)
     picture = palette[labels]

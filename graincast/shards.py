@@ -31,7 +31,7 @@ import numpy as np
 
 from graincast import runs
 from graincast.atomic import whole
-from graincast.microstructure import Microstructure
+from graincast.microstructure import BadInput, Microstructure
 
 FORMAT, VERSION = "graincast grain graphs", 1
 
@@ -84,10 +84,10 @@ def names(paths: Iterable[str | os.PathLike]) -> list[str]:
 
 
 def read(path: str | os.PathLike) -> Iterator[Microstructure]:
-    """The microstructures of one shard. Raises ValueError if the file is no shard of this version."""
+    """The microstructures of one shard. Raises BadInput if the file is no shard of this version."""
     with h5py.File(path) as file:
         if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
-            raise ValueError(f"{path}: not a file of {FORMAT}, version {VERSION}")
+            raise BadInput(f"{path}: not a file of {FORMAT}, version {VERSION}; remove it and run again")
         data: dict[str, np.ndarray] = {}
         file.visititems(lambda name, item: data.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
         data["name"] = file["name"].asstr()[:]

@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 
 from graincast.atomic import whole
+from graincast.microstructure import BadInput
 
 FORMAT, VERSION = "graincast features", 1
 
@@ -90,10 +91,10 @@ def write(path: str | os.PathLike, table: FeatureTable) -> None:
 
 
 def read(path: str | os.PathLike) -> FeatureTable:
-    """Read the file. Raises ValueError if it is not of this format and version."""
+    """Read the file. Raises BadInput if it is not of this format and version."""
     with h5py.File(path) as file:
         if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
-            raise ValueError(f"{path}: not a file of {FORMAT}, version {VERSION}")
+            raise BadInput(f"{path}: not a file of {FORMAT}, version {VERSION}; remove it and run again")
         arrays = {field.name: file[field.name][()] for field in fields(FeatureTable)[2:]}
         columns = [column.decode() for column in file.attrs["columns"]]
         return FeatureTable(name=file["name"].asstr()[:].tolist(), columns=columns, **arrays)

@@ -1,0 +1,54 @@
+"""Make the README's pictures: a microstructure before and after growth, and the graph of rules."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from graincast import figures, pictures, potts
+from graincast.boundaries import adjacency
+from graincast.microstructure import Microstructure
+
+HERE = Path(__file__).parent
+
+
+def state(labels: np.ndarray, types: np.ndarray, candidate_from: np.ndarray) -> np.ndarray:
+    """The picture of a state, rolled as the initial one so that the candidate stays in the middle."""
+    kinds = types[1:]
+    edges, length = adjacency(labels, kinds.size)
+    one = Microstructure(
+        "", labels, np.arange(1, kinds.size + 1), kinds, kinds == 0, edges, length, np.zeros(0), [], []
+    )
+    return pictures.rgb(one, centre_of=candidate_from)
+
+
+def growth_picture(path: Path) -> None:
+    initial = potts.initialise(256, temperature=0.9, time=125, quench_temperature=0.1, quench_time=3, seed=4)
+    types = potts.assign_types(initial, 0.2, seed=4)
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    middle = initial == np.flatnonzero(types[1:] == 0)[0] + 1
+    for axes, end in zip(figure.subplots(1, 3), (0, 250_000, 1_000_000), strict=True):
+        labels, title = initial, "initial state"
+        if end:
+            grown = potts.grow(initial, types, temperature=0.9, record_times=np.array([0.0, end]), seed=1)
+            ratio = grown.areas[-1][types == 0].max() / middle.sum()
+            labels, title = grown.labels, f"{end:,} MCS: growth ratio {ratio:.1f}"
+        axes.imshow(state(labels, types, middle), interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=9)
+    patches = [Patch(color=colour, label=pictures.NAMES[kind]) for kind, colour in pictures.COLOURS.items()]
+    figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False)
+    figures.save(figure, path, dpi=110)
+
+
+def rule_picture(path: Path) -> None:
+    graph = subprocess.run(["snakemake", "--rulegraph", "dot"], capture_output=True, text=True, check=True).stdout
+    graph = graph[graph.index("digraph") :]
+    subprocess.run(["dot", "-Tpng", "-Gdpi=90", "-o", str(path)], input=graph, text=True, check=True)
+
+
+if __name__ == "__main__":
+    growth_picture(HERE / "microstructure.png")
+    rule_picture(HERE / "rules.png")
