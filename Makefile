@@ -53,7 +53,7 @@ $(READY): $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "graincast needs Python 3.11 or newer; name one with PYTHON=…")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (a few minutes, once)"
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$(PINS))
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check $(addprefix -r ,$(PINS))
 	@touch $@
 
 pictures: $(READY)  ## make the pictures of the README (needs graphviz)

@@ -1,8 +1,8 @@
 """CPU time of grain shapes, against one full mask and one `regionprops` a grain: `python -m benchmarks.features`.
 
-1. Stored graphs (DeepSPPARKS JSON): from the run-length masks to five shapes of every grain, and from the file to five shapes, degree and type of every grain, by `graincast` and
-   by decoding each mask to the full image, rolling it to its centre and measuring it with scikit-image.
-   Needs raw data, under RAW_DATA_ROOT or ../shared/data; left out without.
+1. Stored graphs (DeepSPPARKS JSON): from the run-length masks to five shapes of every grain, and from the file to
+   shapes, degrees and types; against decoding each mask to the full image, rolling it to its centre and measuring it
+   with scikit-image. Needs raw data, under RAW_DATA_ROOT or ../shared/data; left out without.
 2. A 512 x 512 periodic Voronoi microstructure of 445 grains: `measure` and the same masks by `regionprops_table`.
 
 Both ways run over all graphs, one after the other in one process, and their results are compared. CPU time of the

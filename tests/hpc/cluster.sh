@@ -6,13 +6,13 @@
 #   tests/hpc/cluster.sh status       daemons, node and queue; exit 0 when the cluster is up, 3 when not
 #   tests/hpc/cluster.sh stop         ends the daemons that `start` began, and the jobs on them
 #   tests/hpc/cluster.sh slurmd-restart [kill]   restarts the node's daemon; with `kill`, its jobs die with it, as in a crash
-#   tests/hpc/cluster.sh env          shell lines that name the state folder and the configuration
 #
 # Each sub-command may be repeated. Exit 77 = cannot run here; one line on stderr says why (tests skip with it).
 #
 # CLUSTER_DIR     state folder: keys, configuration, logs, process ids   (default /var/lib/graincast-cluster)
 # CLUSTER_CPUS    slots the node declares, whatever the machine has       (default 4)
 # CLUSTER_MEM_MB  memory the node declares                                (default: nine tenths of the machine's)
+# CLUSTER_PORT    slurmctld's port; slurmd has the next one               (default 6817)
 set -euo pipefail
 
 CLUSTER_DIR=${CLUSTER_DIR:-/var/lib/graincast-cluster}
@@ -46,17 +46,18 @@ install_packages() {
         [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = 'ii ' ] || missing="$missing $p"
     done
     [ -n "$missing" ] || return 0
-    apt-get -qq update || skip "the package index cannot be reached (no network?)"
     # No daemon starts by itself: `start` runs them, with its own configuration.
-    local policy=/usr/sbin/policy-rc.d made_policy=
-    if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy; chmod +x $policy; made_policy=1; fi
+    local policy=/usr/sbin/policy-rc.d made_policy='' log=$CLUSTER_DIR/apt.log done=1
+    if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made_policy=1; fi
     # shellcheck disable=SC2086
-    apt-get -qq install --yes --no-install-recommends $missing >"$CLUSTER_DIR/apt.log" 2>&1 || {
-        [ -z "$made_policy" ] || rm -f $policy
-        tail -n 5 "$CLUSTER_DIR/apt.log" >&2
-        fail "apt could not install:$missing (whole log: $CLUSTER_DIR/apt.log)"
-    }
+    { apt-get -qq update && apt-get -qq install --yes --no-install-recommends $missing; } >"$log" 2>&1 || done=''
     [ -z "$made_policy" ] || rm -f $policy
+    [ -n "$done" ] && return 0
+    if grep -qE 'Could not (resolve|connect)|Temporary failure|Failed to fetch|Unable to (locate|connect)' "$log"; then
+        skip "Debian's packages cannot be fetched: $(grep -m 1 -E '^(E|W|Err):' "$log")"
+    fi
+    tail -n 5 "$log" >&2
+    fail "apt could not install:$missing (whole log: $log)"
 }
 
 # Lists of the machine's own Debian sources with the suite changed to sid, kept apart from the machine's lists.
@@ -78,7 +79,8 @@ install_apptainer() {
     sid_sources >"$work/sources.list"
     local apt=(apt-get -qq -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$work/lists" -o "Dir::Cache::Archives=$work/archives" -o "Dir::Cache::srcpkgcache="
-        -o "Dir::Cache::pkgcache=" -o APT::Sandbox::User=root -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+        -o "Dir::Cache::pkgcache=" -o APT::Sandbox::User=root
+        -o Acquire::Check-Valid-Until=false -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
     "${apt[@]}" update || skip "Debian sid's package index cannot be reached (Apptainer comes from there)"
     (cd "$work/archives" && "${apt[@]}" download apptainer libc6 libseccomp2 libsqlite3-0) ||
         fail "Apptainer's packages could not be fetched from Debian sid"
@@ -155,8 +157,8 @@ TaskPlugin=task/none
 MpiDefault=none
 PropagateResourceLimits=NONE
 
-# Memory: no cgroups needed. Each step's resident memory is read every second; a step over its limit is killed
-# and the job ends as OUT_OF_MEMORY.
+# Memory: no cgroups needed. Each step's resident memory is read every second; a step over its limit is killed, its
+# job ends as FAILED and its log says "exceeded memory limit". (With cgroups the state would be OUT_OF_MEMORY.)
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill,UsePss
@@ -208,9 +210,9 @@ start_munge() {
 }
 
 # Waits until a command succeeds.
-wait_for() { # seconds what command...
-    local end=$((SECONDS + $1)) what=$2
-    shift 2
+wait_for() { # seconds command...
+    local end=$((SECONDS + $1))
+    shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || return 1
         sleep 0.3
@@ -231,12 +233,12 @@ do_start() {
     write_conf
     start_munge
     running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null || slurmctld
-    wait_for 30 slurmctld scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
+    wait_for 30 scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
     running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null || start_slurmd
-    if ! wait_for 15 node node_ready; then
+    if ! wait_for 15 node_ready; then
         # a node that was left down or drained by an earlier end of the cluster
         scontrol update "nodename=$(node)" state=resume 2>/dev/null || true
-        wait_for 45 node node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
+        wait_for 45 node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
     fi
     say "up: $(sinfo --noheader --partition main --format '%n %T, %c CPUs, %m MB')"
 }
@@ -250,7 +252,7 @@ end() { # file program [signal]
     local pid
     pid=$(running "$1" "$2") || return 0
     kill "-${3:-TERM}" "$pid" 2>/dev/null || true
-    wait_for 20 "$2" test ! -d "/proc/$pid" || kill -KILL "$pid" 2>/dev/null || true
+    wait_for 20 test ! -d "/proc/$pid" || kill -KILL "$pid" 2>/dev/null || true
     rm -f "$1"
 }
 
@@ -276,7 +278,7 @@ do_stop() {
     needs_root
     if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && [ -n "$(squeue --noheader 2>/dev/null)" ]; then
         squeue --noheader --format %A | sort -u | xargs -r scancel 2>/dev/null || true
-        wait_for 20 jobs no_jobs || true
+        wait_for 20 no_jobs || true
     fi
     end "$CLUSTER_DIR/run/slurmd.pid" slurmd
     end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
@@ -299,7 +301,7 @@ do_slurmd_restart() {
         end "$CLUSTER_DIR/run/slurmd.pid" slurmd
     fi
     start_slurmd
-    wait_for 60 node node_ready || fail "the node does not come back: $(sinfo --noheader --format '%T %E')"
+    wait_for 60 node_ready || fail "the node does not come back: $(sinfo --noheader --format '%T %E')"
 }
 
 kill_tree() {
@@ -335,7 +337,6 @@ case "${1:-}" in
     stop) do_stop ;;
     status) do_status ;;
     slurmd-restart) shift && do_slurmd_restart "$@" ;;
-    env) echo "export CLUSTER_DIR='$CLUSTER_DIR' SLURM_CONF='$CONF'" ;;
     *)
         sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
         exit 2
