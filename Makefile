@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test lint format ui sync-tracking conda-file container config-table pictures clean help
+.PHONY: run test test-hpc lint format ui sync-tracking conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
@@ -25,6 +25,9 @@ run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm
 
 test: $(READY) lint  ## all checks and tests
 	@python -m pytest $(ARGS)
+
+test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (needs root on Debian 12)
+	@GRAINCAST_HPC_TESTS=1 python -m pytest tests/hpc $(ARGS)
 
 lint: $(READY)  ## style of Python and Snakemake files
 	@ruff check . && ruff format --check .

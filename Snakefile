@@ -20,8 +20,26 @@ include: "rules/evaluate.smk"
 include: "rules/report.smk"
 
 
+# What could not be sent to MLflow is sent at the end, and what a killed run left in SLURM's queue goes first.
+if workflow.is_main_process:
+
+    onstart:
+        shell("{sys.executable:q} -m scripts.cancel_leftovers")
+
+    onsuccess:
+        shell(
+            "{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail"
+        )
+
+
+# Steps of a second or two are not worth a place in a queue.
 localrules:
     all,
+    accept,
+    compare,
+    figures,
+    split,
+    tracking_store,
 
 
 rule all:

@@ -8,7 +8,19 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-PASSED = ("RAW_DATA_ROOT", "CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURMD_NODENAME", "NUMBA_CACHE_DIR")
+PASSED = (
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "RAW_DATA_ROOT",
+    "CUDA_VISIBLE_DEVICES",
+    "SLURM_JOB_ID",
+    "SLURMD_NODENAME",
+    "NUMBA_CACHE_DIR",
+)
 PASSED_PREFIXES = ("MLFLOW_", "AWS_", "GRAINCAST_")
 
 
@@ -39,6 +51,8 @@ def environment(variables: Mapping[str, str], read_only: Iterable[Path], writabl
     """What to set for Apptainer: folders to bind, and the named variables for an otherwise empty environment."""
     binds = bindings(read_only, writable)
     carried = {"APPTAINER_BIND": binds, "SINGULARITY_BIND": binds}
+    # a clean environment without the profile too, and values as they are, with no $ in them expanded
+    carried |= {"APPTAINER_CLEANENV": "1", "SINGULARITY_CLEANENV": "1", "APPTAINER_NO_EVAL": "1"}
     for name, value in variables.items():
         if name in PASSED or name.startswith(PASSED_PREFIXES):
             carried |= {f"APPTAINERENV_{name}": value, f"SINGULARITYENV_{name}": value}

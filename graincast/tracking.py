@@ -9,7 +9,7 @@ import fcntl
 import json
 import logging
 import os
-import subprocess
+import platform
 import tempfile
 import time
 import warnings
@@ -32,6 +32,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from graincast import figures
+from graincast.git_commit import COMMIT, DIRTY, commit
 from graincast.models.trained import CURVES, read_models
 
 for noisy in ("mlflow", "alembic"):
@@ -247,21 +248,21 @@ def _provenance(record: dict, about: dict) -> dict[str, str]:
         "graincast.model": record["model"],
         "mlflow.note.content": about["description"],
         **_commit(),
+        **_machine(),
     }
+
+
+def _machine() -> dict[str, str]:
+    """Tags of where this runs: host, SLURM job, container image."""
+    image = os.environ.get("APPTAINER_CONTAINER", "")
+    found = {"host": platform.node(), "slurm_job": os.environ.get("SLURM_JOB_ID"), "image": Path(image).name}
+    return {f"graincast.{key}": value for key, value in found.items() if value}
 
 
 def _commit() -> dict[str, str]:
     """Tags of the project's git commit; none outside a repository."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
-        return {"mlflow.source.git.commit": git("rev-parse", "HEAD"), "graincast.git_dirty": str(dirty).lower()}
-    except (OSError, subprocess.CalledProcessError):
-        return {}
+    names = {COMMIT: "mlflow.source.git.commit", DIRTY: "graincast.git_dirty"}
+    return {names[key]: value for key, value in commit(Path(__file__).parents[1]).items()}
 
 
 @contextlib.contextmanager

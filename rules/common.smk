@@ -6,14 +6,21 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)
 
-from graincast import configuration, containers, grid, manifest, models
+from graincast import configuration, containers, git_commit, grid, manifest, models
 from graincast.atomic import write_if_changed
 from graincast.batches import batches
 from graincast.raw import files
 from graincast.source_files import closure
+
+
+def as_json(value):
+    """A param as the program reads it: keys in order, so that it changes only with its content."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
 
 CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
 try:
@@ -29,6 +36,7 @@ DATASETS = {
 WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
     Path(workflow.basedir), CONFIG["container"]["variant"]
 )
+TRACKING = as_json(CONFIG["tracking"])
 SIMULATED = [name for name, one in DATASETS.items() if one["source"] == "simulate"]
 
 
@@ -39,11 +47,6 @@ wildcard_constraints:
     split="[A-Za-z0-9_-]+",
     experiment="[A-Za-z0-9._-]+",
     job="[A-Za-z0-9._-]+",
-
-
-def as_json(value):
-    """A param as the program reads it: keys in order, so that it changes only with its content."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def sources(*programs):
@@ -120,11 +123,24 @@ def container_folders():
             yield from json.loads(linked.read_text()) if linked.is_file() else []
 
 
+def needs_image():
+    """Whether steps are about to run in a container whose image must lie here."""
+    in_containers = (
+        DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+    )
+    return in_containers and not workflow.dryrun and "://" not in WORKER_IMAGE
+
+
 # Jobs run the Snakefile again; only the process that plans them looks at the raw data.
 if workflow.is_main_process:
     scan_raw_data()
+    if needs_image() and not Path(WORKER_IMAGE).is_file():
+        raise WorkflowError(
+            f"no worker image {WORKER_IMAGE}: build it with `make container`, or configure container.image"
+        )
 
 # What containers may see; Apptainer reads it from the environment, on whatever node a job runs.
+os.environ.update(git_commit.commit(Path(workflow.basedir)))
 os.environ.update(
     containers.environment(
         os.environ, read_only=container_folders(), writable=["results"]

@@ -62,7 +62,7 @@ rule figures:
         runtime=10,
     params:
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
-        tracking=lambda wc, output: as_json(CONFIG["tracking"]),
+        tracking=lambda wc, output: TRACKING,
         about=lambda wc, output: as_json(EXPERIMENTS[wc.experiment]),
     shell:
         "{{ python -m scripts.figures --trials {params.folders} --metrics {input.metrics} --out {output} &&"

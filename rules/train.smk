@@ -25,7 +25,7 @@ rule tracking_store:
         runtime=10,
     params:
         # functions of `output` are not recorded: another address makes nothing stale
-        tracking=lambda wc, output: as_json(CONFIG["tracking"]),
+        tracking=lambda wc, output: TRACKING,
     shell:
         "python -m scripts.track --tracking {params.tracking:q} store 2>&1 | tee {log}"
 
@@ -56,7 +56,7 @@ rule train:
         target=lambda wc: as_json(target_of(wc.experiment)),
         grid=lambda wc: as_json(jobs_of(wc.experiment)[wc.job]),
         training=lambda wc: as_json(EXPERIMENTS[wc.experiment]["training"]),
-        tracking=lambda wc, output: as_json(CONFIG["tracking"]),
+        tracking=lambda wc, output: TRACKING,
         about=lambda wc, output: as_json(EXPERIMENTS[wc.experiment]),
         folder=lambda wc, output: Path(output.trials).parent,
     shell:

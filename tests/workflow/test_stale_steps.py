@@ -175,7 +175,9 @@ STAGES = {
         graincast/models/served_sgc.py graincast/pictures.py graincast/tracking.py
         scripts/conda_file.py
 
-        graincast/source_files.py scripts/__init__.py scripts/config_table.py scripts/picture.py
+        graincast/git_commit.py graincast/source_files.py
+        scripts/__init__.py scripts/cancel_leftovers.py scripts/config_table.py
+        scripts/picture.py
         scripts/show_config.py scripts/track.py scripts/where.py""",
     ),
 }

@@ -1,0 +1,228 @@
+"""What of the machine a container may see: mounts by mode, symlinked folders, and the environment it is given."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from graincast import manifest
+from graincast.containers import bindings, environment
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A working directory with results, beside raw data."""
+    for name in ("project/results", "raw", "scratch"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path
+
+
+def mounts(text: str) -> list[tuple[str, str]]:
+    """Path and mode of each mount in order; every folder is mounted at its own path."""
+    found = []
+    for one in filter(None, text.split(",")):
+        source, target, mode = one.split(":")
+        assert source == target
+        found.append((target, mode))
+    return found
+
+
+def mode(text: str, path: Path) -> str | None:
+    """What may be done at a path: the last of the mounts that hold it is the one on top."""
+    on_top = None
+    for folder, given in mounts(text):
+        if path.is_relative_to(folder):
+            on_top = given
+    return on_top
+
+
+# ---- Mounts
+
+
+def test_raw_data_are_read_only_and_results_writable(place):
+    text = bindings(read_only=[place / "raw"], writable=["results"])
+    assert sorted(mounts(text)) == sorted([(str(place / "raw"), "ro"), (str(place / "project/results"), "rw")])
+
+
+def test_without_folders_nothing_is_mounted(place):
+    assert bindings([], []) == ""
+
+
+def test_a_relative_folder_is_one_of_the_working_directory(place):
+    assert mounts(bindings(["../raw"], [])) == [(f"{place}/project/../raw", "ro"), (f"{place}/raw", "ro")]
+
+
+def test_a_missing_folder_and_a_file_are_left_out(place):
+    (place / "raw/a.json").write_text("{}")
+    (place / "lost").symlink_to(place / "nowhere")
+    given = [place / "nowhere", place / "raw/a.json", place / "lost"]
+    assert bindings(given, ["no-results-yet"]) == ""
+
+
+def test_a_folder_named_twice_is_mounted_once(place):
+    assert mounts(bindings([place / "raw", place / "raw"], [])) == [(str(place / "raw"), "ro")]
+
+
+def test_symlinked_folders_are_mounted_by_both_names(place):
+    (place / "project/results").rmdir()
+    (place / "project/results").symlink_to(place / "scratch")
+    (place / "data").symlink_to(place / "raw")
+    text = bindings([place / "data"], ["results"])
+    assert dict(mounts(text)) == {
+        str(place / "project/results"): "rw",
+        str(place / "scratch"): "rw",
+        str(place / "data"): "ro",
+        str(place / "raw"): "ro",
+    }
+
+
+def test_a_folder_below_a_symlink_is_mounted_by_both_names(place):
+    (place / "raw/set").mkdir()
+    (place / "data").symlink_to(place / "raw")
+    assert mounts(bindings([place / "data/set"], [])) == [(f"{place}/data/set", "ro"), (f"{place}/raw/set", "ro")]
+
+
+@pytest.mark.parametrize("links", [False, True])
+def test_raw_data_inside_results_stay_read_only(place, links):
+    results = place / "project/results"
+    if links:
+        results.rmdir()
+        results.symlink_to(place / "scratch")
+    (results / "raw").mkdir()
+    text = bindings([results / "raw"], ["results"])
+    for seen in {results, results.resolve()}:
+        assert mode(text, seen / "raw" / "a.json") == "ro"
+        assert mode(text, seen / "datasets") == "rw"
+
+
+def test_a_folder_that_is_raw_data_and_results_is_read_only(place):
+    assert mounts(bindings([place / "raw"], [place / "raw"])) == [(str(place / "raw"), "ro")]
+
+
+def test_raw_data_within_other_raw_data_are_read_only(place):
+    (place / "raw/set").mkdir()
+    for given in (["raw", "raw/set"], ["raw/set", "raw"]):
+        text = bindings([place / one for one in given], ["results"])
+        assert mode(text, place / "raw/set/a.json") == mode(text, place / "raw/a.json") == "ro"
+
+
+# ---- Where symlinks in raw data lead
+
+
+@pytest.fixture
+def linked(place) -> Path:
+    """Raw data of which two runs lie elsewhere, one of them behind a folder that is a link."""
+    (place / "scratch/deep").mkdir()
+    (place / "other").mkdir()
+    for name in ("raw/own.json", "scratch/one.json", "scratch/deep/two.json", "other/three.json", "other/unused.json"):
+        (place / name).write_text("{}")
+    (place / "raw/linked.json").symlink_to(place / "other/three.json")
+    (place / "raw/batch").symlink_to(place / "scratch")
+    return place
+
+
+def find_runs(root: Path) -> list[Path]:
+    return [root / name for name in ("own.json", "linked.json", "batch/one.json", "batch/deep/two.json")]
+
+
+def test_folders_outside_are_those_of_files_that_links_place_there(linked):
+    raw = linked / "raw"
+    assert manifest.outside([raw / "own.json"], raw) == []
+    assert manifest.outside([raw / "linked.json"], raw) == [str(linked / "other")]
+    assert manifest.outside([raw / "batch/deep/two.json"], raw) == [str(linked / "scratch/deep")]
+
+
+def test_a_folder_outside_is_listed_without_those_in_it(linked):
+    assert manifest.outside(find_runs(linked / "raw"), linked / "raw") == [
+        str(linked / "other"),
+        str(linked / "scratch"),
+    ]
+
+
+def test_folders_that_only_begin_alike_are_both_listed(place):
+    for name in ("scratch/a", "scratch/a-b"):
+        (place / name).mkdir()
+        (place / name / "x.json").write_text("{}")
+        (place / "raw" / Path(name).name).symlink_to(place / name)
+    files = [place / "raw/a/x.json", place / "raw/a-b/x.json"]
+    assert manifest.outside(files, place / "raw") == [str(place / "scratch/a"), str(place / "scratch/a-b")]
+
+
+def test_a_root_that_is_a_link_itself_has_nothing_outside(place):
+    (place / "raw/own.json").write_text("{}")
+    (place / "data").symlink_to(place / "raw")
+    assert manifest.outside([place / "data/own.json"], place / "data") == []
+
+
+def test_the_scan_notes_the_folders_outside_and_no_manifest_does(linked):
+    raw, made = linked / "raw", linked / "made"
+    manifest.scan(raw, find_runs, lambda run: [run], 2, made)
+    noted = json.loads((made / manifest.LINKED).read_text())
+    assert noted == [str(linked / "other"), str(linked / "scratch")]
+    assert str(linked) not in "".join((made / f"{shard}.json").read_text() for shard in manifest.shard_names(2))
+    text = bindings([raw, *noted], ["results"])
+    assert {mode(text, run.resolve()) for run in find_runs(raw)} == {"ro"}
+
+
+def test_the_note_goes_with_the_links(linked):
+    raw, made = linked / "raw", linked / "made"
+    manifest.scan(raw, find_runs, lambda run: [run], 2, made)
+    manifest.scan(raw, lambda root: [root / "own.json"], lambda run: [run], 2, made)
+    assert json.loads((made / manifest.LINKED).read_text()) == []
+
+
+# ---- Environment
+
+CARRIED = {
+    "MLFLOW_TRACKING_URI": "http://server:5000",
+    "MLFLOW_TRACKING_TOKEN": "a $token, with 'signs'",
+    "AWS_ACCESS_KEY_ID": "key",
+    "RAW_DATA_ROOT": "/data/grains",
+    "CUDA_VISIBLE_DEVICES": "0,1",
+    "SLURM_JOB_ID": "7",
+    "SLURMD_NODENAME": "node1",
+    "NUMBA_CACHE_DIR": "/tmp/cache",
+    "GRAINCAST_ANYTHING": "1",
+}
+KEPT_OUT = {
+    "HOME": "/home/me",
+    "PATH": "/usr/bin",
+    "PYTHONPATH": "/home/me/lib",
+    "PYTHONHOME": "/opt/python",
+    "LD_LIBRARY_PATH": "/opt/lib",
+    "LD_PRELOAD": "/opt/lib/x.so",
+    "VIRTUAL_ENV": "/home/me/venv",
+    "CONDA_PREFIX": "/opt/conda",
+    "MY_MLFLOW_TRACKING_URI": "http://other",
+    "SLURM_JOB_ID_OF_MINE": "8",
+}
+ENGINES = ("APPTAINERENV_", "SINGULARITYENV_")
+
+
+def test_what_is_named_is_carried_for_either_engine(place):
+    made = environment({**CARRIED, **KEPT_OUT}, [], [])
+    for engine in ENGINES:
+        assert {name.removeprefix(engine): v for name, v in made.items() if name.startswith(engine)} == CARRIED
+
+
+def test_nothing_else_is_carried_or_changed(place):
+    made = environment(KEPT_OUT, [], [])
+    assert not set(made) & set(KEPT_OUT)
+    assert not [name for name in made if name.startswith(ENGINES)]
+
+
+def test_a_job_s_second_reading_of_the_snakefile_changes_nothing(place):
+    once = environment(CARRIED, [place / "raw"], ["results"])
+    assert environment({**CARRIED, **once}, [place / "raw"], ["results"]) == once
+
+
+def test_either_engine_is_told_of_the_mounts(place):
+    made = environment({}, [place / "raw"], ["results"])
+    assert made["APPTAINER_BIND"] == made["SINGULARITY_BIND"] == bindings([place / "raw"], ["results"])
+
+
+def test_containers_start_from_an_empty_environment_without_a_profile_too(place):
+    made = environment({}, [], [])
+    assert made["APPTAINER_CLEANENV"] == made["SINGULARITY_CLEANENV"] == "1"
+    assert made["APPTAINER_NO_EVAL"] == "1"  # else `$` in a password would be expanded
