@@ -20,11 +20,12 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: run test test-hpc lint format ui sync-tracking conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
+	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
+	@python -m scripts.show_config $(CONFIG) experiments >/dev/null
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
-	@python -m scripts.where
 
 test: $(READY) lint  ## all checks and tests
-	@python -m pytest $(ARGS)
+	@python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (needs root on Debian 12)
 	@GRAINCAST_HPC_TESTS=1 python -m pytest tests/hpc $(ARGS)

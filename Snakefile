@@ -20,16 +20,15 @@ include: "rules/evaluate.smk"
 include: "rules/report.smk"
 
 
-# What could not be sent to MLflow is sent at the end, and what a killed run left in SLURM's queue goes first.
+# What a killed run left in SLURM's queue goes first; what could not be sent to MLflow is sent at the end.
 if workflow.is_main_process:
 
     onstart:
         shell("{sys.executable:q} -m scripts.cancel_leftovers")
 
     onsuccess:
-        shell(
-            "{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail"
-        )
+        shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
+        shell("{sys.executable:q} -m scripts.where")
 
 
 # Steps of a second or two are not worth a place in a queue.

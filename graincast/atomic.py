@@ -19,6 +19,9 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
         if partial.is_dir():
             _remove(path)  # a folder cannot be renamed over another
         partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a failed write names no file by itself
+        raise
     finally:
         _remove(partial)
 

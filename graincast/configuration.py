@@ -5,6 +5,7 @@ An error is one line that names the file, the key, what is allowed and the neare
 
 import copy
 import difflib
+import itertools
 import math
 import os
 import re
@@ -17,6 +18,21 @@ import jsonschema
 import yaml
 
 SCHEMA = Path(__file__).parents[1] / "config" / "schema.yaml"
+WORDS = {
+    "object": "a mapping of keys",
+    "array": "a list",
+    "number": "a number",
+    "integer": "an integer",
+    "boolean": "true or false",
+    "string": "text",
+    "null": "null",
+}
+SPLIT_KEYS = {
+    "fractions": ("seed", "validation", "test"),
+    "k-fold": ("seed", "validation", "folds", "repeats"),
+    "file": ("path",),
+}
+"""The keys that have an effect with each method of splitting."""
 
 
 class ConfigError(ValueError):
@@ -32,7 +48,13 @@ def load(config: dict, file: str | os.PathLike) -> dict:
     Raises ConfigError.
     """
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    config = checked(config, schema, schema, file)
+    if Path(file).is_file():
+        read(file)  # other readers let a key stand twice
+    given, config = config, checked(config, schema, schema, file)
+    for name in config["datasets"]:
+        _check_dataset(f"{file}: datasets.{name}", given["datasets"][name], config["datasets"][name])
+    for name in config["splits"]:
+        _check_split(f"{file}: splits.{name}", given["splits"][name], config["splits"][name])
     folder = Path(file).parent / "experiments"
     experiments = {}
     for name in config["experiments"]:
@@ -40,31 +62,47 @@ def load(config: dict, file: str | os.PathLike) -> dict:
         if not path.is_file():
             present = [entry.stem for entry in folder.glob("*.yaml")]
             raise ConfigError(f"{file}: experiments: no file {path}{nearest(name, present)}")
-        content = checked(read(path), schema["$defs"]["experiment"], schema, path)
+        written = read(path)
+        content = checked(written, schema["$defs"]["experiment"], schema, path)
         for key, section in (("dataset", "datasets"), ("split", "splits"), ("features", "feature_sets")):
             if content[key] not in config[section]:
                 raise ConfigError(
                     f"{path}: {key}: {content[key]!r} is not among the {section} of {file} "
                     f"({', '.join(config[section])}){nearest(content[key], config[section])}"
                 )
+        _check_experiment(path, written, content, config["datasets"][content["dataset"]])
         experiments[name] = content
     config["experiments"] = experiments
-    for name, dataset in config["datasets"].items():
-        _check_dataset(f"{file}: datasets.{name}", dataset)
-    for name, split in config["splits"].items():
-        _check_split(f"{file}: splits.{name}", split)
     return config
 
 
 def read(path: str | os.PathLike) -> dict:
     """A YAML file's mapping. Raises ConfigError."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
+    except yaml.MarkedYAMLError as error:
+        problem = f"not valid YAML: {error.context}, {error.problem}" if error.context else error.problem
+        raise ConfigError(f"{path}: line {error.problem_mark.line + 1}: {problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: holds {type(content).__name__}, not a mapping of keys")
+        raise ConfigError(f"{path}: holds {_shown(content)}, not a mapping of keys")
     return content
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML where a key that stands twice in a mapping is an error, as YAML's standard has it."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        first: dict[tuple, yaml.ScalarNode] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                earlier = first.setdefault((key.tag, key.value), key)
+                if earlier is not key:
+                    problem = f"the key {key.value!r} stands twice, first in line {earlier.start_mark.line + 1}"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+        return node
 
 
 def expand(path: str, where: str) -> Path:
@@ -89,7 +127,7 @@ def checked(instance: Any, part: dict, schema: dict, file: str | os.PathLike) ->
     for where, value in _leaves(instance):
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{file}: {where}: {value} is not a finite number")
-    return _with_defaults(copy.deepcopy(instance), resolved)
+    return _with_defaults(_whole_numbers(instance), resolved)
 
 
 def nearest(name: str, names: Any) -> str:
@@ -115,6 +153,15 @@ def _leaves(instance: Any, where: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{where}.{key}".removeprefix("."))
     else:
         yield where, instance
+
+
+def _whole_numbers(instance: Any) -> Any:
+    """A copy in which 128.0 is 128, so that it is the same to all that reads it."""
+    if isinstance(instance, dict):
+        return {key: _whole_numbers(value) for key, value in instance.items()}
+    if isinstance(instance, list):
+        return [_whole_numbers(value) for value in instance]
+    return int(instance) if isinstance(instance, float) and instance.is_integer() else instance
 
 
 def _with_defaults(instance: Any, part: dict) -> Any:
@@ -145,24 +192,45 @@ def _message(error: jsonschema.ValidationError) -> str:
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{where}: the key {missing!r} is missing (required: {', '.join(error.validator_value)})"
     if error.validator == "oneOf":
-        kinds = " or ".join(option["type"] for option in error.validator_value)
+        kinds = " or ".join(WORDS[option["type"]].partition(" ")[2] for option in error.validator_value)
         # what is wrong within the option of the right type; without one, what the types should be
         inner = [sub for sub in error.context if sub.validator != "type" or sub.path] or [
             sub for sub in error.context if _remedy(sub)
         ]
-        return f"{where}: {error.instance!r} is not a valid {kinds}" + (
-            f" ({inner[0].message}{_remedy(inner[0])})" if inner else ""
-        )
+        return f"{where}: {_shown(error.instance)} is not a valid {kinds}" + (f" ({_wrong(inner[0])})" if inner else "")
     if error.validator == "pattern":
         return f"{where}: {error.instance!r} is not a name of letters, digits, - and _ ({error.validator_value})"
-    return f"{where}: {error.message}{_remedy(error)}"
+    return f"{where}: {_wrong(error)}"
+
+
+def _wrong(error: jsonschema.ValidationError) -> str:
+    """What is wrong with a value, and how to write what may have been meant."""
+    if error.validator != "type":
+        return error.message
+    return f"{_shown(error.instance)} is not {' or '.join(WORDS[kind] for kind in _types(error))}{_remedy(error)}"
+
+
+def _types(error: jsonschema.ValidationError) -> list[str]:
+    return [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+
+
+def _shown(value: Any) -> str:
+    """A value as in messages: a long one is named only."""
+    if isinstance(value, dict | list) and len(repr(value)) > 60:
+        return WORDS["object" if isinstance(value, dict) else "array"]
+    names = {None: "nothing", True: "true", False: "false"}
+    return names[value] if value is None or isinstance(value, bool) else repr(value)
 
 
 def _remedy(error: jsonschema.ValidationError) -> str:
-    """How to write a number that YAML takes for text, such as 1e-3: it wants a dot and a sign of the exponent."""
-    if error.validator != "type" or not {"number", "integer"}.intersection(
-        [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
-    ):
+    """How to write a list of one, a number as text, or a number that YAML takes for text, such as 1e-3."""
+    if error.validator != "type" or error.instance is None:
+        return ""
+    if "array" in _types(error) and not isinstance(error.instance, dict):
+        return f"; write [{_shown(error.instance)}]"
+    if "string" in _types(error) and isinstance(error.instance, int | float):
+        return f'; write "{_shown(error.instance)}"'
+    if not {"number", "integer"}.intersection(_types(error)):
         return ""
     try:
         value = Decimal(error.instance) if isinstance(error.instance, str) else Decimal("nan")
@@ -176,7 +244,8 @@ def _remedy(error: jsonschema.ValidationError) -> str:
     return f"; YAML takes it for text, write {plain}{scientific}"
 
 
-def _check_dataset(where: str, dataset: dict) -> None:
+def _check_dataset(where: str, given: dict, dataset: dict) -> None:
+    """Raise ConfigError for keys that are missing or have no effect. `given` is without defaults."""
     if dataset["source"] != "simulate":
         if "path" not in dataset:
             raise ConfigError(f"{where}: source {dataset['source']} needs the key 'path', the folder of the raw data")
@@ -185,15 +254,48 @@ def _check_dataset(where: str, dataset: dict) -> None:
         return
     if "path" in dataset:
         raise ConfigError(f"{where}.path: a simulated data set has none")
+    if "shards" in given:
+        raise ConfigError(f"{where}.shards: a simulated data set has a shard a batch; set simulate.batch")
     if "simulate" not in dataset:
         raise ConfigError(f"{where}: source simulate needs the key 'simulate'")
-    fraction = dataset["simulate"]["red_fraction"]
+    fraction, growth = dataset["simulate"]["red_fraction"], dataset["simulate"]["growth"]
     if isinstance(fraction, list) and fraction[0] > fraction[1]:
         raise ConfigError(f"{where}.simulate.red_fraction: the range {fraction} runs backwards")
+    if dataset["simulate"]["mobility"] == "uniform" and "min_mobility" in given["simulate"]:
+        raise ConfigError(f"{where}.simulate.min_mobility: no effect with mobility uniform; it is for candidate-red")
+    record = growth["record"] if isinstance(growth["record"], list) else [growth["record"]]
+    if any(later <= earlier for earlier, later in itertools.pairwise(record)):
+        raise ConfigError(f"{where}.simulate.growth.record: the times {record} do not ascend")
+    if record and record[-1] > growth["time"]:
+        raise ConfigError(f"{where}.simulate.growth.record: {record[-1]} is beyond the growth.time of {growth['time']}")
 
 
-def _check_split(where: str, split: dict) -> None:
-    if split["method"] == "file" and "path" not in split:
+def _check_split(where: str, given: dict, split: dict) -> None:
+    """Raise ConfigError for keys that are missing or have no effect. `given` is without defaults."""
+    method = split["method"]
+    for key in given:
+        if key not in ("method", *SPLIT_KEYS[method]):
+            takers = " and ".join(other for other, keys in SPLIT_KEYS.items() if key in keys)
+            raise ConfigError(f"{where}.{key}: no effect with method {method}; it is for {takers}")
+    if method == "file" and "path" not in split:
         raise ConfigError(f"{where}: method file needs the key 'path', a CSV with the columns microstructure, split")
-    if split["method"] == "fractions" and split["validation"] + split["test"] >= 1:
+    if method == "fractions" and split["validation"] + split["test"] >= 1:
         raise ConfigError(f"{where}: validation and test together leave nothing to train on")
+
+
+def _check_experiment(path: Path, given: dict, experiment: dict, dataset: dict) -> None:
+    """Raise ConfigError for keys that have no effect or do not fit the data set. `given` is without defaults."""
+    target, training = experiment["target"], experiment["training"]
+    if "share" in given["target"] and target["aggregate"] != "share":
+        raise ConfigError(f"{path}: target.share: no effect with aggregate {target['aggregate']}; it is for share")
+    if "evaluate_every" in given.get("training", {}) and training["evaluate_every"] > training["iterations"]:
+        raise ConfigError(
+            f"{path}: training.evaluate_every: {training['evaluate_every']} is more than the "
+            f"{training['iterations']} iterations"
+        )
+    hops = max(experiment["grid"]["hops"])
+    if dataset["hops"] is not None and hops > dataset["hops"]:
+        raise ConfigError(
+            f"{path}: grid.hops: {hops} reaches beyond the {dataset['hops']} hops that "
+            f"datasets.{experiment['dataset']}.hops cuts graphs to; lower the one or raise the other"
+        )

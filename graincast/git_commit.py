@@ -12,7 +12,7 @@ COMMIT, DIRTY = "GRAINCAST_COMMIT", "GRAINCAST_DIRTY"
 
 
 def commit(project: Path, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The commit and whether tracked files differ from it ("true", "false"); from the environment where it says so.
+    """The commit, and whether files differ from it or are not in it ("true", "false"); the environment goes first.
 
     Empty where there is neither a repository nor git.
     """
@@ -24,7 +24,7 @@ def commit(project: Path, variables: Mapping[str, str] = os.environ) -> dict[str
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        dirty = bool(git("status", "--porcelain", "--untracked-files=no"))
+        dirty = bool(git("status", "--porcelain"))
         return {COMMIT: git("rev-parse", "HEAD"), DIRTY: str(dirty).lower()}
     except (OSError, subprocess.CalledProcessError):
         return {}

@@ -28,18 +28,26 @@ def scan(root: Path, find_runs: Callable, raw_files: Callable, shards: int, fold
     """Bring the manifests `folder/0000.json` … up to date with the raw data under `root`.
 
     find_runs(root) lists the runs (files or folders), raw_files(run) the files of one. Files whose size and times
-    are unchanged since the last scan are not read again. Manifests whose content is unchanged are left alone.
+    are unchanged since the last scan are not read again. Manifests whose content is unchanged are left alone. A run
+    with the very content of another is marked, since the two could come to stand on both sides of a split.
+    Raises FileNotFoundError if there is no run at all.
     """
     runs = find_runs(root)
+    if not runs:
+        raise FileNotFoundError(f"no raw data in {root}")
     files = {run: raw_files(run) for run in runs}
     hashes = _hashes([file for group in files.values() for file in group], root, folder / SEEN)
     linked = outside([file for group in files.values() for file in group], root)
     write_if_changed(folder / LINKED, json.dumps(linked) + "\n")
     members: dict[str, list[dict]] = {shard: [] for shard in shard_names(shards)}
-    for run in runs:
-        name = run_name(run, root)
-        entries = [{"path": _relative(file, root), "sha256": hashes[file]} for file in files[run]]
-        members[f"{int(shards * uniform('shard', name)):04d}"].append({"name": name, "files": entries})
+    first: dict[tuple, str] = {}
+    for name, run in sorted((run_name(run, root), run) for run in runs):
+        entry: dict = {"name": name}
+        entry["files"] = [{"path": _relative(file, root), "sha256": hashes[file]} for file in files[run]]
+        same = first.setdefault(tuple(hashes[file] for file in files[run]), name)
+        if same != name:
+            entry["same_as"] = same
+        members[f"{int(shards * uniform('shard', name)):04d}"].append(entry)
     for shard, entries in members.items():
         write(folder / f"{shard}.json", entries)
 
@@ -49,7 +57,7 @@ def write(path: Path, runs: list[dict]) -> None:
 
 
 def read(path: str | os.PathLike) -> list[dict]:
-    """The runs of a manifest: [{"name": …, "files": [{"path": …, "sha256": …}, …]}, …]."""
+    """The runs of a manifest: [{"name": …, "files": [{"path": …, "sha256": …}, …], "same_as": …}, …]."""
     return json.loads(Path(path).read_text(encoding="utf-8"))["runs"]
 
 

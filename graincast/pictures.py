@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from graincast.figures import titled
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY, Microstructure
 
 COLOURS = {CANDIDATE: "#f2c14e", LOW_MOBILITY: "#3b6ea5", HIGH_MOBILITY: "#c8443a"}
@@ -33,7 +34,7 @@ def microstructure(one: Microstructure, title: str) -> Figure:
     axes = figure.subplots()
     axes.imshow(rgb(one), interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(title, fontsize=9)
+    titled(figure, title)
     patches = [Patch(color=COLOURS[kind], label=NAMES[kind]) for kind in COLOURS]
     figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure

@@ -12,6 +12,8 @@ SECONDS_BETWEEN_LINES = 3.0
 class Progress:
     """Counts work done and writes a line to standard error every few seconds, and one at the end.
 
+    Rate and time left count from the end of the first piece of work, as compilation and imports are part of that.
+
     what   the step's name at the head of each line, e.g. "graphs deepspparks/0003"
     total  how much there is to do, in `unit`
     """
@@ -20,6 +22,7 @@ class Progress:
         self.what, self.total, self.unit = what, total, unit
         self.done = 0.0
         self.started = self.written = time.monotonic()
+        self.first: tuple[float, float] | None = None  # what was done at the first measurement, and when
 
     def advance(self, amount: float = 1, note: str = "") -> None:
         """Count `amount` more as done; `note` (a loss, say) stands at the end of the line."""
@@ -28,16 +31,20 @@ class Progress:
         finished = self.done >= self.total
         if finished or now - self.written >= SECONDS_BETWEEN_LINES:
             self.written = now
-            print(self._line(now - self.started, finished, note), file=sys.stderr, flush=True)
+            print(self._line(now, finished, note), file=sys.stderr, flush=True)
+        if self.done and self.first is None:
+            self.first = self.done, now
 
-    def _line(self, elapsed: float, finished: bool, note: str) -> str:
-        rate = self.done / elapsed if elapsed > 0 else float("inf")
+    def _line(self, now: float, finished: bool, note: str) -> str:
+        parts = [f"{self.what}: {self.done:,.0f}/{self.total:,.0f} {self.unit}"]
+        elapsed = now - self.started
         if finished:
-            time_part = f"in {duration(elapsed)}"
-        else:
-            time_part = f"{duration((self.total - self.done) / rate)} left" if rate > 0 else "time left unknown"
-        count = f"{self.done:,.0f}/{self.total:,.0f} {self.unit}"
-        return f"{self.what}: {count}, {rate:,.3g}/s, {time_part}" + (f", {note}" if note else "")
+            parts += [f"{self.done / elapsed:,.3g}/s"] if elapsed > 0 else []
+            parts += [f"in {duration(elapsed)}"]
+        elif self.first and self.done > self.first[0] and now > self.first[1]:
+            rate = (self.done - self.first[0]) / (now - self.first[1])
+            parts += [f"{rate:,.3g}/s", f"{duration((self.total - self.done) / rate)} left"]
+        return ", ".join([*parts, note] if note else parts)
 
 
 def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:

@@ -29,11 +29,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import h5py
 import numpy as np
 
-from graincast import runs
-from graincast.atomic import whole
-from graincast.microstructure import BadInput, Microstructure
+from graincast import hdf5, runs
+from graincast.microstructure import Microstructure
 
-FORMAT, VERSION = "graincast grain graphs", 1
+FORMAT = {"format": "graincast grain graphs", "version": 1}
 
 
 def offsets(counts: Iterable[int]) -> np.ndarray:
@@ -46,8 +45,8 @@ def write(path: str | os.PathLike, microstructures: Sequence[Microstructure]) ->
     many = sorted(microstructures, key=lambda one: one.name)
     encoded = [runs.encode(one.labels) for one in many]
     times = [time for one in many for time in one.times]
-    with whole(path) as partial, h5py.File(partial, "w", libver="latest") as file:
-        file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
+    with hdf5.written(path, libver="latest") as file:
+        file.attrs.update(FORMAT)
         file.create_dataset("name", data=[one.name for one in many], dtype=h5py.string_dtype(), shape=(len(many),))
 
         def put(name: str, arrays: list[np.ndarray], dtype: str, columns: tuple[int, ...] = ()) -> None:
@@ -78,16 +77,14 @@ def names(paths: Iterable[str | os.PathLike]) -> list[str]:
     """The names of all microstructures of some shards, in order, without reading the rest."""
     found = []
     for path in paths:
-        with h5py.File(path) as file:
+        with hdf5.opened(path, **FORMAT) as file:
             found += file["name"].asstr()[:].tolist()
     return sorted(found)
 
 
 def read(path: str | os.PathLike) -> Iterator[Microstructure]:
     """The microstructures of one shard. Raises BadInput if the file is no shard of this version."""
-    with h5py.File(path) as file:
-        if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
-            raise BadInput(f"{path}: not a file of {FORMAT}, version {VERSION}; remove it and run again")
+    with hdf5.opened(path, **FORMAT) as file:
         data: dict[str, np.ndarray] = {}
         file.visititems(lambda name, item: data.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
         data["name"] = file["name"].asstr()[:]

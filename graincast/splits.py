@@ -12,6 +12,11 @@ from pathlib import Path
 from graincast.name_hash import uniform
 
 PARTS = ("train", "validation", "test")
+METHOD_KEYS = {
+    "fractions": ("seed", "validation", "test"),
+    "k-fold": ("seed", "validation", "folds", "repeats"),
+    "file": (),
+}
 
 
 def by_fractions(names: Sequence[str], validation: float, test: float, seed: int) -> dict[str, list[str]]:
@@ -42,30 +47,48 @@ def by_folds(names: Sequence[str], folds: int, repeats: int, validation: float, 
     return partitions
 
 
-def by_table(names: Sequence[str], path: str | os.PathLike) -> dict[str, list[str]]:
-    """A given CSV with the columns microstructure and split; names that it does not list take no part ("").
+def given(path: str | os.PathLike) -> dict[str, str]:
+    """The part of each microstructure that a CSV with the columns microstructure and split lists.
 
-    Raises ValueError where the table is malformed or shares no name with the data set.
+    Raises ValueError, without the file's name, where the table is malformed.
     """
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         if not {"microstructure", "split"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{path}: needs the columns microstructure and split, has {rows.fieldnames}")
-        given: dict[str, str] = {}
+            raise ValueError(f"needs the columns microstructure and split, has {rows.fieldnames}")
+        found: dict[str, str] = {}
         for row in rows:
             part = "validation" if row["split"] == "val" else row["split"]
             if part not in PARTS:
-                raise ValueError(f"{path}, line {rows.line_num}: split {row['split']!r} is none of {', '.join(PARTS)}")
+                raise ValueError(f"line {rows.line_num}: split {row['split']!r} is none of {', '.join(PARTS)}")
             name = (row["microstructure"] or "").removesuffix(".json")
-            if given.setdefault(name, part) != part:
-                raise ValueError(f"{path}, line {rows.line_num}: {name} is listed as {given[name]} and as {part}")
-    if not given.keys() & set(names):
-        raise ValueError(f"{path}: none of its {len(given)} microstructures is in the data set")
-    return {"all": [given.get(name, "") for name in names]}
+            if found.setdefault(name, part) != part:
+                raise ValueError(f"line {rows.line_num}: {name} is listed as {found[name]} and as {part}")
+    return found
+
+
+def by_table(names: Sequence[str], path: str | os.PathLike) -> dict[str, list[str]]:
+    """A given CSV (see `given`); names that it does not list take no part ("").
+
+    Raises ValueError where the table is malformed or shares no name with the data set.
+    """
+    try:
+        table = given(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not table.keys() & set(names):
+        raise ValueError(f"{path}: none of its {len(table)} microstructures is in the data set")
+    return {"all": [table.get(name, "") for name in names]}
 
 
 def partitions(names: Sequence[str], split: dict, table: str | os.PathLike | None = None) -> dict[str, list[str]]:
-    """The partitions of `names` under a configured split (see config/README.md, splits)."""
+    """The partitions of `names` under a configured split (see config/README.md, splits).
+
+    Raises ValueError where the split lacks a key of its method, or the table is malformed.
+    """
+    lacking = [key for key in METHOD_KEYS.get(split["method"], ()) if key not in split]
+    if lacking:
+        raise ValueError(f"the split lacks {lacking[0]}, which its method {split['method']} needs")
     if split["method"] == "fractions":
         return by_fractions(names, split["validation"], split["test"], split["seed"])
     if split["method"] == "k-fold":

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from graincast.microstructure import BadInput
+
 AGGREGATES = {"mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
 
 
@@ -16,10 +18,10 @@ def labels(ratios: Sequence[np.ndarray], threshold: float, aggregate: str, share
     ratios     the candidate's growth ratio in each growth run, float [runs] a microstructure
     aggregate  mean, median, min or max of the runs is compared with the threshold; or `share`: abnormal if more
                than `share` of the runs is above the threshold
-    Raises ValueError for an unknown aggregate.
+    Raises BadInput for an unknown aggregate.
     """
     if aggregate == "share":
         return np.array([np.mean(one > threshold) > share for one in ratios], bool)
     if aggregate not in AGGREGATES:
-        raise ValueError(f"aggregate {aggregate!r} is none of {', '.join([*AGGREGATES, 'share'])}")
+        raise BadInput(f"aggregate {aggregate!r} is none of {', '.join([*AGGREGATES, 'share'])}")
     return np.array([AGGREGATES[aggregate](one) > threshold for one in ratios], bool)

@@ -22,7 +22,6 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.pop("MLFLOW_RUN_ID", None)  # it would take the place of the runs made here
 
-import h5py
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
@@ -31,12 +30,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
-from graincast import figures
+from graincast import figures, hdf5
 from graincast.git_commit import COMMIT, DIRTY, commit
 from graincast.models.trained import CURVES, read_models
+from graincast.trials import read_record
 
 for noisy in ("mlflow", "alembic"):
-    logging.getLogger(noisy).setLevel(logging.ERROR)  # not earlier: importing MLflow sets the level too
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)  # not earlier: importing MLflow sets the level too
 
 METRICS_A_CALL = 1000  # MLflow's own limit
 SERVED = {"sgc": Path(__file__).parent / "models" / "served_sgc.py"}
@@ -58,9 +58,9 @@ def log_trials(folder: Path, about: dict, tracking: dict) -> int:
 
     about  the experiment's resolved configuration
     """
-    record = json.loads((folder / "trials.json").read_text(encoding="utf-8"))
+    record = read_record(folder)
     models = read_models(folder / "models.pt")
-    with h5py.File(folder / "history.h5") as file:
+    with hdf5.opened(folder / "history.h5") as file:
         steps, curves = file["steps"][:], file["curves"][:]
     client = connect(tracking)
     parent = _parent(client, record["experiment"], about, tracking)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +11,15 @@ from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)
 
-from graincast import configuration, containers, git_commit, grid, manifest, models
+from graincast import (
+    configuration,
+    containers,
+    git_commit,
+    grid,
+    manifest,
+    models,
+    splits,
+)
 from graincast.atomic import write_if_changed
 from graincast.batches import batches
 from graincast.raw import files
@@ -29,10 +38,7 @@ except configuration.ConfigError as error:
     raise WorkflowError(str(error))
 
 EXPERIMENTS = CONFIG["experiments"]
-DATASETS = {
-    name: CONFIG["datasets"][name]
-    for name in sorted({one["dataset"] for one in EXPERIMENTS.values()})
-}
+DATASETS = {name: CONFIG["datasets"][name] for name in sorted({one["dataset"] for one in EXPERIMENTS.values()})}
 WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
     Path(workflow.basedir), CONFIG["container"]["variant"]
 )
@@ -45,7 +51,7 @@ wildcard_constraints:
     shard="[0-9]+",
     features="[A-Za-z0-9_-]+",
     split="[A-Za-z0-9_-]+",
-    experiment="[A-Za-z0-9._-]+",
+    experiment="|".join(map(re.escape, EXPERIMENTS)),
     job="[A-Za-z0-9._-]+",
 
 
@@ -75,9 +81,7 @@ def raw_folder(dataset):
     except configuration.ConfigError as error:
         raise WorkflowError(str(error))
     if not root.is_dir():
-        raise WorkflowError(
-            f"{where}: no folder {root}; mend the path or fetch the data"
-        )
+        raise WorkflowError(f"{where}: no folder {root}; mend the path or fetch the data")
     return root
 
 
@@ -92,26 +96,34 @@ def scan_raw_data():
         if dataset not in SIMULATED:
             one, root = DATASETS[dataset], raw_folder(dataset)
             source = one["source"]
-            manifest.scan(
-                root,
-                files.RUNS[source],
-                files.FILES[source],
-                one["shards"],
-                manifests(dataset),
-            )
-    for name in {one["split"] for one in EXPERIMENTS.values()}:
-        split = CONFIG["splits"][name]
-        if split["method"] == "file":
-            where = f"{CONFIG_FILE}: splits.{name}.path"
             try:
-                table = configuration.expand(split["path"], where)
-                write_if_changed(
-                    f"results/splits/{name}.csv", table.read_text(encoding="utf-8")
+                manifest.scan(
+                    root,
+                    files.RUNS[source],
+                    files.FILES[source],
+                    one["shards"],
+                    manifests(dataset),
                 )
-            except configuration.ConfigError as error:
-                raise WorkflowError(str(error))
             except OSError as error:
-                raise WorkflowError(f"{where}: {table}: {error.strerror}")
+                raise WorkflowError(f"{CONFIG_FILE}: datasets.{dataset}: {error}; mend path or source ({source})")
+    for name in {one["split"] for one in EXPERIMENTS.values()}:
+        if CONFIG["splits"][name]["method"] == "file":
+            copy_split_table(name)
+
+
+def copy_split_table(name):
+    """Copy a given split into the results, where its content decides what is stale."""
+    where = f"{CONFIG_FILE}: splits.{name}.path"
+    try:
+        table = configuration.expand(CONFIG["splits"][name]["path"], where)
+        splits.given(table)
+        write_if_changed(f"results/splits/{name}.csv", table.read_text(encoding="utf-8"))
+    except configuration.ConfigError as error:
+        raise WorkflowError(str(error))
+    except OSError as error:
+        raise WorkflowError(f"{where}: {table}: {error.strerror}")
+    except ValueError as error:
+        raise WorkflowError(f"{where}: {table}: {error}")
 
 
 def container_folders():
@@ -125,9 +137,7 @@ def container_folders():
 
 def needs_image():
     """Whether steps are about to run in a container whose image must lie here."""
-    in_containers = (
-        DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
-    )
+    in_containers = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
     return in_containers and not workflow.dryrun and "://" not in WORKER_IMAGE
 
 
@@ -141,11 +151,7 @@ if workflow.is_main_process:
 
 # What containers may see; Apptainer reads it from the environment, on whatever node a job runs.
 os.environ.update(git_commit.commit(Path(workflow.basedir)))
-os.environ.update(
-    containers.environment(
-        os.environ, read_only=container_folders(), writable=["results"]
-    )
-)
+os.environ.update(containers.environment(os.environ, read_only=container_folders(), writable=["results"]))
 
 
 def run_folders(wildcards):
@@ -168,19 +174,11 @@ def states_of(wildcards):
 def simulation_of(dataset):
     """What a batch depends on: how many other states there are is not part of it."""
     simulate = DATASETS[dataset]["simulate"]
-    return {
-        key: value
-        for key, value in simulate.items()
-        if key not in ("microstructures", "batch")
-    }
+    return {key: value for key, value in simulate.items() if key not in ("microstructures", "batch")}
 
 
 def shards_of(dataset):
-    return (
-        list(batches_of(dataset))
-        if dataset in SIMULATED
-        else manifest.shard_names(DATASETS[dataset]["shards"])
-    )
+    return list(batches_of(dataset)) if dataset in SIMULATED else manifest.shard_names(DATASETS[dataset]["shards"])
 
 
 def graph_shards(wildcards):
@@ -188,17 +186,20 @@ def graph_shards(wildcards):
     return [f"{folder}/{shard}.h5" for shard in shards_of(wildcards.dataset)]
 
 
+def finished_experiments():
+    """Test results of this configuration's experiments, and of all others that have run in this folder."""
+    path = "results/experiments/{}/test_metrics.json"
+    others = [found.as_posix() for found in Path("results/experiments").glob("*/test_metrics.json")]
+    return sorted({path.format(name) for name in EXPERIMENTS} | set(others))
+
+
 def rejected_tables(wildcards):
-    return [
-        path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wildcards)
-    ]
+    return [path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wildcards)]
 
 
 def splits_of(dataset):
     """Names of the splits that the experiments make of a data set."""
-    return sorted(
-        {one["split"] for one in EXPERIMENTS.values() if one["dataset"] == dataset}
-    )
+    return sorted({one["split"] for one in EXPERIMENTS.values() if one["dataset"] == dataset})
 
 
 def features_of(wildcards):
@@ -214,10 +215,7 @@ def split_of(wildcards):
 def axes_of(experiment):
     """An experiment's grid with the thresholds as its first axis."""
     one = EXPERIMENTS[experiment]
-    return {
-        axis: {"threshold": one["target"]["threshold"], **one["grid"]}[axis]
-        for axis in grid.AXES
-    }
+    return {axis: {"threshold": one["target"]["threshold"], **one["grid"]}[axis] for axis in grid.AXES}
 
 
 def jobs_of(experiment):
@@ -228,10 +226,7 @@ def jobs_of(experiment):
 def trial_files(name):
     """An input function: the files of this name of all of an experiment's training jobs."""
     folder = "results/experiments/{}/trials/{}/"
-    return lambda wildcards: [
-        folder.format(wildcards.experiment, job) + name
-        for job in jobs_of(wildcards.experiment)
-    ]
+    return lambda wildcards: [folder.format(wildcards.experiment, job) + name for job in jobs_of(wildcards.experiment)]
 
 
 def target_of(experiment):
@@ -244,11 +239,4 @@ def target_of(experiment):
 def split_settings(name):
     """What a split depends on: the keys of its method."""
     split = CONFIG["splits"][name]
-    return {key: split[key] for key in ("method", *SPLIT_KEYS[split["method"]])}
-
-
-SPLIT_KEYS = {
-    "fractions": ("seed", "validation", "test"),
-    "k-fold": ("seed", "validation", "folds", "repeats"),
-    "file": (),
-}
+    return {key: split[key] for key in ("method", *splits.METHOD_KEYS[split["method"]])}

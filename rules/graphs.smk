@@ -44,11 +44,7 @@ rule graphs:
 rule split:
     input:
         graphs=graph_shards,
-        table=lambda wc: (
-            f"results/splits/{wc.split}.csv"
-            if CONFIG["splits"][wc.split]["method"] == "file"
-            else []
-        ),
+        table=lambda wc: (f"results/splits/{wc.split}.csv" if CONFIG["splits"][wc.split]["method"] == "file" else []),
         src=sources("scripts/split.py"),
     output:
         "results/datasets/{dataset}/splits/{split}.csv",
@@ -76,10 +72,7 @@ rule summarise:
     input:
         graphs=graph_shards,
         rejected=rejected_tables,
-        splits=lambda wc: [
-            f"results/datasets/{wc.dataset}/splits/{one}.csv"
-            for one in splits_of(wc.dataset)
-        ],
+        splits=lambda wc: [f"results/datasets/{wc.dataset}/splits/{one}.csv" for one in splits_of(wc.dataset)],
         src=sources("scripts/summarise.py"),
     output:
         summary="results/datasets/{dataset}/summary.csv",

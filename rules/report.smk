@@ -1,16 +1,13 @@
 """Report: all experiments side by side.
 
-in   results/experiments/*/test_metrics.json
+in   results/experiments/*/test_metrics.json      of this configuration and of others that ran here
 out  results/comparison.csv
 """
 
 
 rule compare:
     input:
-        metrics=expand(
-            "results/experiments/{experiment}/test_metrics.json",
-            experiment=EXPERIMENTS,
-        ),
+        metrics=finished_experiments(),
         src=sources("scripts/compare.py"),
     output:
         "results/comparison.csv",

@@ -1,5 +1,6 @@
 """Write the table of all configuration keys from the schema."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,7 @@ range stops before any job, with the file, the key, what is allowed and the near
 
 The tables below are generated from `schema.yaml` by `make config-table`. `<name>` is a name of your own.
 """
+WORDS = {"object": "keys", "array": "list", "string": "text", "boolean": "true or false"}
 BOUNDS = {
     "minimum": "≥ {}",
     "exclusiveMinimum": "> {}",
@@ -59,7 +61,7 @@ def allowed(part: dict) -> str:
     if "oneOf" in part:
         return " or ".join(allowed(option) for option in part["oneOf"])
     kind = part.get("type", "")
-    kind = " or ".join(kind) if isinstance(kind, list) else {"object": "keys", "array": "list"}.get(kind, kind)
+    kind = " or ".join(WORDS.get(one, one) for one in ([kind] if isinstance(kind, str) else kind))
     if part.get("type") == "array":
         return f"list of {allowed(part['items'])}" if "items" in part else "list"
     if part.get("type") == "object" and isinstance(part.get("additionalProperties"), dict):
@@ -73,7 +75,7 @@ def shown_default(part: dict) -> str:
     if "default" not in part:
         return "none"
     value = part["default"]
-    return "" if value == {} else f"`{str(value).lower() if value is None or isinstance(value, bool) else value}`"
+    return "" if value == {} else f"`{value if isinstance(value, str) and value else json.dumps(value)}`"
 
 
 def main(args) -> None:

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from graincast import grid, metrics, models, selection, splits, targets
 from graincast.atomic import whole, write_text
 from graincast.features import table
-from graincast.models.trained import read_models
+from graincast.models.trained import read_models, save
 from graincast.program import parser, run
+from graincast.trials import read_record
 
 METRICS = ("nll", "accuracy", "balanced_accuracy", "auc", "brier")
 
@@ -21,7 +21,7 @@ def main(args) -> None:
     data = table.read(args.features)
     _, partitions = splits.read(args.split)
     parts = {name: np.array(column) for name, column in partitions.items()}
-    records = [json.loads((folder / "trials.json").read_text(encoding="utf-8")) for folder in args.trials]
+    records = [read_record(folder) for folder in args.trials]
     trials = [trial for record in records for trial in record["trials"]]
     job_of = {t["trial"]: folder for record, folder in zip(records, args.trials, strict=True) for t in record["trials"]}
     chosen = selection.choose(trials, args.select)
@@ -56,8 +56,7 @@ def main(args) -> None:
     summary = {**{key: records[0][key] for key in keys}, "select": args.select, "jobs": jobs, "thresholds": results}
     write_predictions(args.out / "predictions.csv", rows)
     write_trials(args.out / "trials.csv", trials, chosen)
-    with whole(args.out / "model.pt") as partial:
-        torch.save(kept, partial)
+    save(args.out / "model.pt", kept)
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")
     for threshold, result in results.items():
         test = result["test"]

@@ -43,6 +43,6 @@ if __name__ == "__main__":
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
     p.add_argument("--max-rejected", type=float, default=1, help="largest share that may be rejected")
-    p.add_argument("--columns", type=from_json, required=True, help="names of the node features as a JSON list")
+    p.add_argument("--columns", type=from_json, required=True, help='node features, as JSON: ["type", "area"]')
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

@@ -3,17 +3,18 @@
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from graincast import figures
+from graincast import figures, hdf5
 from graincast.atomic import whole
+from graincast.microstructure import BadInput
 from graincast.program import parser, run
+from graincast.trials import read_record
 
 
 def main(args) -> None:
     result = json.loads(args.metrics.read_text(encoding="utf-8"))
-    records = {folder: json.loads((folder / "trials.json").read_text(encoding="utf-8")) for folder in args.trials}
+    records = {folder: read_record(folder) for folder in args.trials}
     trials = [trial for record in records.values() for trial in record["trials"]]
     experiment = result["experiment"]
     with whole(args.out) as folder:
@@ -25,7 +26,7 @@ def main(args) -> None:
             figures.save(
                 figures.training_curves(steps, curves, kept, title), folder / f"training_curves_t{threshold}.png"
             )
-            heading = f"{experiment}, CGR > {threshold}: test accuracy {of_threshold['test']['accuracy']:.3f}"
+            heading = f"{experiment}, growth ratio > {threshold}: test accuracy {of_threshold['test']['accuracy']:.3f}"
             figures.save(
                 figures.confusion_matrix(of_threshold["test"], heading), folder / f"confusion_matrix_t{threshold}.png"
             )
@@ -39,10 +40,10 @@ def curves_of(records: dict[Path, dict], name: str) -> tuple[np.ndarray, np.ndar
     for folder, record in records.items():
         for i, trial in enumerate(record["trials"]):
             if trial["trial"] == name:
-                with h5py.File(folder / "history.h5") as file:
+                with hdf5.opened(folder / "history.h5") as file:
                     kept = np.array([one["iteration"] for one in trial["by_partition"].values()])
                     return file["steps"][:], file["curves"][i], kept
-    raise KeyError(name)
+    raise BadInput(f"the chosen trial {name} is in none of the folders of --trials")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from graincast import manifest, shards
 from graincast.atomic import whole
 from graincast.boundaries import cut
 from graincast.microstructure import BadInput
-from graincast.program import from_json, parser, run
+from graincast.program import json_with, parser, run
 from graincast.progress import track
 from graincast.raw import deepspparks, spparks
 
@@ -18,6 +18,9 @@ def main(args) -> None:
     runs = manifest.read(args.manifest)
     found, rejected = [], []
     for entry in track(runs, f"graphs {args.name}", len(runs), "files"):
+        if "same_as" in entry:
+            rejected.append((entry["name"], f"the same content as {entry['same_as']}"))
+            continue
         paths = [args.root / file["path"] for file in entry["files"]]
         changed = [p for p, file in zip(paths, entry["files"], strict=True) if manifest.sha256(p) != file["sha256"]]
         if changed:
@@ -41,7 +44,9 @@ if __name__ == "__main__":
     p.add_argument("--manifest", type=Path, required=True, help="JSON list of the shard's raw files")
     p.add_argument("--root", type=Path, required=True, help="folder that the manifest's paths start from")
     p.add_argument("--source", choices=READ, required=True, help="format of the raw data")
-    p.add_argument("--cut", type=from_json, default={"hops": None}, help='hop radius to cut to: {"hops": 2} or null')
+    p.add_argument(
+        "--cut", type=json_with("hops"), default={"hops": None}, help='hop radius to cut to: {"hops": 2} or null'
+    )
     p.add_argument("--out", type=Path, required=True, help="HDF5 shard of grain graphs")
     p.add_argument("--rejected", type=Path, required=True, help="CSV of rejected files and reasons")
     run(main, p)

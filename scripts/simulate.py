@@ -4,7 +4,7 @@ from pathlib import Path
 
 from graincast import manifest
 from graincast.atomic import whole
-from graincast.program import from_json, parser, run
+from graincast.program import from_json, json_with, parser, run
 from graincast.raw.files import run_files
 from graincast.simulation import simulate
 
@@ -21,7 +21,12 @@ if __name__ == "__main__":
     p = parser("simulate", __doc__)
     p.add_argument("--simulate", type=from_json, required=True, help="the data set's simulate section as JSON")
     p.add_argument("--name", required=True, help="dataset/batch, for progress lines")
-    p.add_argument("--states", type=from_json, required=True, help='numbers of the states: {"first": 1, "last": 25}')
+    p.add_argument(
+        "--states",
+        type=json_with("first", "last"),
+        required=True,
+        help='numbers of the states: {"first": 1, "last": 25}',
+    )
     p.add_argument("--out", type=Path, required=True, help="folder for the run folders")
     p.add_argument("--manifest", type=Path, required=True, help="JSON list of the files made")
     run(main, p)

@@ -30,7 +30,7 @@ def main(args) -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["file", "reason"])
         table.writerows(rejected)
-    print(f"{args.name}: {len(rows)} microstructures, {len(rejected)} rejected{reasons(rejected)}")
+    print(f"{args.name}: {len(rows)} microstructures, {len(rejected)} rejected{reasons(rejected, args.out_rejected)}")
 
 
 def split_columns(path: Path) -> tuple[list[str], dict[str, list]]:
@@ -47,10 +47,11 @@ def split_columns(path: Path) -> tuple[list[str], dict[str, list]]:
     return [f".{repeat}" for repeat in repeats], entries
 
 
-def reasons(rejected: list[list[str]]) -> str:
+def reasons(rejected: list[list[str]], table: Path) -> str:
     if not rejected:
         return ""
-    return "".join(f"\n  {file}: {reason}" for file, reason in rejected[:10]) + ("\n  …" if len(rejected) > 10 else "")
+    lines = [f"\n  {file}: {reason}" for file, reason in rejected[:10]] + ["\n  …"] * (len(rejected) > 10)
+    return f" ({table})" + "".join(lines)
 
 
 if __name__ == "__main__":

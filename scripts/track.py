@@ -2,13 +2,15 @@
 
 import json
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
 from graincast.atomic import write_text
-from graincast.program import describe, from_json, parser
+from graincast.program import describe, from_json, json_with, parser, run
 
 UNSENT = "unsent.json"
+LONGEST = 120  # characters of a cause
 
 
 class Expired(BaseException):
@@ -64,23 +66,44 @@ def attempt(act, settings: dict) -> bool:
         act(tracking)
         return True
     except (Expired, Exception) as error:
-        line = describe(error)[:500]
-        print(f"tracking: not sent ({line}); results are unaffected, `make sync-tracking` sends it", file=sys.stderr)
+        print(
+            f"tracking: not sent ({essence(error)}); results are unaffected, `make sync-tracking` sends it",
+            file=sys.stderr,
+        )
         return False
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def essence(error: BaseException) -> str:
+    """The cause of an error in a few words: of those that led to it, the first of the database or the machine."""
+    chain = [error]
+    while chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(chain[-1].__cause__ or chain[-1].__context__)
+    causes = [one for one in chain if isinstance(one, sqlite3.Error | OSError)]
+    cause = error if isinstance(error, Expired) or not causes else causes[-1]
+    line = cause.strerror if isinstance(cause, OSError) and cause.strerror and not cause.filename else describe(cause)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
 if __name__ == "__main__":
     p = parser("track", __doc__)
-    p.add_argument("--tracking", type=from_json, required=True, help="the configuration's tracking section as JSON")
+    p.add_argument(
+        "--tracking",
+        type=json_with("store", "experiment_prefix", "timeout"),
+        required=True,
+        help="the configuration's tracking section as JSON: "
+        '{"store": "sqlite:///results/mlflow.db", "experiment_prefix": "graincast/", "timeout": 120}',
+    )
     steps = p.add_subparsers(dest="what", required=True)
     steps.add_parser("store", help="create the store if it is a fresh SQLite file")
     for name, help_text in (("trials", "a training job's trials"), ("experiment", "an experiment's test results")):
         step = steps.add_parser(name, help=help_text)
         step.add_argument("--folder", type=Path, required=True, help="the folder of results to tell of")
-        step.add_argument("--about", type=from_json, required=True, help="the resolved experiment as JSON")
+        step.add_argument(
+            "--about", type=from_json, required=True, help='resolved experiment, as JSON: {"description": "A test"}'
+        )
     step = steps.add_parser("sync", help="send all that is unsent")
     step.add_argument("--results", type=Path, default="results")
     step.add_argument("--never-fail", action="store_true", help="exit with status 0 also when the store fails")
-    main(p.parse_args())
+    run(main, p)

@@ -10,7 +10,7 @@ from graincast import grid, metrics, models, splits, targets
 from graincast.features import table
 from graincast.microstructure import BadInput
 from graincast.models import trained
-from graincast.program import from_json, parser, run
+from graincast.program import json_with, parser, run
 from graincast.progress import Progress
 
 
@@ -94,9 +94,25 @@ if __name__ == "__main__":
     p.add_argument("--features", type=Path, required=True, help="HDF5 feature table")
     p.add_argument("--split", type=Path, required=True, help="CSV, a column a partition")
     p.add_argument("--model", choices=models.MODULES, required=True)
-    p.add_argument("--target", type=from_json, required=True, help="aggregate and share, as JSON")
-    p.add_argument("--grid", type=from_json, required=True, help="the part of the grid to train, as JSON")
-    p.add_argument("--training", type=from_json, required=True, help="the experiment's training section as JSON")
+    p.add_argument(
+        "--target",
+        type=json_with("aggregate", optional=["share"]),
+        required=True,
+        help='how growth ratios of repeated runs become one, as JSON: {"aggregate": "mean"}',
+    )
+    p.add_argument(
+        "--grid",
+        type=json_with(*grid.AXES, lists=True),
+        required=True,
+        help='the part of the grid to train, as JSON: {"threshold": [8], "hops": [1, 2], "learning_rate": [0.01], '
+        '"weight_decay": [0], "seed": [0]}',
+    )
+    p.add_argument(
+        "--training",
+        type=json_with("iterations", "evaluate_every"),
+        required=True,
+        help='the experiment\'s training section as JSON: {"iterations": 6000, "evaluate_every": 50}',
+    )
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--out", type=Path, required=True, help="folder for trials.json, history.h5 and models.pt")
     run(main, p)

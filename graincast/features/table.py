@@ -23,10 +23,9 @@ from dataclasses import dataclass, fields
 import h5py
 import numpy as np
 
-from graincast.atomic import whole
-from graincast.microstructure import BadInput
+from graincast import hdf5
 
-FORMAT, VERSION = "graincast features", 1
+FORMAT = {"format": "graincast features", "version": 1}
 
 
 @dataclass(frozen=True)
@@ -80,10 +79,8 @@ class FeatureTable:
 
 def write(path: str | os.PathLike, table: FeatureTable) -> None:
     """Write the file whole."""
-    with whole(path) as partial, h5py.File(partial, "w", libver="latest") as file:
-        file.attrs.update(
-            format=FORMAT, version=VERSION, columns=np.array(table.columns, "S"), fingerprint=table.fingerprint
-        )
+    with hdf5.written(path, libver="latest") as file:
+        file.attrs.update(**FORMAT, columns=np.array(table.columns, "S"), fingerprint=table.fingerprint)
         file.create_dataset("name", data=table.name, dtype=h5py.string_dtype(), shape=(len(table.name),))
         for field in fields(table)[2:]:
             value = getattr(table, field.name)
@@ -92,9 +89,7 @@ def write(path: str | os.PathLike, table: FeatureTable) -> None:
 
 def read(path: str | os.PathLike) -> FeatureTable:
     """Read the file. Raises BadInput if it is not of this format and version."""
-    with h5py.File(path) as file:
-        if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
-            raise BadInput(f"{path}: not a file of {FORMAT}, version {VERSION}; remove it and run again")
+    with hdf5.opened(path, **FORMAT) as file:
         arrays = {field.name: file[field.name][()] for field in fields(FeatureTable)[2:]}
         columns = [column.decode() for column in file.attrs["columns"]]
         return FeatureTable(name=file["name"].asstr()[:].tolist(), columns=columns, **arrays)

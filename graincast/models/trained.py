@@ -7,8 +7,10 @@ A training job's folder holds, whole or not at all:
     models.pt     {trial: {partition: parameters and normalisation}}
 """
 
+import io
 import json
 import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,9 @@ import h5py
 import numpy as np
 import torch
 
-from graincast.atomic import whole
+from graincast import hdf5
+from graincast.atomic import whole, write_text
+from graincast.microstructure import BadInput
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 
@@ -40,21 +44,28 @@ class Trained:
 def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]) -> None:
     """Write a training job's three files; `trials` gives each trial's tuple by its name."""
     partitions = record["partitions"]
-    with whole(folder / "history.h5") as partial, h5py.File(partial, "w") as file:
+    with hdf5.written(folder / "history.h5") as file:
         curves = np.array([[trained.curves[trial, part] for part in partitions] for trial in trials.values()])
         file.create_dataset("steps", data=trained.steps)
         file.create_dataset("curves", data=curves, compression="gzip")
         file.create_dataset("trial", data=list(trials), dtype=h5py.string_dtype())
         file.attrs["columns"] = CURVES
-    with whole(folder / "models.pt") as partial:
-        torch.save(
-            {name: {part: trained.models[trial, part] for part in partitions} for name, trial in trials.items()},
-            partial,
-        )
-    with whole(folder / "trials.json") as partial:
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    models = {name: {part: trained.models[trial, part] for part in partitions} for name, trial in trials.items()}
+    save(folder / "models.pt", models)
+    write_text(folder / "trials.json", json.dumps(record, indent=1) + "\n")
+
+
+def save(path: str | os.PathLike, content: object) -> None:
+    """Write what torch.save can, whole; in memory first, as torch names no reason when a disk is full."""
+    memory = io.BytesIO()
+    torch.save(content, memory)
+    with whole(path) as partial:
+        partial.write_bytes(memory.getbuffer())
 
 
 def read_models(path: str | os.PathLike) -> dict[str, dict[str, dict]]:
-    """The models of a job: {trial: {partition: model}}."""
-    return torch.load(path, weights_only=True)
+    """The models of a job: {trial: {partition: model}}. Raises BadInput."""
+    try:
+        return torch.load(path, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        raise BadInput(f"{path}: not a file of trained models; remove it and run again") from None

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from graincast.atomic import whole
+from graincast import hdf5
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, QUATERNIONS
 
 
@@ -20,7 +19,7 @@ def write_initial(path: Path, labels: np.ndarray, grain_type: np.ndarray, red_fr
         raise ValueError(f"labels 1 to {grain_type.size - 1} are wanted for {grain_type.size} grain types by id")
     quaternions = QUATERNIONS[grain_type]
     quaternions[0] = 0
-    with whole(path) as partial, h5py.File(partial, "w") as file:
+    with hdf5.written(path) as file:
         file.attrs["FileVersion"] = np.bytes_("6.0")
         file.attrs["redprob"] = np.float64(red_fraction)
         file[FEATURE_IDS] = labels.astype(np.int64)
@@ -37,6 +36,6 @@ def write_stats(path: Path, times: np.ndarray, areas: np.ndarray) -> None:
     times, areas = np.asarray(times, np.float64), np.asarray(areas)
     if areas.ndim != 2 or times.shape != areas.shape[:1] or areas[:, 0].any():
         raise ValueError(f"times {times.shape} and areas {areas.shape} by grain id, column 0 zero, are wanted")
-    with whole(path) as partial, h5py.File(partial, "w") as file:
+    with hdf5.written(path) as file:
         file["grainsize"] = areas.astype(np.int32)
         file["time"] = times

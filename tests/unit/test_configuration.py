@@ -101,10 +101,10 @@ WRONG_CONFIG = {
         "datasets.made.simulate.growth: unknown key 'run'; did you mean 'runs'? (known: temperature, time, runs, rec",
     ),
     "number as a key": ({"tracking.1": "2"}, "tracking: unknown key 1 (known: store"),
-    "wrong type": ({"datasets.made.simulate.size": "large"}, "datasets.made.simulate.size: 'large' is not of type 'in"),
-    "text for a mapping": ({"splits": "five"}, "splits: 'five' is not of type 'object'"),
-    "nothing for a mapping": ({"splits": "null"}, "splits: None is not of type 'object'"),
-    "boolean": ({"datasets.given.shards": "on"}, "datasets.given.shards: True is not of type 'integer'"),
+    "wrong type": ({"datasets.made.simulate.size": "large"}, "datasets.made.simulate.size: 'large' is not an integer"),
+    "text for a mapping": ({"splits": "five"}, "splits: 'five' is not a mapping of keys"),
+    "nothing for a mapping": ({"splits": "null"}, "splits: nothing is not a mapping of keys"),
+    "boolean": ({"datasets.given.shards": "on"}, "datasets.given.shards: true is not an integer"),
     "too small": ({"datasets.made.hops": 0}, "datasets.made.hops: 0 is less than the minimum of 1"),
     "too large": ({"datasets.made.simulate.size": 5000}, "simulate.size: 5000 is greater than the maximum of 4096"),
     "open bound": (
@@ -130,18 +130,18 @@ WRONG_CONFIG = {
     "twice": ({"feature_sets.two": "[area, area]"}, "feature_sets.two: ['area', 'area'] has non-unique elements"),
     "empty list": ({"experiments": "[]"}, "experiments: [] should be non-empty"),
     "bad name": ({"datasets.a b": "{}"}, "datasets: 'a b' is not a name of letters, digits, - and _"),
-    "number as a name": ({"datasets.10": {"source": "spparks", "path": "x"}}, "datasets: 10 is not of type 'string'"),
+    "number as a name": ({"datasets.10": {"source": "spparks", "path": "x"}}, 'datasets: 10 is not text; write "10"'),
     "one of two kinds": (
         {"datasets.made.simulate.red_fraction": "some"},
-        "datasets.made.simulate.red_fraction: 'some' is not a valid number or array",
+        "datasets.made.simulate.red_fraction: 'some' is not a valid number or list",
     ),
     "one of two kinds, range": (
         {"datasets.made.simulate.red_fraction": "[0.1, 1.5]"},
-        "red_fraction: [0.1, 1.5] is not a valid number or array (1.5 is greater than the maximum of 1)",
+        "red_fraction: [0.1, 1.5] is not a valid number or list (1.5 is greater than the maximum of 1)",
     ),
     "one of two kinds, length": (
         {"datasets.made.simulate.red_fraction": "[0.1]"},
-        "red_fraction: [0.1] is not a valid number or array ([0.1] is too short)",
+        "red_fraction: [0.1] is not a valid number or list ([0.1] is too short)",
     ),
     "range backwards": (
         {"datasets.made.simulate.red_fraction": "[0.4, 0.2]"},
@@ -151,6 +151,39 @@ WRONG_CONFIG = {
     "no path": ({"datasets.given.path": ...}, "datasets.given: source spparks needs the key 'path'"),
     "path for a simulation": ({"datasets.made.path": "x"}, "datasets.made.path: a simulated data set has none"),
     "simulation without": ({"datasets.made.simulate": ...}, "datasets.made: source simulate needs the key 'simulate'"),
+    "shards of a simulation": (
+        {"datasets.made.shards": 4},
+        "datasets.made.shards: a simulated data set has a shard a batch; set simulate.batch",
+    ),
+    "mobility that has no effect": (
+        {"datasets.made.simulate": "{mobility: uniform, min_mobility: 0.1}"},
+        "datasets.made.simulate.min_mobility: no effect with mobility uniform; it is for candidate-red",
+    ),
+    "record after the end": (
+        {"datasets.made.simulate.growth": "{time: 100, record: [10, 100, 200]}"},
+        "datasets.made.simulate.growth.record: 200 is beyond the growth.time of 100",
+    ),
+    "record interval beyond the end": (
+        {"datasets.made.simulate.growth": "{time: 100, record: 200}"},
+        "datasets.made.simulate.growth.record: 200 is beyond the growth.time of 100",
+    ),
+    "record backwards": (
+        {"datasets.made.simulate.growth.record": "[10, 100, 100]"},
+        "datasets.made.simulate.growth.record: the times [10, 100, 100] do not ascend",
+    ),
+    "folds of fractions": (
+        {"splits.shares.folds": 3},
+        "splits.shares.folds: no effect with method fractions; it is for k",
+    ),
+    "test of k-fold": (
+        {"splits.folds.test": 0.3},
+        "splits.folds.test: no effect with method k-fold; it is for fractions",
+    ),
+    "path of k-fold": ({"splits.folds.path": "x"}, "splits.folds.path: no effect with method k-fold; it is for file"),
+    "seed of a file": (
+        {"splits.shares": "{method: file, path: x, seed: 1}"},
+        "splits.shares.seed: no effect with method file; it is for fractions and k-fold",
+    ),
     "simulation for data": (
         {"datasets.given.simulate": "{}"},
         "datasets.given.simulate: only a data set with source s",
@@ -162,21 +195,20 @@ WRONG_CONFIG = {
     ),
     "YAML's text 1e-3": (
         {"datasets.made.simulate.min_mobility": "1e-3"},
-        "datasets.made.simulate.min_mobility: '1e-3' is not of type 'number'; YAML takes it for text, "
-        "write 0.001 or 1.0e-3",
+        "datasets.made.simulate.min_mobility: '1e-3' is not a number; YAML takes it for text, write 0.001 or 1.0e-3",
     ),
     "YAML's text 1.5e6": (
         {"datasets.made.simulate.growth.time": "1.5e6"},
-        "time: '1.5e6' is not of type 'number'; YAML takes it for text, write 1500000 or 1.5e+6",
+        "time: '1.5e6' is not a number; YAML takes it for text, write 1500000 or 1.5e+6",
     ),
     "YAML's text in one of two kinds": (
         {"datasets.made.simulate.red_fraction": "2e-1"},
-        "red_fraction: '2e-1' is not a valid number or array ('2e-1' is not of type 'number'; YAML takes it for text, "
+        "red_fraction: '2e-1' is not a valid number or list ('2e-1' is not a number; YAML takes it for text, "
         "write 0.2 or 2.0e-1)",
     ),
     "YAML's text within one of two kinds": (
         {"datasets.made.simulate.red_fraction": "[0.1, 2e-1]"},
-        "('2e-1' is not of type 'number'; YAML takes it for text, write 0.2 or 2.0e-1)",
+        "('2e-1' is not a number; YAML takes it for text, write 0.2 or 2.0e-1)",
     ),
 }
 
@@ -202,14 +234,19 @@ def test_wrong_configuration_is_refused_in_one_line(project, change, expected):
     [
         ({"gird": "{}"}, "top level: unknown key 'gird'; did you mean 'grid'?"),
         ({"grid.lr": "[0.1]"}, "grid: unknown key 'lr' (known: hops, learning_rate, weight_decay, seed)"),
-        ({"grid.learning_rate": "[0.1, 1e-2]"}, "grid.learning_rate.1: '1e-2' is not of type 'number'; YAML takes it"),
-        ({"grid.hops": "2"}, "grid.hops: 2 is not of type 'array'"),
-        ({"grid.hops": "[1.5]"}, "grid.hops.0: 1.5 is not of type 'integer'"),
+        ({"grid.learning_rate": "[0.1, 1e-2]"}, "grid.learning_rate.1: '1e-2' is not a number; YAML takes it"),
+        ({"grid.hops": "2"}, "grid.hops: 2 is not a list; write [2]"),
+        ({"grid.hops": "[1.5]"}, "grid.hops.0: 1.5 is not an integer"),
         ({"target.threshold": "[10, 10.0]"}, "target.threshold: [10, 10.0] has non-unique elements"),
         ({"target.threshold": ...}, "target: the key 'threshold' is missing"),
         ({"target.aggregate": "maen"}, "'maen' is none of mean, median, min, max, share; did you mean 'mean'?"),
         ({"fan_out": "[hop]"}, "fan_out.0: 'hop' is none of"),
         ({"select": "loss"}, "select: 'loss' is none of nll, brier, accuracy, balanced_accuracy, auc"),
+        ({"target.share": 0.4}, "target.share: no effect with aggregate mean; it is for share"),
+        (
+            {"training": "{iterations: 40, evaluate_every: 50}"},
+            "training.evaluate_every: 50 is more than the 40 iterations",
+        ),
         ({"training.iterations": 0}, "training.iterations: 0 is less than the minimum of 1"),
     ],
 )
@@ -235,13 +272,50 @@ def test_unknown_reference_is_refused_with_the_names_there_are(project, key, sec
     )
 
 
+def test_hops_beyond_the_cut_of_the_data_set_are_refused(project):
+    message = refused(project, {"datasets.made.hops": 3}, {"grid.hops": "[0, 4]"})
+    assert message == (
+        f"{project.experiment_file}: grid.hops: 4 reaches beyond the 3 hops that datasets.made.hops cuts graphs to"
+        "; lower the one or raise the other"
+    )
+    assert "grid.hops: 2" in refused(project, {"datasets.made.hops": 1})  # the default
+    assert project({"datasets.made.hops": 3}, {"grid.hops": "[0, 3]"})
+    assert project(None, {"grid.hops": "[64]"})  # whole microstructures
+
+
+def test_keys_that_only_a_default_brings_are_not_refused(project):
+    config = project(None, {"training.iterations": 20})
+    assert config["experiments"]["first"]["training"] == {"iterations": 20, "evaluate_every": 50}
+
+
+def test_whole_numbers_are_integers_however_written(project):
+    given = {"datasets.made.simulate.size": 128.0, "datasets.made.simulate.growth.record": [10.0, 10.5]}
+    config = project(given, {"grid.hops": [1.0], "target.threshold": [8.0]})
+    simulate = config["datasets"]["made"]["simulate"]
+    assert repr(simulate["size"]) == "128"
+    assert repr(simulate["growth"]["record"]) == "[10, 10.5]"
+    assert repr(config["experiments"]["first"]["grid"]["hops"]) == "[1]"
+    assert repr(config["experiments"]["first"]["target"]["threshold"]) == "[8]"
+
+
+def test_a_key_that_stands_twice_in_the_main_file_is_refused(project):
+    project.file.write_text(f"{MINIMAL}\nsplits: {{}}\n", encoding="utf-8")
+    assert "the key 'splits' stands twice, first in line 6" in refused(project)
+
+
 def test_no_name_is_proposed_that_is_far_from_what_was_written(project):
     assert "did you mean" not in refused(project, {"zzz": 1})
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a: [1, 2", "not valid YAML"), ("- a\n- b", "holds list, not"), ("", "holds NoneType, not")],
+    [
+        ("a: [1, 2", "line 1: not valid YAML"),
+        ("- a\n- b", r"holds \['a', 'b'\], not a mapping"),
+        ("", "holds nothing, not a mapping"),
+        ("a: 1\nb: {}\na: 2", "line 3: the key 'a' stands twice, first in line 1$"),
+        ("a: {b: 1,\n  b: 1}", "line 2: the key 'b' stands twice, first in line 1$"),
+    ],
 )
 def test_a_file_without_a_mapping_is_refused(tmp_path, text, expected):
     path = tmp_path / "x.yaml"

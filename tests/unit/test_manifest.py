@@ -164,6 +164,7 @@ def test_a_root_that_is_a_run_itself_is_named_after_its_folder(tmp_path, monkeyp
     assert manifest.run_name(root, root) == "my-run"
 
 
-def test_an_empty_data_set_has_empty_manifests(tmp_path, scanned):
+def test_a_folder_without_raw_data_is_refused(tmp_path, scanned):
     (tmp_path / "nothing").mkdir()
-    assert {len(names(text)) for text in scanned(tmp_path / "nothing").values()} == {0}
+    with pytest.raises(FileNotFoundError, match="no raw data in"):
+        scanned(tmp_path / "nothing")

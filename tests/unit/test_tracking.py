@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -75,7 +76,8 @@ def settings_of(root: Path, **other) -> dict:
 def tell(what: str, settings: dict, folder: Path | None = None) -> int:
     """Run scripts.track in this process; its exit status."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it
-    arguments = argparse.Namespace(what=what, tracking=settings, folder=folder, about=ABOUT, results=folder)
+    given = {"tracking": settings, "folder": folder, "about": ABOUT, "results": folder, "never_fail": False}
+    arguments = argparse.Namespace(what=what, **given)
     try:
         track.main(arguments)
     except SystemExit as stop:
@@ -247,7 +249,7 @@ def test_a_dead_store_fails_nothing_and_what_is_unsent_is_sent_later(root, capsy
     assert "test_accuracy_t8" in parent.data.metrics
 
     assert tell("sync", settings_of(root), root / "results") == 0
-    assert capsys.readouterr().out == "tracking: 0 of 0 unsent records sent\n"
+    assert capsys.readouterr().out == ""  # nothing to send
     _, _, again = runs_of(root)
     assert {run.info.run_id for run in again.values()} == {run.info.run_id for run in children.values()}
 
@@ -274,6 +276,38 @@ def test_a_store_that_cannot_be_made_is_one_line_of_the_program(root):
     assert done.stderr.startswith("tracking: not sent (")
     assert "split.csv" in done.stderr
     assert (job_of(root) / track.UNSENT).is_file()
+
+
+def test_a_store_that_cannot_be_written_is_one_short_line(root):
+    settings = settings_of(root)
+    before = (root / "mlflow.db").stat().st_size
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({before}, {before}))\n"
+    code = limit + "import runpy; runpy.run_module('scripts.track', run_name='__main__')"
+    command = [sys.executable, "-c", code, "--tracking", json.dumps(settings), "trials"]
+    command += ["--folder", str(job_of(root)), "--about", json.dumps(ABOUT)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("tracking: not sent (")
+    assert done.stderr.count("\n") == 1
+    assert len(done.stderr) < 220
+    assert "SQL:" not in done.stderr
+    assert (job_of(root) / track.UNSENT).is_file()
+
+
+def test_the_cause_of_a_failure_is_told_in_a_few_words():
+    def caused(error, cause):
+        try:
+            raise error from cause
+        except Exception as caught:
+            return track.essence(caught)
+
+    assert caused(ValueError("[SQL: …]"), sqlite3.OperationalError("database or disk is full")) == (
+        "database or disk is full"
+    )
+    assert caused(ValueError("long"), ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
+    assert caused(ValueError("long"), FileNotFoundError(2, "No such file", "a")) == "a: No such file or directory"
+    assert caused(ValueError("one\ntwo"), KeyError("x")) == "one two"
+    assert len(caused(ValueError("x" * 1000), None)) == track.LONGEST
 
 
 AT_ONCE = """

@@ -55,7 +55,8 @@ def damaged_graphs(folder: Path) -> dict[str, str]:
     damage("absent", "edge", lambda d: d["edges"].update({"(1, 77)": {}}))
     damage("zero", "area", lambda d: d["nodes"]["1"].update(grain_size=[[0, 5]]))
     (folder / "truncated.json").write_text(sound[: len(sound) // 2])
-    return reasons | {"truncated": "JSON"}
+    (folder / "twin.json").write_bytes((folder / "run-00.json").read_bytes())
+    return reasons | {"truncated": "JSON", "twin": "the same content as run-00"}
 
 
 def run_folder(folder: Path, seed: int) -> None:
@@ -116,7 +117,7 @@ def test_rejected_with_reasons_and_refused_above_the_share(damaged):
     assert checkout.jobs(accepted.stdout) == {
         f"{step}:{name}" for step in ("accept", "features") for name in ("graphs", "folders")
     } - {"features:graphs", "features:folders"} | {"features:graphs/plain", "features:folders/plain"}
-    assert json.loads((folder / "results/datasets/graphs/accepted.json").read_text()) == {"used": 6, "rejected": 6}
+    assert json.loads((folder / "results/datasets/graphs/accepted.json").read_text()) == {"used": 6, "rejected": 7}
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,7 @@ def test_rejected_with_reasons_and_refused_above_the_share(damaged):
             "max_rejectd: 0.1",
             "config/wrong.yaml: datasets.graphs: unknown key 'max_rejectd'; did you mean 'max_rejected'",
         ),
+        ("source: spparks", "datasets.graphs: no raw data in "),
         ("hops: two", "config/wrong.yaml: datasets.graphs.hops: 'two'"),
         ("shards: 0", "config/wrong.yaml: datasets.graphs.shards: 0 is less than the minimum of 1"),
         ("source: sparks", "'sparks' is none of deepspparks-json, spparks, simulate; did you mean 'spparks'"),

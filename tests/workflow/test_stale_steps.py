@@ -54,7 +54,7 @@ ALL = SIMULATE | GRAPHS["given"]
 SMALL, MADE, GIVEN, TABLED = ("small", *(f"experiments/{name}" for name in ("made", "given", "tabled")))
 SIM = "datasets.made.simulate"
 KEYS = {
-    "experiments": (SMALL, {"experiments": ["made", "tabled"]}, COMPARE | SUMMARISE["given"]),
+    "experiments": (SMALL, {"experiments": ["made", "tabled"]}, SUMMARISE["given"]),
     "datasets.source": (
         SMALL,
         {"datasets.made": {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}},
@@ -62,7 +62,7 @@ KEYS = {
     ),
     "datasets.path": (SMALL, {"datasets.given.path": "$RAW_DATA_ROOT/copy"}, NOTHING),
     "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | GRAPHS["given"]),
-    "datasets.hops": (SMALL, {"datasets.made.hops": 1}, GRAPHS["made"]),
+    "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
     "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"accept:given"}),
     "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
     "datasets.simulate.microstructures": (
@@ -87,7 +87,7 @@ KEYS = {
     "datasets.simulate.growth.time": (SMALL, {f"{SIM}.growth.time": 7000}, SIMULATE),
     "datasets.simulate.growth.runs": (SMALL, {f"{SIM}.growth.runs": 3}, SIMULATE),
     "datasets.simulate.growth.record": (SMALL, {f"{SIM}.growth.record": [10, 100]}, SIMULATE),
-    "splits.method": (SMALL, {"splits.held-out.method": "k-fold"}, SPLIT["held-out"]),
+    "splits.method": (SMALL, {"splits.held-out": {"method": "k-fold", "validation": 0.3}}, SPLIT["held-out"]),
     "splits.seed": (SMALL, {"splits.held-out.seed": 1}, SPLIT["held-out"]),
     "splits.validation": (SMALL, {"splits.folds.validation": 0.4}, SPLIT["folds"]),
     "splits.test": (SMALL, {"splits.held-out.test": 0.4}, SPLIT["held-out"]),
@@ -115,7 +115,7 @@ KEYS = {
         {"train:given/t4"} | EVALUATE["given"],
     ),
     "experiment.target.share": (MADE, {"target.aggregate": "share", "target.share": 0.7}, TRAIN["made"]),
-    "experiment.grid.hops": (MADE, {"grid.hops": [1, 3]}, TRAIN["made"]),
+    "experiment.grid.hops": (MADE, {"grid.hops": [0, 2]}, TRAIN["made"]),
     "experiment.grid.learning_rate": (MADE, {"grid.learning_rate": [0.2]}, TRAIN["made"]),
     "experiment.grid.weight_decay": (GIVEN, {"grid.weight_decay": [0.1]}, TRAIN["given"]),
     "experiment.grid.seed": (MADE, {"grid.seed": [1]}, TRAIN["made"]),
@@ -134,7 +134,8 @@ ONE_VALUE_ONLY = {"experiment.model"}  # there is but one model yet
 STAGES = {
     "simulate and all": (
         ALL,
-        """graincast/__init__.py graincast/atomic.py graincast/microstructure.py graincast/program.py""",
+        """graincast/__init__.py graincast/atomic.py graincast/hdf5.py graincast/microstructure.py
+        graincast/program.py""",
     ),
     "simulate, graphs": (
         ALL,
@@ -166,7 +167,7 @@ STAGES = {
         """graincast/grid.py graincast/metrics.py graincast/models/__init__.py graincast/models/sgc.py
         graincast/models/trained.py graincast/propagation.py graincast/targets.py scripts/train.py""",
     ),
-    "evaluate": (every(EVALUATE), "graincast/selection.py scripts/evaluate.py"),
+    "evaluate": (every(EVALUATE), "graincast/selection.py graincast/trials.py scripts/evaluate.py"),
     "figures": ({f"figures:{name}" for name in TRAIN}, "graincast/figures.py scripts/figures.py"),
     "compare": (COMPARE, "scripts/compare.py"),
     "no step": (
@@ -291,6 +292,14 @@ def shard_of(name: str) -> str:
 
 def only_its_shard(name: str) -> set[str]:
     return {f"graphs:given/{shard_of(name)}"} | AFTER_GRAPHS["given"]
+
+
+def test_results_of_another_configuration_join_the_comparison(finished):
+    shutil.copytree(finished / "results/experiments/made", finished / "results/experiments/elsewhere")
+    try:
+        assert checkout.stale(finished, *CONFIG) == COMPARE
+    finally:
+        shutil.rmtree(finished / "results/experiments/elsewhere")
 
 
 def test_two_edits_at_once(finished):

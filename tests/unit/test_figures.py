@@ -1,0 +1,78 @@
+"""Figures: nothing is cut off, and what is drawn is possible and named."""
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from graincast import figures, pictures
+from tests.tables import microstructure
+
+LONG = "does-the-area-of-red-grains-matter-on-published-graphs/and_a_folder_without_any_hyphen_in_its_whole_name"
+COUNTS = {"true_normal": 9, "false_abnormal": 1, "false_normal": 2, "true_abnormal": 8}
+
+
+def curves(partitions: int) -> np.ndarray:
+    """Curves of which a few partitions lie far off, [partitions, 10, 4]."""
+    one = np.empty((partitions, 10, 4))
+    one[:] = [0.01, 0.02, 1.0, 0.99]
+    one[: partitions // 5] = [3.0, 4.0, 0.1, 0.2]
+    return one
+
+
+def trials(partitions: int) -> list[dict]:
+    return [
+        {
+            "params": {"hops": hops, "threshold": 8},
+            "validation": {"nll": nll},
+            "by_partition": {str(i): {"accuracy": (hops + 5 * nll + i) / 100} for i in range(partitions)},
+        }
+        for hops in (1, 2)
+        for nll in (0.5, 0.3)
+    ]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        figures.training_curves(np.arange(10), curves(5), np.arange(5), LONG),
+        figures.confusion_matrix(COUNTS, LONG),
+        figures.accuracy_against_hops(trials(3), [8], LONG),
+        pictures.microstructure(microstructure("a", 1), LONG),
+    ],
+    ids=["training curves", "confusion matrix", "accuracy against hops", "microstructure"],
+)
+def test_a_long_title_lies_within_the_figure(figure):
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for text in filter(None, [figure._suptitle, figure._supxlabel]):
+        box = text.get_window_extent(canvas.get_renderer())
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+        assert box.y0 >= 0 and box.y1 <= figure.bbox.height
+
+
+def test_the_band_of_training_curves_is_of_values_that_occur():
+    figure = figures.training_curves(np.arange(10), curves(20), np.arange(20), "x")
+    for axes, most in zip(figure.axes, (4.0, 1.0), strict=True):
+        bands = np.concatenate([band.get_paths()[0].vertices[:, 1] for band in axes.collections])
+        assert bands.min() >= 0 and bands.max() <= most
+    (legend,) = figure.legends
+    assert "10% to 90% of 20 partitions" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_one_partition_has_no_band():
+    figure = figures.training_curves(np.arange(10), curves(1), np.arange(1), "x")
+    assert not any(axes.collections for axes in figure.axes)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation", "checkpoint kept"]
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_accuracy_against_hops_is_of_the_trial_of_least_loss_with_bars_for_several_partitions_only(partitions):
+    figure = figures.accuracy_against_hops(trials(partitions), [8], "x")
+    (axes,) = figure.axes
+    (accuracy,) = [line.get_ydata(orig=False) for line in axes.lines if line.get_marker() == "o"]
+    expected = [(hops + 1.5 + np.arange(partitions)).mean() / 100 for hops in (1, 2)]
+    np.testing.assert_allclose(accuracy, expected)
+    assert bool(axes.containers) == (partitions > 1)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["growth ratio > 8"]
+    assert ("standard error over 4 partitions" in figure._supxlabel.get_text()) == (partitions > 1)
+    assert "trial of least validation loss" in figure._supxlabel.get_text()

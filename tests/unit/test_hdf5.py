@@ -1,0 +1,43 @@
+"""HDF5 files: the same bytes, nothing left of one that fails, and files that are none."""
+
+import re
+
+import h5py
+import numpy as np
+import pytest
+
+from graincast import hdf5
+from graincast.microstructure import BadInput
+
+
+def test_a_written_file_is_like_any_other_and_the_same_each_time(tmp_path):
+    for name in ("a", "b"):
+        with hdf5.written(tmp_path / "new" / name) as file:
+            file["x"] = np.arange(1000)
+            file.attrs.update(format="things", version=1)
+    assert (tmp_path / "new" / "a").read_bytes() == (tmp_path / "new" / "b").read_bytes()
+    with h5py.File(tmp_path / "new" / "a") as file:
+        np.testing.assert_array_equal(file["x"][:], np.arange(1000))
+    with hdf5.opened(tmp_path / "new" / "a", "things", 1) as file:
+        assert list(file) == ["x"]
+
+
+def test_nothing_is_left_of_a_file_that_fails_while_it_is_filled(tmp_path):
+    with pytest.raises(KeyError), hdf5.written(tmp_path / "x.h5") as file:
+        file["x"] = file["y"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_none_or_of_another_kind_is_named(tmp_path):
+    path = tmp_path / "x.h5"
+    with hdf5.written(path) as file:
+        file["x"] = np.arange(1000)
+    start = f"^{re.escape(str(path))}: not "
+    with pytest.raises(BadInput, match=f"{start}a file of things, version 1; re"), hdf5.opened(path, "things", 1):
+        pass
+    for content in (path.read_bytes()[:3000], b"text", b""):
+        path.write_bytes(content)
+        with pytest.raises(BadInput, match=f"{start}an HDF5 file, or cut short$"), hdf5.opened(path):
+            pass
+    with pytest.raises(FileNotFoundError), hdf5.opened(tmp_path / "none.h5"):
+        pass

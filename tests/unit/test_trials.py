@@ -1,0 +1,25 @@
+"""The record of a training job: files that are none are named."""
+
+import json
+
+import pytest
+
+from graincast.microstructure import BadInput
+from graincast.trials import KEYS, read_record
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("{", "not valid JSON: "), ("[]", "lacks experiment; "), (json.dumps(dict.fromkeys(KEYS[:-1])), "lacks trials; ")],
+)
+def test_what_is_no_record_is_refused(tmp_path, text, expected):
+    (tmp_path / "trials.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=f"trials.json: {expected}") as caught:
+        read_record(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_record_is_read(tmp_path):
+    record = dict.fromkeys(KEYS, 1)
+    (tmp_path / "trials.json").write_text(json.dumps(record), encoding="utf-8")
+    assert read_record(tmp_path) == record
