@@ -16,6 +16,7 @@ def raw_data() -> Path:
     return root
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share what they set up in one process; those on the cluster, which mostly wait, begin first."""
     for item in items:
