@@ -25,7 +25,8 @@ run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
 
 test: $(READY) lint  ## all checks and tests
-	@python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@python -m pytest tests/unit tests/workflow -n 2 --dist loadfile $(ARGS)
+	@python -m pytest tests/hpc $(ARGS)
 
 test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (needs root on Debian 12)
 	@GRAINCAST_HPC_TESTS=1 python -m pytest tests/hpc $(ARGS)

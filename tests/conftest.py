@@ -14,12 +14,3 @@ def raw_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"no raw data: {root} is no folder (set RAW_DATA_ROOT)")
     return root
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share what they set up in one process; those on the cluster, which mostly wait, begin first."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group("hpc" if folder == "hpc" else f"{folder}/{item.path.stem}"))
-    items.sort(key=lambda item: item.path.parent.name != "hpc")
