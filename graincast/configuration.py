@@ -17,6 +17,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from graincast.splits import METHOD_KEYS
+
 SCHEMA = Path(__file__).parents[1] / "config" / "schema.yaml"
 WORDS = {
     "object": "a mapping of keys",
@@ -27,11 +29,7 @@ WORDS = {
     "string": "text",
     "null": "null",
 }
-SPLIT_KEYS = {
-    "fractions": ("seed", "validation", "test"),
-    "k-fold": ("seed", "validation", "folds", "repeats"),
-    "file": ("path",),
-}
+SPLIT_KEYS = METHOD_KEYS | {"file": ("path",)}
 """The keys that have an effect with each method of splitting."""
 
 

@@ -17,6 +17,7 @@ METHOD_KEYS = {
     "k-fold": ("seed", "validation", "folds", "repeats"),
     "file": (),
 }
+"""The settings that shape a split, by its method."""
 
 
 def by_fractions(names: Sequence[str], validation: float, test: float, seed: int) -> dict[str, list[str]]:

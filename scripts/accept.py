@@ -1,16 +1,15 @@
 """Accept a data set unless too much of it was rejected as bad input, or nothing is left."""
 
-import csv
 import json
 from pathlib import Path
 
-from graincast import rejection
+from graincast import csv_table, rejection
 from graincast.atomic import write_text
 from graincast.program import parser, run
 
 
 def main(args) -> None:
-    used, rejected = (len(list(csv.reader(path.open(encoding="utf-8")))) - 1 for path in (args.summary, args.rejected))
+    used, rejected = (len(csv_table.rows(path)) for path in (args.summary, args.rejected))
     print(f"{args.name}: {rejected} of {used + rejected} microstructures rejected")
     rejection.check(args.name, used, rejected, args.max_rejected)
     write_text(args.out, json.dumps({"used": used, "rejected": rejected}) + "\n")

@@ -1,10 +1,9 @@
 """One table of all experiments' test results, best first within each data set and threshold."""
 
-import csv
 import json
 from pathlib import Path
 
-from graincast.atomic import whole
+from graincast import csv_table
 from graincast.program import parser, run
 
 ABOUT = ("dataset", "experiment", "model", "features", "split")
@@ -30,10 +29,8 @@ def main(args) -> None:
                 }
             )
     rows.sort(key=lambda row: (row["dataset"], row["threshold"], -row["accuracy"], row["experiment"]))
-    with whole(args.out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, rows[0], lineterminator="\n")
-        table.writeheader()
-        table.writerows({key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
+    shown = ([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows)
+    csv_table.write(args.out, list(rows[0]), shown)
 
 
 if __name__ == "__main__":

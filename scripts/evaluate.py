@@ -1,20 +1,20 @@
 """Choose an experiment's trial on validation data, and measure it, and only it, on test data."""
 
-import csv
 import importlib
 import json
 from pathlib import Path
 
 import numpy as np
 
-from graincast import grid, metrics, models, selection, splits, targets
-from graincast.atomic import whole, write_text
+from graincast import csv_table, grid, metrics, models, selection, splits, targets
+from graincast.atomic import write_text
 from graincast.features import table
 from graincast.models.trained import read_models, save
 from graincast.program import parser, run
 from graincast.trials import read_record
 
 METRICS = ("nll", "accuracy", "balanced_accuracy", "auc", "brier")
+PREDICTION = ("microstructure", "threshold", "partition", "split", "trial", "label", "probability")
 
 
 def main(args) -> None:
@@ -54,7 +54,7 @@ def main(args) -> None:
     keys = ("experiment", "model", "dataset", "features", "columns", "split", "fingerprint")
     jobs = [record["job"] for record in records]
     summary = {**{key: records[0][key] for key in keys}, "select": args.select, "jobs": jobs, "thresholds": results}
-    write_predictions(args.out / "predictions.csv", rows)
+    csv_table.write(args.out / "predictions.csv", PREDICTION, rows)
     write_trials(args.out / "trials.csv", trials, chosen)
     save(args.out / "model.pt", kept)
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")
@@ -70,23 +70,15 @@ def shown_auc(test: dict) -> str:
     return "undefined (one class)" if test["auc"] is None else f"{test['auc']:.3f}"
 
 
-def write_predictions(path: Path, rows: list[tuple]) -> None:
-    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(["microstructure", "threshold", "partition", "split", "trial", "label", "probability"])
-        out.writerows(rows)
-
-
 def write_trials(path: Path, trials: list[dict], chosen: dict[float, dict[str, str]]) -> None:
     """One row a trial: its point, its mean validation metrics, and how many partitions chose it."""
-    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(["trial", *trials[0]["params"], *(f"validation_{name}" for name in METRICS), "chosen"])
-        for trial in trials:
-            times = list(chosen[trial["params"]["threshold"]].values()).count(trial["trial"])
-            values = [trial["validation"][name] for name in METRICS]
-            shown = ["" if value is None else f"{value:.6g}" for value in values]
-            out.writerow([trial["trial"], *trial["params"].values(), *shown, times])
+    rows = []
+    for trial in trials:
+        times = list(chosen[trial["params"]["threshold"]].values()).count(trial["trial"])
+        values = [trial["validation"][name] for name in METRICS]
+        shown = ["" if value is None else f"{value:.6g}" for value in values]
+        rows.append([trial["trial"], *trial["params"].values(), *shown, times])
+    csv_table.write(path, ["trial", *trials[0]["params"], *(f"validation_{name}" for name in METRICS), "chosen"], rows)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """Measure a feature set on a data set's grain graphs."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from graincast import rejection, shards
+from graincast import csv_table, rejection, shards
 from graincast.features import table
 from graincast.features.columns import features
 from graincast.microstructure import Microstructure
@@ -15,7 +14,7 @@ from graincast.progress import Progress
 
 def main(args) -> None:
     total = len(shards.names(args.graphs))
-    rejected = sum(len(list(csv.reader(path.open(encoding="utf-8")))) - 1 for path in args.rejected)
+    rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
     rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
     progress = Progress(f"features {args.name}", total, "microstructures")
     parts = []

@@ -1,10 +1,8 @@
 """Read the raw runs of one shard into grain graphs; what cannot be used goes into a table with its reason."""
 
-import csv
 from pathlib import Path
 
-from graincast import manifest, shards
-from graincast.atomic import whole
+from graincast import csv_table, manifest, shards
 from graincast.boundaries import cut
 from graincast.microstructure import BadInput
 from graincast.program import json_with, parser, run
@@ -32,10 +30,7 @@ def main(args) -> None:
         except BadInput as reason:
             rejected.append((entry["name"], " ".join(str(reason).split())))
     shards.write(args.out, found)
-    with whole(args.rejected) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["file", "reason"])
-        table.writerows(rejected)
+    csv_table.write(args.rejected, ["file", "reason"], rejected)
 
 
 if __name__ == "__main__":

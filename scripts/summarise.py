@@ -1,10 +1,8 @@
 """List the microstructures of a data set with grains, growth ratios and splits, and the input that was rejected."""
 
-import csv
 from pathlib import Path
 
-from graincast import shards, splits
-from graincast.atomic import whole
+from graincast import csv_table, shards, splits
 from graincast.program import parser, run
 from graincast.progress import track
 
@@ -19,17 +17,13 @@ def main(args) -> None:
     growth_runs = max((len(ratios) for _, ratios in rows.values()), default=0)
     header = ["microstructure", "grains", *(f"cgr_{i + 1}" for i in range(growth_runs))]
     header += [f"{split}{suffix}" for split, (suffixes, _) in columns.items() for suffix in suffixes]
-    with whole(args.out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        for name, (grains, ratios) in sorted(rows.items()):
-            padded = [f"{ratio:.6g}" for ratio in ratios] + [""] * (growth_runs - len(ratios))
-            table.writerow([name, grains, *padded, *(part for _, of in columns.values() for part in of[name])])
-    rejected = sorted(row for path in args.rejected for row in list(csv.reader(path.open(encoding="utf-8")))[1:])
-    with whole(args.out_rejected) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["file", "reason"])
-        table.writerows(rejected)
+    lines = []
+    for name, (grains, ratios) in sorted(rows.items()):
+        padded = [f"{ratio:.6g}" for ratio in ratios] + [""] * (growth_runs - len(ratios))
+        lines.append([name, grains, *padded, *(part for _, of in columns.values() for part in of[name])])
+    csv_table.write(args.out, header, lines)
+    rejected = sorted(row for path in args.rejected for row in csv_table.rows(path))
+    csv_table.write(args.out_rejected, ["file", "reason"], rejected)
     print(f"{args.name}: {len(rows)} microstructures, {len(rejected)} rejected{reasons(rejected, args.out_rejected)}")
 
 

@@ -150,8 +150,8 @@ STAGES = {
     ),
     "graphs": (
         every(GRAPHS),
-        """graincast/boundaries.py graincast/raw/deepspparks.py graincast/raw/rle.py graincast/raw/spparks.py
-        graincast/runs.py graincast/shards.py scripts/graphs.py""",
+        """graincast/boundaries.py graincast/csv_table.py graincast/raw/deepspparks.py graincast/raw/rle.py
+        graincast/raw/spparks.py graincast/runs.py graincast/shards.py scripts/graphs.py""",
     ),
     "split": (every(SPLIT), "graincast/splits.py scripts/split.py"),
     "summarise": (every(SUMMARISE), "scripts/summarise.py"),
