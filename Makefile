@@ -14,18 +14,20 @@ ARGS ?=
 # The environment is complete when this file holds the pins it was made from.
 PINS := envs/requirements.lock envs/requirements-dev.txt
 READY := $(VENV)/.ready
+SERVER_READY := $(VENV)/.server-ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test test-hpc lint format ui sync-tracking conda-file container config-table pictures clean help
+.PHONY: run test test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
 	@python -m scripts.show_config $(CONFIG) experiments >/dev/null
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
 
-test: $(READY) lint  ## all checks and tests
+test: $(READY) $(SERVER_READY) lint  ## all checks and tests
 	@python -m pytest tests/unit tests/workflow -n 2 --dist loadfile $(ARGS)
+	@python -m pytest tests/server $(ARGS)
 	@python -m pytest tests/hpc $(ARGS)
 
 test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (needs root on Debian 12)
@@ -45,6 +47,22 @@ ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
 sync-tracking: $(READY)  ## send what could not be sent to MLflow
 	@python -m scripts.track --tracking "$$(python -m scripts.show_config $(CONFIG) tracking)" sync
 
+tracking-server: $(SERVER_READY)  ## start a tracking server with accounts on http://127.0.0.1:5000 (docs/tracking-server.md)
+	@$(from-environment)
+	@exec python docker/tracking-server/serve.py
+
+tracking-backup: $(SERVER_READY)  ## back the tracking server up (TO=folder)
+	@$(from-environment)
+	@python docker/tracking-server/backup.py $(or $(TO),$(error name a folder: make tracking-backup TO=…))
+
+tracking-restore: $(SERVER_READY)  ## restore a backup into an empty tracking server (FROM=folder/tracking-DATE)
+	@$(from-environment)
+	@python docker/tracking-server/restore.py $(or $(FROM),$(error name a backup: make tracking-restore FROM=…))
+
+# Whoever lists the machine's processes reads their arguments.
+from-environment = $(foreach name,TRACKING_ADMIN_PASSWORD TRACKING_DATABASE_PASSWORD,$(if \
+	$(filter command,$(origin $(name))),$(error give $(name) in the environment or by $(name)_FILE: other users see an argument)))true
+
 conda-file: $(READY)  ## make envs/conda.yaml from envs/requirements.lock
 	@python -m scripts.conda_file envs/requirements.lock envs/conda.yaml
 
@@ -59,6 +77,10 @@ $(READY): $(PINS)
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (a few minutes, once)"
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check $(addprefix -r ,$(PINS))
+	@touch $@
+
+$(SERVER_READY): $(READY) envs/requirements-server.txt
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check -c envs/requirements.lock -r envs/requirements-server.txt
 	@touch $@
 
 pictures: $(READY)  ## make the pictures of the README (needs graphviz)

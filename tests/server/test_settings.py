@@ -1,0 +1,111 @@
+"""What the tracking server refuses to start with, and what its compose file says."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from tests.server.tracking_server import ADMIN_PASSWORD, PROGRAMS, ROOT, bare, program
+
+DATABASE = "postgresql://mlflow@127.0.0.1:1/mlflow"
+EXAMPLE = re.findall(r"^TRACKING_ADMIN_PASSWORD=(.*)$", (PROGRAMS / ".env.example").read_text(), re.MULTILINE)[0]
+COMPOSE = yaml.safe_load((PROGRAMS / "compose.yaml").read_text())
+MLFLOW, POSTGRESQL = COMPOSE["services"]["mlflow"], COMPOSE["services"]["database"]
+
+
+@pytest.mark.parametrize("name", ["TRACKING_ADMIN_PASSWORD", "TRACKING_DATABASE_PASSWORD"])
+@pytest.mark.parametrize("value", ["", "password1234", EXAMPLE, "elevenchars"])
+def test_no_default_and_no_short_password_is_accepted(tmp_path, name, value):
+    given = {"TRACKING_ADMIN_PASSWORD": ADMIN_PASSWORD, "TRACKING_DATABASE_PASSWORD": "of-the-database-1"} | {
+        name: value
+    }
+    done = program("serve", TRACKING_FOLDER=tmp_path / "new", TRACKING_DATABASE=DATABASE, **given)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"serve.py: {name} ") and done.stderr.count("\n") == 1
+    assert not value or value not in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"TRACKING_HOST": "0.0.0.0"}, "TRACKING_ALLOWED_HOSTS"),
+        ({"TRACKING_DATABASE": "postgresql://mlflow:in-the-address@127.0.0.1/mlflow"}, "holds a password"),
+        ({"TRACKING_DATABASE": "mysql://mlflow@127.0.0.1/mlflow"}, "not of the form"),
+        ({"TRACKING_PORT": "70000"}, "TRACKING_PORT=70000"),
+        ({"TRACKING_WORKERS": "many"}, "TRACKING_WORKERS=many"),
+        ({"TRACKING_DATABASE": DATABASE, "TRACKING_DATABASE_PASSWORD": "of-the-database-1"}, "refused"),
+    ],
+)
+def test_other_settings_are_refused_in_one_line(tmp_path, given, said):
+    given = {"TRACKING_FOLDER": tmp_path / "new", "TRACKING_ADMIN_PASSWORD": ADMIN_PASSWORD} | given
+    done = program("serve", **given)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+    assert "in-the-address" not in done.stderr and "of-the-database-1" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "mode, said", [(0o640, "others than its owner"), (0o604, "others than its owner"), (0o600, "fewer")]
+)
+def test_a_password_file_is_its_owners_alone(tmp_path, mode, said):
+    secret = tmp_path / "secret"
+    secret.write_text("short-one\n")
+    secret.chmod(mode)
+    done = program("serve", TRACKING_FOLDER=tmp_path / "new", TRACKING_ADMIN_PASSWORD_FILE=secret)
+    assert done.returncode == 2 and str(secret) in done.stderr and said in done.stderr
+    assert "short-one" not in done.stderr
+
+
+def test_make_takes_no_password_as_an_argument():
+    done = subprocess.run(
+        ["make", "--no-print-directory", "tracking-server", f"TRACKING_ADMIN_PASSWORD={ADMIN_PASSWORD}"],
+        cwd=ROOT, env=bare(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2 and "in the environment" in done.stderr and ADMIN_PASSWORD not in done.stderr
+
+
+def test_the_containers_wait_for_each_other_and_say_whether_they_are_well():
+    assert MLFLOW["depends_on"] == {"database": {"condition": "service_healthy"}}
+    for service in (MLFLOW, POSTGRESQL):
+        assert service["healthcheck"]["test"][0] == "CMD" and service["restart"] == "unless-stopped"
+        assert not service.get("privileged") and "network_mode" not in service
+    assert re.fullmatch(r"postgres:\d+\.\d+-\w+", POSTGRESQL["image"])
+
+
+def test_the_containers_publish_the_server_alone_on_the_loopback_address():
+    assert MLFLOW["ports"] == ["${TRACKING_HOST:-127.0.0.1}:${TRACKING_PORT:-5000}:5000"]
+    assert "ports" not in POSTGRESQL
+
+
+def test_the_containers_have_no_password_of_their_own():
+    wanted = {"POSTGRES_PASSWORD", "TRACKING_DATABASE_PASSWORD", "TRACKING_ADMIN_PASSWORD"}
+    found = {k: v for service in (MLFLOW, POSTGRESQL) for k, v in service["environment"].items() if "PASSWORD" in k}
+    assert set(found) == wanted
+    assert all(re.fullmatch(r"\$\{TRACKING_\w+_PASSWORD:\?[^}]+\}", value) for value in found.values())
+
+
+def test_what_the_containers_keep_is_in_named_volumes():
+    volumes = [entry.split(":") for service in (MLFLOW, POSTGRESQL) for entry in service["volumes"]]
+    assert {name for name, _ in volumes} == set(COMPOSE["volumes"])
+    assert [MLFLOW["environment"]["TRACKING_FOLDER"], "/backups"] == [path for _, path in volumes[:2]]
+
+
+def test_the_containers_start_by_the_same_program():
+    lines = (PROGRAMS / "Dockerfile").read_text()
+    assert 'CMD ["/opt/tracking/serve.py"]' in lines and "COPY docker/tracking-server/*.py /opt/tracking/" in lines
+    assert "-c requirements.lock mlflow -r requirements-server.txt" in lines
+    assert (ROOT / MLFLOW["build"]["dockerfile"]).is_file() and MLFLOW["build"]["context"] == "../.."
+    pinned = re.findall(r"^mlflow==(.*)$", (ROOT / "envs/requirements.lock").read_text(), re.MULTILINE)
+    assert MLFLOW["image"].endswith(f":{pinned[0]}")
+
+
+def test_the_compose_file_is_one():
+    """By Docker's own program, where it is there: no daemon is needed for this."""
+    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        pytest.skip("no docker compose here")
+    command = ["docker", "compose", "-f", PROGRAMS / "compose.yaml", "config", "--quiet"]
+    assert subprocess.run(command, env=bare(), capture_output=True).returncode != 0
+    passwords = {"TRACKING_ADMIN_PASSWORD": ADMIN_PASSWORD, "TRACKING_DATABASE_PASSWORD": "of-the-database-1"}
+    assert subprocess.run(command, env=bare(**passwords), capture_output=True).returncode == 0
