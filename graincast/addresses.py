@@ -1,0 +1,28 @@
+"""The address of the MLflow store, and texts without the secrets that it and the environment hold."""
+
+import os
+import re
+from collections.abc import Mapping
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_LOGIN = re.compile(r"(?<=://)[^/\s'\"]*@")
+
+
+def address(tracking: dict, variables: Mapping[str, str] = os.environ) -> str:
+    """The store's address: of the environment, or else of the configuration's section `tracking`."""
+    return variables.get(VARIABLE) or tracking["store"]
+
+
+def has_login(uri: str) -> bool:
+    """Whether an address holds a user or a password."""
+    return bool(_LOGIN.search(uri))
+
+
+def masked(text: str, variables: Mapping[str, str] = os.environ) -> str:
+    """A text without the logins of addresses and the values of secret variables."""
+    text = _LOGIN.sub("…@", text)
+    for name in SECRETS:
+        if variables.get(name):
+            text = text.replace(variables[name], "…")
+    return text

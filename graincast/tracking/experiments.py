@@ -1,0 +1,74 @@
+"""What an execution of an experiment found: test metrics, figures and chosen models, told to its parent run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from graincast.models.trained import read_models
+from graincast.tracking import parents, registry, store
+from graincast.tracking.trial_runs import log_dataset, log_values, record_tags, scalars
+
+FILES = ("test_metrics.json", "trials.csv", "predictions.csv", "model.pt")
+
+
+def log_experiment(folder: Path, note: dict, tracking: dict, advance: Callable[[], None] = lambda: None) -> None:
+    """Tell the parent run of an experiment's execution of its results, and put the trials' runs under it.
+
+    Told twice of one execution, it says the same; the parents of earlier executions keep what they found.
+    """
+    result = json.loads((folder / "test_metrics.json").read_text(encoding="utf-8"))
+    client = store.connect(tracking)
+    with store.alone(mlflow.get_tracking_uri()):
+        _log(client, folder, result, note, tracking, advance)
+
+
+def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking: dict, advance: Callable) -> None:
+    name, now = result["experiment"], round(1000 * note["time"])
+    experiment_id = store.experiment(client, tracking["experiment_prefix"] + name)
+    parent = parents.of_execution(client, experiment_id, name, note)
+    run_id = parent.info.run_id
+    client.update_run(run_id, status="KILLED")  # until all is told
+    metrics, tags = [], record_tags(result, note)
+    for threshold, of in result["thresholds"].items():
+        metrics += scalars("test_{}" + suffix(threshold), of["test"], now)
+        tags["graincast.chosen" + suffix(threshold)] = of["chosen_trial"]
+    log_values(client, run_id, metrics, {}, tags)
+    log_dataset(client, run_id, result)
+    for file in FILES:
+        client.log_artifact(run_id, str(folder / file))
+    if (folder / "figures").is_dir():
+        client.log_artifacts(run_id, str(folder / "figures"), "figures")
+    client.log_dict(run_id, note["about"], "experiment.yaml")
+    advance()
+    current = {
+        trial["trial"]
+        for job in result["jobs"]
+        for trial in json.loads((folder / "trials" / job / "trials.json").read_text(encoding="utf-8"))["trials"]
+    }
+    kept = parents.settle(client, experiment_id, name, parent, current)
+    advance()
+    _log_curves(client, folder, result, kept)
+    chosen = read_models(folder / "model.pt")
+    for threshold in result["thresholds"]:
+        models = {key.partition("/")[2]: of["model"] for key, of in chosen.items() if key.startswith(f"{threshold}/")}
+        registered = f"{tracking['experiment_prefix']}{name}{suffix(threshold).replace('_', '-')}"
+        registry.register(client, parent, registered, result, threshold, note["about"], models)
+        advance()
+    client.set_terminated(run_id, end_time=now)
+
+
+def suffix(threshold: str) -> str:
+    """What stands behind a name for a threshold, "_t10"; nothing where there are none."""
+    return f"_t{threshold}" if threshold else ""
+
+
+def _log_curves(client: MlflowClient, folder: Path, result: dict, runs: dict[str, Run]) -> None:
+    """Give the chosen trials' runs their training curves."""
+    for threshold, of in result["thresholds"].items():
+        figure = folder / "figures" / f"training_curves{suffix(threshold)}.png"
+        if figure.is_file() and of["chosen_trial"] in runs:
+            client.log_artifact(runs[of["chosen_trial"]].info.run_id, str(figure))

@@ -1,0 +1,94 @@
+"""Results of a small experiment, and MLflow told of them, for the tests of tracking."""
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from graincast import grid, splits
+from graincast.features import table
+from scripts import evaluate, figures, track, train
+from tests.tables import feature_table
+
+ROOT = Path(__file__).parents[1]
+GRID = {"threshold": [8], "hops": [1, 2], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
+TRAINING = {"iterations": 30, "evaluate_every": 10}
+TRIALS = [grid.trial_name(point) for point in grid.points(GRID)]
+ABOUT = {"description": "A made-up experiment", "dataset": "made", "model": "sgc"}
+
+
+def made_results(root: Path) -> Path:
+    """A results folder with one experiment, trained and evaluated, and a fresh SQLite store beside it."""
+    data = feature_table(40)
+    features = root / "results" / "datasets" / "made" / "features" / "three.h5"
+    table.write(features, data)
+    split = root / "split.csv"
+    splits.write(split, data.name, splits.by_folds(data.name, 2, 1, 0.3, 0))
+    train_and_test(root, features, split, "sgc", GRID, TRAINING, kind="abnormal", aggregate="mean")
+    assert tell("store", settings_of(root)) == 0
+    assert (root / "mlflow.db").is_file()
+    return root
+
+
+def train_and_test(root: Path, features: Path, split: Path, model: str, axes: dict, training: dict, **target) -> None:
+    """The steps train, evaluate and figures of the experiment `one`."""
+    job = job_of(root)
+    experiment = job.parents[1]
+    given = {"features": features, "split": split, "model": model}
+    settings = {"target": target, "grid": axes, "training": training, "threads": 1, "device": "cpu", "out": job}
+    train.main(argparse.Namespace(name="one/all", **given, **settings))
+    evaluate.main(argparse.Namespace(trials=[job], **given, select="nll", out=experiment))
+    metrics, predictions = experiment / "test_metrics.json", experiment / "predictions.csv"
+    out = experiment / "figures"
+    figures.main(argparse.Namespace(trials=[job], metrics=metrics, predictions=predictions, out=out))
+
+
+def copied(root: Path, to: Path) -> Path:
+    shutil.copytree(root, to)
+    return to
+
+
+def settings_of(root: Path, **other) -> dict:
+    return {"store": f"sqlite:///{root}/mlflow.db", "experiment_prefix": "graincast/", "timeout": 300, **other}
+
+
+def job_of(root: Path) -> Path:
+    return root / "results" / "experiments" / "one" / "trials" / "all"
+
+
+def tell(what: str, settings: dict, folder: Path | None = None, about: dict = ABOUT) -> int:
+    """Run scripts.track in this process; its exit status."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it
+    given = {"tracking": settings, "folder": folder, "about": about, "results": folder, "never_fail": False}
+    try:
+        track.main(argparse.Namespace(what=what, **given))
+    except SystemExit as stop:
+        return stop.code
+    finally:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    return 0
+
+
+def one_execution(root: Path, settings: dict | None = None, about: dict = ABOUT) -> None:
+    """Tell of the trials, then of the experiment; nothing stays unsent."""
+    settings = settings or settings_of(root)
+    for what, folder in (("trials", job_of(root)), ("experiment", job_of(root).parents[1])):
+        assert tell(what, settings, folder, about) == 0
+        assert not (folder / track.UNSENT).exists(), json.loads((folder / track.UNSENT).read_text())
+
+
+def runs_of(root: Path | None = None, store: str = "") -> tuple[MlflowClient, list, dict]:
+    """A client, the parent runs, and the runs of trials by their trial's name; each once, and no others."""
+    client = MlflowClient(store or settings_of(root)["store"])
+    experiment = client.get_experiment_by_name("graincast/one")
+    runs = (
+        list(client.search_runs([experiment.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)) if experiment else []
+    )
+    parents = [run for run in runs if "graincast.parent" in run.data.tags]
+    children = {run.data.tags["graincast.trial"]: run for run in runs if "graincast.trial" in run.data.tags}
+    assert len(runs) == len(parents) + len(children)
+    return client, parents, children

@@ -1,0 +1,122 @@
+"""A real MLflow server on loopback, and a proxy before it that fails as servers do."""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive", "host")
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextlib.contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """Yield the address of a server with an SQLite store and its artifacts in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/files"]
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    variables["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # which would start more processes
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=variables, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=5).read()
+                break
+            except OSError:
+                assert process.poll() is None and time.monotonic() < until, (folder / "server.log").read_text()
+                time.sleep(0.2)
+        yield address
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait(30)
+
+
+class Proxy(ThreadingHTTPServer):
+    """Passes requests on to a server; from the request after the first `well` ones on, it fails.
+
+    failure  None, "cut" (closes the connection), a number of seconds to wait before each answer, or an HTTP status
+    """
+
+    daemon_threads = True
+
+    def __init__(self, address: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.to = address.removeprefix("http://")
+        self.failure: object = None
+        self.well, self.count = 0, 0
+        self.seen: list[str] = []  # Authorization headers
+        self.over = threading.Event()
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address) -> None:
+        pass  # clients that went away
+
+
+@contextlib.contextmanager
+def proxy(address: str, failure: object = None, well: int = 0) -> Iterator[Proxy]:
+    server = Proxy(address)
+    server.failure, server.well = failure, well
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.count += 1
+        self.server.seen.append(self.headers.get("Authorization", ""))
+        if self.server.count > self.server.well and self.server.failure is not None:
+            if self.server.failure == "cut":
+                self.close_connection = True
+                return
+            if isinstance(self.server.failure, int):
+                self._answer(self.server.failure, [], b'{"error_code": "INTERNAL_ERROR", "message": "refused"}')
+                return
+            self.server.over.wait(self.server.failure)
+        connection = http.client.HTTPConnection(self.server.to, timeout=60)
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
+        connection.request(self.command, self.path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        self._answer(answer.status, answer.getheaders(), content)
+        connection.close()
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _any
+
+    def _answer(self, status: int, headers: list, content: bytes) -> None:
+        self.send_response(status)
+        for key, value in headers:
+            if key.lower() not in (*HOP_BY_HOP, "date", "server"):
+                self.send_header(key, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_) -> None:
+        pass

@@ -1,0 +1,73 @@
+"""Sixty-four processes that write to one fresh SQLite store at once: no error, and nothing lost."""
+
+import json
+import os
+import subprocess
+import sys
+
+import h5py
+import pytest
+
+from graincast.models.trained import read_models, save
+from tests.tracked import ABOUT, ROOT, TRIALS, job_of, made_results, runs_of, settings_of
+
+MANY = 64
+AT_ONCE = """
+import json, os, sys
+from pathlib import Path
+# what each process would otherwise import and prepare anew
+import alembic.command, mlflow.pyfunc, mlflow.store.tracking.sqlalchemy_store, pandas
+from graincast import tracking
+from graincast.tracking import served_models
+
+folder, settings, note = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+served_models._template("sgc", ("c0", "c1", "c2"), "abnormal")
+children = []
+for i in range(int(sys.argv[4])):
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            status = tracking.log_trials(folder / f"job{i}", note, settings) - 1
+        finally:
+            os._exit(status)
+    children.append(child)
+sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
+"""
+
+
+def test_sixty_four_processes_lose_nothing(tmp_path):
+    root = made_results(tmp_path / "root")
+    record = json.loads((job_of(root) / "trials.json").read_text())
+    with h5py.File(job_of(root) / "history.h5") as file:
+        steps, curves = file["steps"][:], file["curves"][:1]
+    models = read_models(job_of(root) / "models.pt")
+    for i in range(MANY):
+        folder = job_of(root).parent / f"job{i}"
+        folder.mkdir()
+        trial = {**record["trials"][0], "trial": f"trial{i}"}
+        (folder / "trials.json").write_text(json.dumps({**record, "job": f"job{i}", "trials": [trial]}))
+        with h5py.File(folder / "history.h5", "w") as file:
+            file["steps"], file["curves"] = steps, curves + i
+        save(folder / "models.pt", {f"trial{i}": models[TRIALS[0]]})
+    settings = settings_of(root, store=f"sqlite:///{root}/fresh.db")
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    environment["OMP_NUM_THREADS"] = "1"
+    environment["MLFLOW_RUN_ID"] = "0" * 32  # would take the place of the runs made, were it obeyed
+    note = {"id": "a", "about": ABOUT, "time": 1.7e9, "tags": {"graincast.execution": "one"}}
+    arguments = [str(job_of(root).parent), json.dumps(settings), json.dumps(note), str(MANY)]
+    command = [sys.executable, "-c", AT_ONCE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    client, parents, children = runs_of(store=settings["store"])
+    assert len(parents) == 1
+    assert set(children) == {f"trial{i}" for i in range(MANY)}
+    for i in range(MANY):
+        run = children[f"trial{i}"]
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+        assert len(run.outputs.model_outputs) == 1
+        assert run.data.metrics["train_loss"] == pytest.approx(curves[0, :, -1, 0].mean() + i)
+        if i % 16 == 0:
+            history = client.get_metric_history(run.info.run_id, "train_loss")
+            assert [one.step for one in history] == steps.tolist()
