@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graincast import csv_table, manifest, shards
+from graincast import csv_table, manifest, shards, time_steps
 from graincast.boundaries import cut
 from graincast.microstructure import BadInput
 from graincast.program import json_with, parser, run
@@ -13,6 +13,7 @@ READ = {"deepspparks-json": deepspparks.read, "spparks": spparks.read, "simulate
 
 
 def main(args) -> None:
+    time_steps.check(args.keep["time_steps"])
     runs = manifest.read(args.manifest)
     found, rejected = [], []
     for entry in track(runs, f"graphs {args.name}", len(runs), "files"):
@@ -26,7 +27,8 @@ def main(args) -> None:
         # a JSON graph is its file, a SPPARKS run the folder of that name (or the root itself)
         raw = paths[0] if args.source == "deepspparks-json" else args.root / entry["name"]
         try:
-            found.append(cut(READ[args.source](raw if raw.exists() else args.root, entry["name"]), args.cut["hops"]))
+            whole = READ[args.source](raw if raw.exists() else args.root, entry["name"])
+            found.append(cut(time_steps.reduced(whole, args.keep["time_steps"]), args.cut["hops"]))
         except BadInput as reason:
             rejected.append((entry["name"], " ".join(str(reason).split())))
     shards.write(args.out, found)
@@ -41,6 +43,12 @@ if __name__ == "__main__":
     p.add_argument("--source", choices=READ, required=True, help="format of the raw data")
     p.add_argument(
         "--cut", type=json_with("hops"), default={"hops": None}, help='hop radius to cut to: {"hops": 2} or null'
+    )
+    p.add_argument(
+        "--keep",
+        type=json_with("time_steps"),
+        default={"time_steps": time_steps.ALL},
+        help='records to keep: {"time_steps": "first-last"}, or "all", {"evenly": 5}, {"times": [500]}',
     )
     p.add_argument("--out", type=Path, required=True, help="HDF5 shard of grain graphs")
     p.add_argument("--rejected", type=Path, required=True, help="CSV of rejected files and reasons")

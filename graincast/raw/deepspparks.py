@@ -8,6 +8,9 @@ minus 1 in both, and stay what they were when a graph was cut to the neighbourho
           `timesteps` may still list more records: then its first and last hold.
     old   `metadata` itself has `img_size`, `timesteps` and `grain_sizes`: [records][all grains], column = node id,
           or one such table a growth run, each with its own number of records. Nodes have no areas.
+
+Graphs that deepspparks_writing.py has cut carry `degree_before_cut`, the neighbours that each node had then, beside
+`img_size`; the published code passes over it.
 """
 
 import json
@@ -21,6 +24,7 @@ from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microst
 from graincast.raw.rle import decode, paint, parse_size
 
 _EDGE = re.compile(r"\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
+BEFORE_CUT = "degree_before_cut"
 _ID = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -30,6 +34,11 @@ def read(path: Path, name: str) -> Microstructure:
         document = json.loads(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:
         raise BadInput(f"not JSON, or cut short: {error}") from None
+    return parse(document, name)
+
+
+def parse(document: object, name: str) -> Microstructure:
+    """The grain graph of a file's content. Raises BadInput for any content that is not one."""
     nodes, edges, metadata = (_get(document, key, dict, "the file") for key in ("nodes", "edges", "metadata"))
     if not nodes:
         raise BadInput("no grains")
@@ -67,7 +76,7 @@ def read(path: Path, name: str) -> Microstructure:
         candidate=grain_type == CANDIDATE,
         edges=pairs,
         boundary_length=length,
-        degree=np.bincount(pairs[:, 0], minlength=len(keys)).astype(np.int32),
+        degree=_degree(metadata, keys, np.bincount(pairs[:, 0], minlength=len(keys))),
         times=times,
         areas=areas,
     )
@@ -182,6 +191,18 @@ def _times(timesteps, records):
             raise BadInput("timesteps do not ascend")
         times.append(time)
     return times
+
+
+def _degree(metadata, keys, within):
+    """Neighbours of each node before the graph was cut, int32 [n]: those within it where nothing else is said."""
+    if BEFORE_CUT not in metadata:
+        return within.astype(np.int32)
+    given = _get(metadata, BEFORE_CUT, dict, "metadata")
+    degree = [_get(given, key, int, BEFORE_CUT) for key in keys]
+    for key, before, here in zip(keys, degree, within.tolist(), strict=True):
+        if not here <= before < 2**31:
+            raise BadInput(f"{BEFORE_CUT} of node {key} is {str(before)[:40]}, but it has {here} neighbours")
+    return np.array(degree, np.int32)
 
 
 def _edges(edges, index, labels):
