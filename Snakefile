@@ -14,7 +14,10 @@ if not workflow.overwrite_configfiles:
 include: "rules/common.smk"
 include: "rules/simulate.smk"
 include: "rules/graphs.smk"
+include: "rules/export.smk"
 include: "rules/features.smk"
+include: "rules/encoders.smk"
+include: "rules/vision.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
@@ -30,22 +33,21 @@ if workflow.is_main_process:
         shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
         shell("{sys.executable:q} -m scripts.where")
 
+    onerror:
+        shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
 
-# Steps of a second or two are not worth a place in a queue.
+
+# Steps of a second or two are not worth a place in a queue; rule files name theirs.
 localrules:
     all,
-    accept,
-    compare,
-    figures,
-    split,
-    tracking_store,
 
 
 rule all:
     default_target: True
     input:
         "results/tracking/store",
-        "results/comparison.csv",
-        expand("results/datasets/{dataset}/accepted.json", dataset=DATASETS),
-        expand("results/datasets/{dataset}/summary.csv", dataset=DATASETS),
+        "results/comparison.png",
+        expand("results/datasets/{dataset}/accepted.json", dataset=GRAINS),
+        expand("results/datasets/{dataset}/summary.csv", dataset=GRAINS),
         expand("results/experiments/{experiment}/figures", experiment=EXPERIMENTS),
+        encoder_figures,

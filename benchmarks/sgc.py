@@ -19,6 +19,7 @@ from graincast.features.columns import features
 from graincast.models import sgc
 from graincast.raw import deepspparks
 from graincast.raw.files import json_graphs
+from graincast.targets import Target
 
 COLUMNS = ["type", "degree", "area", "perimeter", "equivalent_diameter", "major_axis_length", "minor_axis_length"]
 GRID = {
@@ -35,7 +36,7 @@ def published(root: Path) -> table.FeatureTable:
     for path in json_graphs(root):
         one = cut(deepspparks.read(path, path.stem), None)
         ratio = np.stack([area[-1] / area[0] for area in one.areas])
-        edges = {"edges": one.edges, "boundary_length": one.boundary_length, "candidate": one.candidate}
+        edges = {"edges": one.edges, "edge_x": one.boundary_length[:, None].astype(float), "candidate": one.candidate}
         parts.append({"name": one.name, "x": features(one, COLUMNS), "growth_ratio": ratio, **edges})
     return table.assemble(COLUMNS, parts)
 
@@ -53,7 +54,7 @@ def made_up(graphs: int = 600, grains: int = 29) -> table.FeatureTable:
                 "x": rng.normal(5, 3, (grains, len(COLUMNS))),
                 "candidate": np.arange(grains) == 0,
                 "edges": edges,
-                "boundary_length": np.ones(len(edges), np.int32),
+                "edge_x": np.ones((len(edges), 1)),
                 "growth_ratio": rng.gamma(4, 2.5, (1, grains)),
             }
         )
@@ -86,7 +87,8 @@ def main() -> None:
     labels = {threshold: ratios > threshold for threshold in GRID["threshold"]}
 
     start = time.process_time()
-    result = sgc.train(data, {"all": part}, labels, GRID, {"iterations": iterations, "evaluate_every": 10})
+    target = Target("abnormal", "candidate", labels)
+    result = sgc.train(data, {"all": part}, target, GRID, {"iterations": iterations, "evaluate_every": 10})
     swept = time.process_time() - start
     start = time.process_time()
     one_by_pyg(data, part, labels[10.0], iterations)

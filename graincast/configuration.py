@@ -4,8 +4,6 @@ An error is one line that names the file, the key, what is allowed and the neare
 """
 
 import copy
-import difflib
-import itertools
 import math
 import os
 import re
@@ -17,7 +15,9 @@ from typing import Any
 import jsonschema
 import yaml
 
-from graincast.splits import METHOD_KEYS
+from graincast import consistency, metric_names
+from graincast.config_error import ConfigError, nearest
+from graincast.models.registry import MODELS
 
 SCHEMA = Path(__file__).parents[1] / "config" / "schema.yaml"
 WORDS = {
@@ -29,12 +29,6 @@ WORDS = {
     "string": "text",
     "null": "null",
 }
-SPLIT_KEYS = METHOD_KEYS | {"file": ("path",)}
-"""The keys that have an effect with each method of splitting."""
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be run; the message says where and why."""
 
 
 def load(config: dict, file: str | os.PathLike) -> dict:
@@ -49,10 +43,12 @@ def load(config: dict, file: str | os.PathLike) -> dict:
     if Path(file).is_file():
         read(file)  # other readers let a key stand twice
     given, config = config, checked(config, schema, schema, file)
+    consistency.check_tracking(f"{file}: tracking", config["tracking"])
     for name in config["datasets"]:
-        _check_dataset(f"{file}: datasets.{name}", given["datasets"][name], config["datasets"][name])
+        consistency.check_dataset(f"{file}: datasets.{name}", given["datasets"][name], config["datasets"][name])
     for name in config["splits"]:
-        _check_split(f"{file}: splits.{name}", given["splits"][name], config["splits"][name])
+        consistency.check_split(f"{file}: splits.{name}", given["splits"][name], config["splits"][name])
+    consistency.check_sets(file, given, config)
     folder = Path(file).parent / "experiments"
     experiments = {}
     for name in config["experiments"]:
@@ -62,13 +58,20 @@ def load(config: dict, file: str | os.PathLike) -> dict:
             raise ConfigError(f"{file}: experiments: no file {path}{nearest(name, present)}")
         written = read(path)
         content = checked(written, schema["$defs"]["experiment"], schema, path)
-        for key, section in (("dataset", "datasets"), ("split", "splits"), ("features", "feature_sets")):
+        for key, section in (("dataset", "datasets"), ("split", "splits")):
             if content[key] not in config[section]:
                 raise ConfigError(
                     f"{path}: {key}: {content[key]!r} is not among the {section} of {file} "
                     f"({', '.join(config[section])}){nearest(content[key], config[section])}"
                 )
-        _check_experiment(path, written, content, config["datasets"][content["dataset"]])
+        consistency.check_experiment(path, written, content, config, file)
+        model = MODELS[content["model"]]
+        for section, keys in (("grid", consistency.GRID_KEYS[content["model"]]), ("training", model.training)):
+            content[section] = {key: content[section][key] for key in keys}  # without other models' defaults
+        if content["target"]["grains"] == "all":
+            content["training"]["loss_grains"] = "all"
+        if content["select"] is None:
+            content["select"] = metric_names.default(content["target"]["kind"], model.calibrated)
         experiments[name] = content
     config["experiments"] = experiments
     return config
@@ -128,12 +131,6 @@ def checked(instance: Any, part: dict, schema: dict, file: str | os.PathLike) ->
     return _with_defaults(_whole_numbers(instance), resolved)
 
 
-def nearest(name: str, names: Any) -> str:
-    """ "; did you mean …?", or nothing where no name is near."""
-    match = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""
-
-
 def _resolve(part: Any, schema: dict) -> Any:
     if isinstance(part, list):
         return [_resolve(item, schema) for item in part]
@@ -190,9 +187,10 @@ def _message(error: jsonschema.ValidationError) -> str:
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{where}: the key {missing!r} is missing (required: {', '.join(error.validator_value)})"
     if error.validator == "oneOf":
-        kinds = " or ".join(WORDS[option["type"]].partition(" ")[2] for option in error.validator_value)
+        kinds = " or ".join(WORDS[option["type"]].split(" ", 1)[-1] for option in error.validator_value)
         # what is wrong within the option of the right type; without one, what the types should be
-        inner = [sub for sub in error.context if sub.validator != "type" or sub.path] or [
+        unlike = {sub.schema_path[0] for sub in error.context if sub.validator == "type" and not sub.path}
+        inner = [sub for sub in error.context if sub.schema_path[0] not in unlike] or [
             sub for sub in error.context if _remedy(sub)
         ]
         return f"{where}: {_shown(error.instance)} is not a valid {kinds}" + (f" ({_wrong(inner[0])})" if inner else "")
@@ -240,60 +238,3 @@ def _remedy(error: jsonschema.ValidationError) -> str:
     mantissa, _, exponent = f"{value.normalize():e}".partition("e")
     scientific = f" or {mantissa}{'' if '.' in mantissa else '.0'}e{exponent}" if "e" in error.instance.lower() else ""
     return f"; YAML takes it for text, write {plain}{scientific}"
-
-
-def _check_dataset(where: str, given: dict, dataset: dict) -> None:
-    """Raise ConfigError for keys that are missing or have no effect. `given` is without defaults."""
-    if dataset["source"] != "simulate":
-        if "path" not in dataset:
-            raise ConfigError(f"{where}: source {dataset['source']} needs the key 'path', the folder of the raw data")
-        if "simulate" in dataset:
-            raise ConfigError(f"{where}.simulate: only a data set with source simulate takes it")
-        return
-    if "path" in dataset:
-        raise ConfigError(f"{where}.path: a simulated data set has none")
-    if "shards" in given:
-        raise ConfigError(f"{where}.shards: a simulated data set has a shard a batch; set simulate.batch")
-    if "simulate" not in dataset:
-        raise ConfigError(f"{where}: source simulate needs the key 'simulate'")
-    fraction, growth = dataset["simulate"]["red_fraction"], dataset["simulate"]["growth"]
-    if isinstance(fraction, list) and fraction[0] > fraction[1]:
-        raise ConfigError(f"{where}.simulate.red_fraction: the range {fraction} runs backwards")
-    if dataset["simulate"]["mobility"] == "uniform" and "min_mobility" in given["simulate"]:
-        raise ConfigError(f"{where}.simulate.min_mobility: no effect with mobility uniform; it is for candidate-red")
-    record = growth["record"] if isinstance(growth["record"], list) else [growth["record"]]
-    if any(later <= earlier for earlier, later in itertools.pairwise(record)):
-        raise ConfigError(f"{where}.simulate.growth.record: the times {record} do not ascend")
-    if record and record[-1] > growth["time"]:
-        raise ConfigError(f"{where}.simulate.growth.record: {record[-1]} is beyond the growth.time of {growth['time']}")
-
-
-def _check_split(where: str, given: dict, split: dict) -> None:
-    """Raise ConfigError for keys that are missing or have no effect. `given` is without defaults."""
-    method = split["method"]
-    for key in given:
-        if key not in ("method", *SPLIT_KEYS[method]):
-            takers = " and ".join(other for other, keys in SPLIT_KEYS.items() if key in keys)
-            raise ConfigError(f"{where}.{key}: no effect with method {method}; it is for {takers}")
-    if method == "file" and "path" not in split:
-        raise ConfigError(f"{where}: method file needs the key 'path', a CSV with the columns microstructure, split")
-    if method == "fractions" and split["validation"] + split["test"] >= 1:
-        raise ConfigError(f"{where}: validation and test together leave nothing to train on")
-
-
-def _check_experiment(path: Path, given: dict, experiment: dict, dataset: dict) -> None:
-    """Raise ConfigError for keys that have no effect or do not fit the data set. `given` is without defaults."""
-    target, training = experiment["target"], experiment["training"]
-    if "share" in given["target"] and target["aggregate"] != "share":
-        raise ConfigError(f"{path}: target.share: no effect with aggregate {target['aggregate']}; it is for share")
-    if "evaluate_every" in given.get("training", {}) and training["evaluate_every"] > training["iterations"]:
-        raise ConfigError(
-            f"{path}: training.evaluate_every: {training['evaluate_every']} is more than the "
-            f"{training['iterations']} iterations"
-        )
-    hops = max(experiment["grid"]["hops"])
-    if dataset["hops"] is not None and hops > dataset["hops"]:
-        raise ConfigError(
-            f"{path}: grid.hops: {hops} reaches beyond the {dataset['hops']} hops that "
-            f"datasets.{experiment['dataset']}.hops cuts graphs to; lower the one or raise the other"
-        )

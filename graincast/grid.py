@@ -3,7 +3,18 @@
 import itertools
 from collections.abc import Sequence
 
-AXES = {"threshold": "t", "hops": "k", "learning_rate": "lr", "weight_decay": "wd", "seed": "s"}
+AXES = {
+    "threshold": "t",
+    "subset": "f",
+    "hops": "k",
+    "variance": "v",
+    "whiten": "w",
+    "c": "c",
+    "learning_rate": "lr",
+    "weight_decay": "wd",
+    "seed": "s",
+}
+"""All axes in the order in which they stand in a grid, and what stands before their values in a trial's name."""
 
 
 def points(axes: dict[str, Sequence]) -> list[dict]:
@@ -13,11 +24,13 @@ def points(axes: dict[str, Sequence]) -> list[dict]:
 
 def trial_name(point: dict) -> str:
     """The name of a point, e.g. t10_k2_lr0.01_wd0_s0; it does not change when the grid grows."""
-    return "_".join(f"{AXES[axis]}{number(value)}" for axis, value in point.items())
+    return "_".join(f"{AXES[axis]}{value if axis == 'subset' else number(value)}" for axis, value in point.items())
 
 
-def number(value: float) -> str:
-    """A number in full, so that no two share a text, and without a plus sign: 10, 0.001, 1e-05, 1234567."""
+def number(value: float | None) -> str:
+    """A number in full, so that no two share a text, and without a plus sign: 10, 0.001, 1e-05; "" for None."""
+    if value is None:
+        return ""
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
@@ -33,3 +46,9 @@ def jobs(axes: dict[str, Sequence], fan_out: Sequence[str]) -> dict[str, dict[st
         trial_name(point): {axis: [point[axis]] if axis in point else list(axes[axis]) for axis in axes}
         for point in points(fanned)
     }
+
+
+def subsets(names: Sequence[str], least: int, most: int) -> list[str]:
+    """All subsets of names with at least `least` and at most `most` of them, smallest first: "area", "area+degree"."""
+    sizes = range(least, min(most, len(names)) + 1)
+    return ["+".join(chosen) for size in sizes for chosen in itertools.combinations(names, size)]

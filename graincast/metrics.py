@@ -1,12 +1,27 @@
-"""Classification metrics of predicted probabilities of abnormal growth."""
+"""Metrics of predictions, by kind of target: abnormal growth, growth ratio, class of an image."""
 
 from collections.abc import Callable, Iterable
 
 import numpy as np
 from sklearn import metrics
 
-SMALLER_IS_BETTER = {"nll", "brier"}
+from graincast.targets import ABNORMAL, GROWTH_RATIO, LABEL
+
+SMALLER_IS_BETTER = {"nll", "brier", "mse", "rmse", "mae"}
 COUNTS = ("count", "count_abnormal", "true_abnormal", "false_abnormal", "false_normal", "true_normal")
+
+
+def measure(kind: str, true: np.ndarray, predicted: np.ndarray) -> dict[str, float | int | None]:
+    """The metrics of n predictions of a kind of target: see classification, regression and labelling."""
+    return {ABNORMAL: classification, GROWTH_RATIO: regression, LABEL: labelling}[kind](true, predicted)
+
+
+def baseline(kind: str, train: np.ndarray, test: np.ndarray) -> dict[str, float]:
+    """What is reached without looking: the training part's majority class, or its mean growth ratio."""
+    if kind == GROWTH_RATIO:
+        return {"mean_prediction_mae": float(np.mean(np.abs(test - train.mean())))}
+    classes, counts = np.unique(train, return_counts=True)
+    return {"majority_class_accuracy": float(np.mean(test == classes[counts.argmax()]))}
 
 
 def classification(abnormal: np.ndarray, probability: np.ndarray) -> dict[str, float | int | None]:
@@ -35,6 +50,39 @@ def classification(abnormal: np.ndarray, probability: np.ndarray) -> dict[str, f
         "false_abnormal": int((~abnormal & predicted).sum()),
         "false_normal": int((abnormal & ~predicted).sum()),
         "true_normal": int((~abnormal & ~predicted).sum()),
+    }
+
+
+def regression(ratio: np.ndarray, predicted: np.ndarray) -> dict[str, float | int | None]:
+    """Metrics of n predicted growth ratios, in their own units; R² of equal growth ratios is None.
+
+    ratio, predicted  float [n]
+    """
+    error = np.asarray(predicted) - ratio
+    mse, variance = float(np.mean(error**2)), float(np.var(ratio))
+    return {
+        "r2": 1 - mse / variance if variance > 0 else None,
+        "mae": float(np.mean(np.abs(error))),
+        "rmse": mse**0.5,
+        "mse": mse,
+        "count": int(error.size),
+    }
+
+
+def labelling(label: np.ndarray, scores: np.ndarray) -> dict[str, float | int | None]:
+    """Metrics of n predicted classes; that of the largest score is predicted.
+
+    label   int [n]
+    scores  float [n, classes]
+    """
+    predicted = np.asarray(scores).argmax(axis=1)
+    seen = np.unique(label)
+    recall = [float(np.mean(predicted[label == one] == one)) for one in seen]
+    return {
+        "accuracy": float(np.mean(label == predicted)),
+        "balanced_accuracy": float(np.mean(recall)),
+        "macro_f1": float(metrics.f1_score(label, predicted, labels=seen, average="macro", zero_division=0)),
+        "count": int(label.size),
     }
 
 

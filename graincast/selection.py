@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from graincast.metrics import better
 
 
-def choose(trials: Iterable[dict], metric: str) -> dict[float, dict[str, str]]:
-    """The chosen trial's name for each threshold and partition; of equals, the first.
+def choose(trials: Iterable[dict], metric: str) -> dict[float | None, dict[str, str]]:
+    """The chosen trial's name for each threshold (None where there are none) and partition; of equals, the first.
 
     trials  the entries of trials.json: trial, params, by_partition
     """
-    best: dict[float, dict[str, tuple[float, str]]] = {}
+    best: dict[float | None, dict[str, tuple[float, str]]] = {}
     for trial in trials:
-        of_threshold = best.setdefault(trial["params"]["threshold"], {})
+        of_threshold = best.setdefault(trial["params"].get("threshold"), {})
         for partition, measured in trial["by_partition"].items():
             score = better(metric, measured[metric])
             if partition not in of_threshold or score > of_threshold[partition][0]:

@@ -9,6 +9,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from graincast.microstructure import BadInput
 from graincast.name_hash import uniform
 
 PARTS = ("train", "validation", "test")
@@ -111,3 +114,17 @@ def read(path: str | os.PathLike) -> tuple[list[str], dict[str, list[str]]]:
         header, *rows = csv.reader(file)
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     return list(columns[0]), {name: list(column) for name, column in zip(header[1:], columns[1:], strict=True)}
+
+
+def parts_of(path: str | os.PathLike, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The part of each of some microstructures in each partition of a file that `write` wrote, str [names].
+
+    Raises BadInput where the file does not list one of them.
+    """
+    listed, partitions = read(path)
+    row = {name: i for i, name in enumerate(listed)}
+    unknown = next((name for name in names if name not in row), None)
+    if unknown is not None:
+        raise BadInput(f"{path}: does not list {unknown}; make it and the features again")
+    order = [row[name] for name in names]
+    return {partition: np.array(column)[order] for partition, column in partitions.items()}

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from graincast import (
     git_commit,
     grid,
     manifest,
-    models,
+    provenance,
     splits,
 )
 from graincast.atomic import write_if_changed
 from graincast.batches import batches
+from graincast.encoders import registry as encoders
+from graincast.models import registry
 from graincast.raw import files
 from graincast.source_files import closure
+from graincast.vision import labelled
 
 
 def as_json(value):
@@ -44,12 +48,19 @@ WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
 )
 TRACKING = as_json(CONFIG["tracking"])
 SIMULATED = [name for name, one in DATASETS.items() if one["source"] == "simulate"]
+IMAGES = [name for name, one in DATASETS.items() if one["source"] == "labelled-images"]
+VISION = sorted({one["features"] for one in EXPERIMENTS.values()} & set(CONFIG["vision_sets"]))
+GRAINS = [name for name in DATASETS if name not in IMAGES]
 
 
 wildcard_constraints:
     dataset="[A-Za-z0-9_-]+",
     shard="[0-9]+",
-    features="[A-Za-z0-9_-]+",
+    features="|".join(CONFIG["feature_sets"]),
+    encoded="|".join(CONFIG["encoded_sets"]) or "-",
+    components="[0-9]+",
+    vision="|".join(CONFIG["vision_sets"]) or "-",
+    encoder="|".join(CONFIG["encoders"]) or "-",
     split="[A-Za-z0-9_-]+",
     experiment="|".join(map(re.escape, EXPERIMENTS)),
     job="[A-Za-z0-9._-]+",
@@ -62,8 +73,7 @@ def sources(*programs):
 
 def model_source(experiment):
     """The module of an experiment's model, which scripts import by its name."""
-    dotted = models.MODULES[EXPERIMENTS[experiment]["model"]]
-    return Path(*dotted.split(".")).with_suffix(".py").as_posix()
+    return registry.source(EXPERIMENTS[experiment]["model"])
 
 
 def raw_root(dataset, shard):
@@ -75,14 +85,20 @@ def raw_root(dataset, shard):
 
 def raw_folder(dataset):
     """The configured folder of a data set's raw data."""
-    where = f"{CONFIG_FILE}: datasets.{dataset}.path"
+    root = expanded(DATASETS[dataset]["path"], f"datasets.{dataset}.path")
+    if not root.is_dir():
+        raise WorkflowError(
+            f"{CONFIG_FILE}: datasets.{dataset}.path: no folder {root}; mend the path or fetch the data"
+        )
+    return root
+
+
+def expanded(path, key):
+    """A configured path with its variables expanded."""
     try:
-        root = configuration.expand(DATASETS[dataset]["path"], where)
+        return configuration.expand(path, f"{CONFIG_FILE}: {key}")
     except configuration.ConfigError as error:
         raise WorkflowError(str(error))
-    if not root.is_dir():
-        raise WorkflowError(f"{where}: no folder {root}; mend the path or fetch the data")
-    return root
 
 
 def manifests(dataset):
@@ -99,8 +115,8 @@ def scan_raw_data():
             try:
                 manifest.scan(
                     root,
-                    files.RUNS[source],
-                    files.FILES[source],
+                    {**files.RUNS, **labelled.RUNS}[source],
+                    {**files.FILES, **labelled.FILES}[source],
                     one["shards"],
                     manifests(dataset),
                 )
@@ -133,6 +149,12 @@ def container_folders():
             yield raw_folder(dataset)
             linked = manifests(dataset) / manifest.LINKED
             yield from json.loads(linked.read_text()) if linked.is_file() else []
+    yield from (weights_file(name).parent for name in VISION if "path" in CONFIG["vision_sets"][name]["network"])
+
+
+def weights_file(vision):
+    """The file of a vision network's weights, on this machine."""
+    return expanded(CONFIG["vision_sets"][vision]["network"]["path"], f"vision_sets.{vision}.network.path")
 
 
 def needs_image():
@@ -151,6 +173,8 @@ if workflow.is_main_process:
 
 # What containers may see; Apptainer reads it from the environment, on whatever node a job runs.
 os.environ.update(git_commit.commit(Path(workflow.basedir)))
+if workflow.is_main_process:
+    os.environ[provenance.EXECUTION] = provenance.new_execution()
 os.environ.update(containers.environment(os.environ, read_only=container_folders(), writable=["results"]))
 
 
@@ -197,6 +221,13 @@ def rejected_tables(wildcards):
     return [path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wildcards)]
 
 
+def names_of(wildcards):
+    """Files that list a data set's microstructures, or images."""
+    if wildcards.dataset not in IMAGES:
+        return graph_shards(wildcards)
+    return [(manifests(wildcards.dataset) / f"{shard}.json").as_posix() for shard in shards_of(wildcards.dataset)]
+
+
 def splits_of(dataset):
     """Names of the splits that the experiments make of a data set."""
     return sorted({one["split"] for one in EXPERIMENTS.values() if one["dataset"] == dataset})
@@ -207,15 +238,66 @@ def features_of(wildcards):
     return f"results/datasets/{one['dataset']}/features/{one['features']}.h5"
 
 
+def codes_of(wildcards):
+    one = CONFIG["encoded_sets"][wildcards.encoded]
+    return f"results/datasets/{wildcards.dataset}/codes/{one['encoder']}-{one['components']}.h5"
+
+
+def encoder_of(name):
+    """What an encoder depends on: the settings of its method."""
+    encoder = CONFIG["encoders"][name]
+    return {key: encoder[key] for key in ("method", *encoders.SETTINGS[encoder["method"]])}
+
+
+def encoder_source(name):
+    """The module of an encoder's method, which scripts import by its name."""
+    return encoders.source(CONFIG["encoders"][name]["method"])
+
+
+def encoder_figures(wildcards):
+    """The figures of all encoders that experiments use, each of a data set."""
+    used = {
+        (one["dataset"], CONFIG["encoded_sets"][one["features"]]["encoder"])
+        for one in EXPERIMENTS.values()
+        if one["features"] in CONFIG["encoded_sets"]
+    }
+    return [f"results/datasets/{dataset}/encoders/{name}.figures" for dataset, name in sorted(used)]
+
+
+def vision_of(name):
+    """What vision features depend on: the file of weights by its content alone."""
+    one = CONFIG["vision_sets"][name]
+    network = {key: value for key, value in one["network"].items() if key != "path"}
+    return {"crop": one["crop"], "size": one["size"], "network": network}
+
+
+def vision_input(wildcards, files):
+    """The arguments that say where pictures come from."""
+    if wildcards.dataset not in IMAGES:
+        return f"--graphs {files.names} --graphs-rejected {files.rejected}"
+    return f"--images {files.names} --root {shlex.quote(str(raw_folder(wildcards.dataset)))}"
+
+
+def vision_weights(name):
+    """The argument that says where a network's weights lie."""
+    return (
+        f"--weights {shlex.quote(str(weights_file(name)))}" if "path" in CONFIG["vision_sets"][name]["network"] else ""
+    )
+
+
 def split_of(wildcards):
     one = EXPERIMENTS[wildcards.experiment]
     return f"results/datasets/{one['dataset']}/splits/{one['split']}.csv"
 
 
 def axes_of(experiment):
-    """An experiment's grid with the thresholds as its first axis."""
+    """An experiment's grid as lists of values, with the thresholds as its first axis."""
     one = EXPERIMENTS[experiment]
-    return {axis: {"threshold": one["target"]["threshold"], **one["grid"]}[axis] for axis in grid.AXES}
+    axes = {"threshold": one["target"]["threshold"], **one["grid"]}
+    among = axes.pop("feature_subsets", None)
+    if among:
+        axes["subset"] = grid.subsets(CONFIG["feature_sets"][one["features"]], among["min"], among["max"])
+    return {axis: axes[axis] for axis in grid.AXES if axes.get(axis)}
 
 
 def jobs_of(experiment):
@@ -229,11 +311,19 @@ def trial_files(name):
     return lambda wildcards: [folder.format(wildcards.experiment, job) + name for job in jobs_of(wildcards.experiment)]
 
 
+def told_of(experiment):
+    """What MLflow is told of an experiment: its configuration, and how raw files become what its model takes."""
+    one = EXPERIMENTS[experiment]
+    columns, hops = CONFIG["feature_sets"].get(one["features"]), DATASETS[one["dataset"]].get("hops")
+    return {**one, "recipe": {"hops": hops, "features": {"columns": columns}} if columns else None}
+
+
 def target_of(experiment):
-    """What of an experiment's target shapes the labels, but for the thresholds, which are an axis of the grid."""
+    """What of an experiment's target shapes what is learned, but for the thresholds, which are an axis of the grid."""
     target = EXPERIMENTS[experiment]["target"]
-    keys = ["aggregate", "share"] if target["aggregate"] == "share" else ["aggregate"]
-    return {key: target[key] for key in keys}
+    keys = ["kind", "grains"] if target["kind"] != "label" else ["kind"]
+    keys += ["aggregate"] if target["kind"] != "label" else []
+    return {key: target[key] for key in [*keys, *(["share"] if target["aggregate"] == "share" else [])]}
 
 
 def split_settings(name):

@@ -6,6 +6,10 @@ out  results/experiments/{experiment}/test_metrics.json, trials.csv, predictions
 """
 
 
+localrules:
+    figures,
+
+
 rule evaluate:
     input:
         trials=trial_files("trials.json"),
@@ -45,6 +49,7 @@ rule figures:
         trials=trial_files("trials.json"),
         history=trial_files("history.h5"),
         metrics="results/experiments/{experiment}/test_metrics.json",
+        predictions="results/experiments/{experiment}/predictions.csv",
         src=sources("scripts/figures.py"),
     output:
         directory("results/experiments/{experiment}/figures"),
@@ -63,8 +68,9 @@ rule figures:
     params:
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
         tracking=lambda wc, output: TRACKING,
-        about=lambda wc, output: as_json(EXPERIMENTS[wc.experiment]),
+        about=lambda wc, output: as_json(told_of(wc.experiment)),
     shell:
-        "{{ python -m scripts.figures --trials {params.folders} --metrics {input.metrics} --out {output} &&"
+        "{{ python -m scripts.figures --trials {params.folders} --metrics {input.metrics}"
+        " --predictions {input.predictions} --out {output} &&"
         " python -m scripts.track --tracking {params.tracking:q} experiment"
         " --folder results/experiments/{wildcards.experiment} --about {params.about:q} ; }} 2>&1 | tee {log}"

@@ -9,6 +9,11 @@ out  results/datasets/{dataset}/graphs/{shard}.h5       grain graphs (format: gr
 """
 
 
+localrules:
+    accept,
+    split,
+
+
 rule graphs:
     input:
         manifest=lambda wc: f"{manifests(wc.dataset)}/{wc.shard}.json",
@@ -33,17 +38,18 @@ rule graphs:
     params:
         source=lambda wc: DATASETS[wc.dataset]["source"],
         hops=lambda wc: as_json({"hops": DATASETS[wc.dataset]["hops"]}),
+        time_steps=lambda wc: as_json({"time_steps": DATASETS[wc.dataset]["time_steps"]}),
         # a function of `input` is not recorded: the place of the data may change without making anything stale
         root=lambda wc, input: raw_root(wc.dataset, wc.shard),
     shell:
         "python -m scripts.graphs --name {wildcards.dataset}/{wildcards.shard} --manifest {input.manifest}"
-        " --root {params.root:q} --source {params.source} --cut {params.hops:q}"
+        " --root {params.root:q} --source {params.source} --cut {params.hops:q} --keep {params.time_steps:q}"
         " --out {output.graphs} --rejected {output.rejected} 2>&1 | tee {log}"
 
 
 rule split:
     input:
-        graphs=graph_shards,
+        names=names_of,
         table=lambda wc: (f"results/splits/{wc.split}.csv" if CONFIG["splits"][wc.split]["method"] == "file" else []),
         src=sources("scripts/split.py"),
     output:
@@ -62,9 +68,10 @@ rule split:
         runtime=10,
     params:
         split=lambda wc: as_json(split_settings(wc.split)),
+        names=lambda wc, input: f"{'--manifests' if wc.dataset in IMAGES else '--graphs'} {input.names}",
         table=lambda wc, input: f"--table {input.table}" if input.table else "",
     shell:
-        "python -m scripts.split --graphs {input.graphs} --split {params.split:q} {params.table}"
+        "python -m scripts.split {params.names} --split {params.split:q} {params.table}"
         " --out {output} 2>&1 | tee {log}"
 
 

@@ -6,6 +6,10 @@ out  results/experiments/{experiment}/trials/{job}/trials.json, history.h5, mode
 """
 
 
+localrules:
+    tracking_store,
+
+
 rule tracking_store:
     output:
         touch("results/tracking/store"),
@@ -56,13 +60,14 @@ rule train:
         target=lambda wc: as_json(target_of(wc.experiment)),
         grid=lambda wc: as_json(jobs_of(wc.experiment)[wc.job]),
         training=lambda wc: as_json(EXPERIMENTS[wc.experiment]["training"]),
+        device=lambda wc, output: CONFIG["device"],
         tracking=lambda wc, output: TRACKING,
-        about=lambda wc, output: as_json(EXPERIMENTS[wc.experiment]),
+        about=lambda wc, output: as_json(told_of(wc.experiment)),
         folder=lambda wc, output: Path(output.trials).parent,
     shell:
         "{{ python -m scripts.train --name {wildcards.experiment}/{wildcards.job} --features {input.features}"
         " --split {input.split} --model {params.model} --target {params.target:q} --grid {params.grid:q}"
-        " --training {params.training:q} --threads {threads} --out {params.folder} &&"
+        " --training {params.training:q} --device {params.device} --threads {threads} --out {params.folder} &&"
         # What MLflow is told is no output: whatever becomes of it, the trials stand.
         " python -m scripts.track --tracking {params.tracking:q} trials --folder {params.folder}"
         " --about {params.about:q} ; }} 2>&1 | tee {log}"

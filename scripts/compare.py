@@ -1,4 +1,4 @@
-"""One table of all experiments' test results, best first within each data set and threshold."""
+"""One table of all experiments' test results, best first within each data set, target and threshold."""
 
 import json
 from pathlib import Path
@@ -6,29 +6,41 @@ from pathlib import Path
 from graincast import csv_table
 from graincast.program import parser, run
 
-ABOUT = ("dataset", "experiment", "model", "features", "split")
-METRICS = ("accuracy", "balanced_accuracy", "auc", "precision_abnormal", "recall_abnormal", "brier", "nll")
+ABOUT = ("dataset", "experiment", "model", "features", "network", "split")
+METRICS = {
+    "abnormal": ("accuracy", "balanced_accuracy", "auc", "precision_abnormal", "recall_abnormal", "brier", "nll"),
+    "growth-ratio": ("r2", "mae", "rmse"),
+    "label": ("accuracy", "balanced_accuracy", "macro_f1"),
+}
+BASELINES = ("majority_class_accuracy", "mean_prediction_mae")
 
 
 def main(args) -> None:
     rows = []
+    metrics = list(dict.fromkeys(name for names in METRICS.values() for name in names))
     for path in args.metrics:
         result = json.loads(path.read_text(encoding="utf-8"))
+        kind = result["target"]["kind"]
+        first = METRICS[kind][0]
         for threshold, of in result["thresholds"].items():
             test = of["test"]
             rows.append(
                 {
-                    **{key: result[key] for key in ABOUT},
-                    "threshold": float(threshold),
+                    **{key: result[key] or "" for key in ABOUT},
+                    "target": kind,
+                    "threshold": float(threshold) if threshold else "",
                     "partitions": len(of["test_by_partition"]),
                     "test_predictions": test["count"],
-                    **{name: test[name] for name in METRICS},
-                    "accuracy_spread": of["test_spread_over_partitions"]["accuracy"],
-                    "majority_class_accuracy": test["majority_class_accuracy"],
+                    **{name: test.get(name, "") for name in metrics},
+                    "spread": of["test_spread_over_partitions"][first],
+                    **{name: test.get(name, "") for name in BASELINES},
                     "chosen_trial": of["chosen_trial"],
                 }
             )
-    rows.sort(key=lambda row: (row["dataset"], row["threshold"], -row["accuracy"], row["experiment"]))
+            rows[-1]["rank"] = -(test[first] or 0)
+    rows.sort(key=lambda row: (row["dataset"], row["target"], row["threshold"] or 0, row["rank"], row["experiment"]))
+    for row in rows:
+        del row["rank"]
     shown = ([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows)
     csv_table.write(args.out, list(rows[0]), shown)
 

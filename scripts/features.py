@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from graincast import csv_table, rejection, shards
 from graincast.features import table
-from graincast.features.columns import features
-from graincast.microstructure import Microstructure
+from graincast.features.rows import row
 from graincast.program import from_json, parser, run
 from graincast.progress import Progress
 
@@ -20,20 +17,9 @@ def main(args) -> None:
     parts = []
     for path in args.graphs:
         for one in shards.read(path):
-            parts.append(part(one, args.columns))
+            parts.append(row(one, args.columns))
             progress.advance()
     table.write(args.out, table.assemble(args.columns, parts))
-
-
-def part(one: Microstructure, columns: list[str]) -> dict:
-    return {
-        "name": one.name,
-        "x": features(one, columns),
-        "candidate": one.candidate,
-        "edges": one.edges,
-        "boundary_length": one.boundary_length,
-        "growth_ratio": np.stack([area[-1] / area[0] for area in one.areas]),
-    }
 
 
 if __name__ == "__main__":

@@ -1,54 +1,123 @@
-"""Draw an experiment's figures from its stored results."""
+"""Draw an experiment's figures, and write its tables, from its stored results."""
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from graincast import figures, hdf5
+from graincast import ablation, csv_table, figures, hdf5
 from graincast.atomic import whole
 from graincast.microstructure import BadInput
 from graincast.program import parser, run
+from graincast.targets import ABNORMAL, GROWTH_RATIO
 from graincast.trials import read_record
+
+SCORE = {GROWTH_RATIO: "r2"}  # for all others, accuracy
+AGAINST = ("hops", "variance", "c")
+"""The axes of a grid that a figure shows the score against."""
 
 
 def main(args) -> None:
     result = json.loads(args.metrics.read_text(encoding="utf-8"))
     records = {folder: read_record(folder) for folder in args.trials}
     trials = [trial for record in records.values() for trial in record["trials"]]
-    experiment = result["experiment"]
+    title = f"{result['experiment']} ({result['network']})" if result["network"] else result["experiment"]
+    kind, select = result["target"]["kind"], result["select"]
+    score = SCORE.get(kind, "accuracy")
     with whole(args.out) as folder:
         folder.mkdir(parents=True)
-        for threshold, of_threshold in result["thresholds"].items():
-            name = of_threshold["chosen_trial"]
-            title = f"{experiment}: {name}"
-            steps, curves, kept = curves_of(records, name)
-            figures.save(
-                figures.training_curves(steps, curves, kept, title), folder / f"training_curves_t{threshold}.png"
-            )
-            heading = f"{experiment}, growth ratio > {threshold}: test accuracy {of_threshold['test']['accuracy']:.3f}"
-            figures.save(
-                figures.confusion_matrix(of_threshold["test"], heading), folder / f"confusion_matrix_t{threshold}.png"
-            )
-        thresholds = sorted(float(threshold) for threshold in result["thresholds"])
-        figure = figures.accuracy_against_hops(trials, thresholds, experiment)
-        figures.save(figure, folder / "accuracy_against_hops.png")
+        for threshold, of in result["thresholds"].items():
+            suffix = f"_t{threshold}" if threshold else ""
+            draw_curves(records, of["chosen_trial"], title, folder / f"training_curves{suffix}.png")
+            true, predicted = tested(args.predictions, threshold)
+            if kind == GROWTH_RATIO:
+                heading = f"{title}: test R² {shown(of['test']['r2'])}, mean absolute error {of['test']['mae']:.2f}"
+                figure = figures.predicted_against_true(true, predicted, heading)
+                figures.save(figure, folder / "predicted_against_true.png")
+            else:
+                what = f", growth ratio > {threshold}" if threshold else ""
+                classes = result["classes"] or ["normal", "abnormal"]
+                heading = f"{title}{what}: test accuracy {of['test']['accuracy']:.3f}"
+                found = predicted > 0.5 if kind == ABNORMAL else predicted
+                report(true.astype(int), found.astype(int), classes, heading, folder, suffix)
+        for axis in AGAINST:
+            if axis in trials[0]["params"]:
+                figure = figures.score_against(trials, axis, score, select, title)
+                figures.save(figure, folder / f"{score}_against_{axis}.png")
+        if "subset" in trials[0]["params"]:
+            ablate(trials, score, select, title, folder)
 
 
-def curves_of(records: dict[Path, dict], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A trial's steps, curves by partition and kept iterations."""
+def draw_curves(records: dict[Path, dict], name: str, title: str, path: Path) -> None:
+    """Draw a trial's training curves; a model that is not trained in steps has none."""
+    steps, curves, columns, kept = curves_of(records, name)
+    if steps.size:
+        figures.save(figures.training_curves(steps, curves, columns, kept, f"{title}: {name}"), path)
+
+
+def curves_of(records: dict[Path, dict], name: str) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
+    """A trial's steps, curves by partition, their columns, and kept iterations."""
     for folder, record in records.items():
         for i, trial in enumerate(record["trials"]):
             if trial["trial"] == name:
                 with hdf5.opened(folder / "history.h5") as file:
                     kept = np.array([one["iteration"] for one in trial["by_partition"].values()])
-                    return file["steps"][:], file["curves"][i], kept
+                    columns = [column.decode() for column in file.attrs["columns"]]
+                    return file["steps"][:], file["curves"][i], columns, kept
     raise BadInput(f"the chosen trial {name} is in none of the folders of --trials")
+
+
+def tested(path: Path, threshold: str) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted values of the test part, of all partitions one after another: float [n] each."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        header = next(rows)
+        at, part = header.index("threshold"), header.index("split")
+        values = [(row[-2], row[-1]) for row in rows if row[at] == threshold and row[part] == "test"]
+    true, predicted = np.array(values, float).reshape(-1, 2).T
+    return true, predicted
+
+
+def report(
+    true: np.ndarray, predicted: np.ndarray, classes: list[str], heading: str, folder: Path, suffix: str
+) -> None:
+    """Draw the confusion matrix of some classes and write their precision, recall and F1."""
+    labels = range(len(classes))
+    counts = confusion_matrix(true, predicted, labels=labels)
+    figures.save(figures.confusion_matrix(counts, classes, heading), folder / f"confusion_matrix{suffix}.png")
+    measured = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0)
+    rows = [(name, *(f"{value:.6g}" for value in values)) for name, *values in zip(classes, *measured, strict=True)]
+    header = ("class", "precision", "recall", "f1", "count")
+    csv_table.write(folder / f"classification_report{suffix}.csv", header, rows)
+
+
+def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path) -> None:
+    """Write which subsets of features are best, and draw what each feature adds, for each threshold."""
+    rows = []
+    for threshold in sorted({trial["params"].get("threshold") for trial in trials}):
+        best = ablation.best_by_subset((t for t in trials if t["params"].get("threshold") == threshold), select)
+        shown_threshold = "" if threshold is None else f"{threshold:g}"
+        for subset, trial in sorted(best.items(), key=lambda item: -(item[1]["validation"][score] or 0)):
+            values = [f"{trial['validation'][name]:.6g}" for name in (score, select)]
+            rows.append((shown_threshold, subset.replace("+", " "), subset.count("+") + 1, *values, trial["trial"]))
+        gains = ablation.importance(best, score)
+        mean, error, _ = (np.array(column) for column in zip(*gains.values(), strict=True))
+        figure = figures.importance(list(gains), mean, error, score, title)
+        figures.save(figure, folder / f"feature_importance{'_t' + shown_threshold if shown_threshold else ''}.png")
+    header = ("threshold", "features", "number", f"validation_{score}", f"validation_{select}", "trial")
+    csv_table.write(folder / "feature_subsets.csv", header, rows)
+
+
+def shown(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 if __name__ == "__main__":
     p = parser("figures", __doc__)
     p.add_argument("--trials", type=Path, nargs="+", required=True, help="folders of the experiment's training jobs")
     p.add_argument("--metrics", type=Path, required=True, help="the experiment's test_metrics.json")
-    p.add_argument("--out", type=Path, required=True, help="folder for the figures")
+    p.add_argument("--predictions", type=Path, required=True, help="the experiment's predictions.csv")
+    p.add_argument("--out", type=Path, required=True, help="folder for figures and tables")
     run(main, p)

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from graincast import shards, splits
+from graincast import manifest, shards, splits
 from graincast.atomic import whole
 from graincast.microstructure import BadInput
 from graincast.program import json_with, parser, run
 
 
 def main(args) -> None:
-    names = shards.names(args.graphs)
+    if args.manifests:
+        names = sorted(entry["name"] for path in args.manifests for entry in manifest.read(path))
+    else:
+        names = shards.names(args.graphs)
     try:
         parts = splits.partitions(names, args.split, args.table)
     except ValueError as error:
@@ -34,7 +37,9 @@ def count(part: list[str]) -> str:
 
 if __name__ == "__main__":
     p = parser("split", __doc__)
-    p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
+    listed = p.add_mutually_exclusive_group(required=True)
+    listed.add_argument("--graphs", type=Path, nargs="+", help="the data set's shards")
+    listed.add_argument("--manifests", type=Path, nargs="+", help="a data set of images: its manifests")
     p.add_argument(
         "--split",
         type=json_with("method", optional=("seed", "validation", "test", "folds", "repeats")),

@@ -5,6 +5,22 @@ from pathlib import Path
 
 from graincast.program import parser, run
 
+NAMES = {
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "r2": "R²",
+    "mae": "mean error",
+    "majority_class_accuracy": "majority class",
+    "mean_prediction_mae": "of the mean",
+    "network": "by",
+}
+
+
+def shown(row: dict[str, str]) -> str:
+    """The main numbers of a row of the comparison, with what a guess reaches."""
+    values = {name: row[key] for key, name in NAMES.items() if row[key]}
+    return ", ".join(f"{name} {value if name == 'by' else f'{float(value):.3f}'}" for name, value in values.items())
+
 
 def main(args) -> None:
     path = args.results / "comparison.csv"
@@ -12,14 +28,11 @@ def main(args) -> None:
         return  # a dry run, or another target
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    print(f"\n{'experiment':32} {'threshold':>9} {'accuracy':>9} {'AUC':>6} {'majority':>9}  chosen trial")
+    print(f"\n{'experiment':32} {'target':>16}  result")
     for row in rows:
-        auc = f"{float(row['auc']):.3f}" if row["auc"] else "-"
-        print(
-            f"{row['experiment']:32} {float(row['threshold']):9g} {float(row['accuracy']):9.3f} {auc:>6} "
-            f"{float(row['majority_class_accuracy']):9.3f}  {row['chosen_trial']}"
-        )
-    print(f"\n{path}  all experiments side by side")
+        target = f"{row['target']} > {row['threshold']}" if row["threshold"] else row["target"]
+        print(f"{row['experiment']:32} {target:>16}  {shown(row)}; chosen {row['chosen_trial']}")
+    print(f"\n{path}  all experiments side by side; drawn in comparison.png")
     print(f"{args.results}/experiments/…  test_metrics.json, trials.csv, predictions.csv, figures/ of each")
     print(f"{args.results}/datasets/…  summary.csv and rejected.csv of each data set")
     print("make ui  every trial as an MLflow run")

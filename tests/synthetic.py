@@ -1,9 +1,10 @@
-"""Small made-up raw data in the DeepSPPARKS JSON form: periodic Voronoi grains with made-up growth."""
+"""Small made-up raw data: periodic Voronoi grains with made-up growth in the DeepSPPARKS JSON form, and images."""
 
 import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from graincast.raw.rle import encode
 
@@ -58,4 +59,18 @@ def write_folder(folder: Path, count: int, **how) -> Path:
     parts = ("train", "val", "test")
     rows = [f"run-{seed:02d},{parts[seed % 3]}" for seed in range(count)]
     (folder / "split.csv").write_text("\n".join(["microstructure,split", *rows]) + "\n", encoding="utf-8")
+    return folder
+
+
+def write_images(folder: Path, each: int = 12, size: int = 40) -> Path:
+    """Made-up surface defects, `each` of three classes named as in NEU-CLS: stripes along either axis, and spots."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for number in range(each):
+        wave = 127 + 100 * np.sin(np.arange(size) * rng.uniform(0.8, 1.2))
+        textures = {"Sc": np.tile(wave, (size, 1)), "Cr": np.tile(wave[:, None], (1, size))}
+        textures["PS"] = np.where(rng.random((size, size)) < 0.05, 0, 200)
+        for name, texture in textures.items():
+            noisy = np.clip(texture + rng.normal(0, 10, (size, size)), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(folder / f"{name}_{number + 1}.bmp")
     return folder

@@ -54,7 +54,7 @@ def parts(count: int, columns: int = 3, seed: int = 0) -> list[dict]:
                 "x": x,
                 "candidate": np.arange(n) == own,
                 "edges": edges,
-                "boundary_length": rng.integers(1, 9, len(edges)).astype(np.int32),
+                "edge_x": rng.integers(1, 9, (len(edges), 1)).astype(float),
                 "growth_ratio": ratio,
             }
         )

@@ -1,7 +1,7 @@
 """The file of a feature set: node and edge features and growth ratios of a whole data set, not normalised.
 
-HDF5, attributes format = "graincast features", version = 1, columns (names of the node features), fingerprint
-(of all that is in the file). With g microstructures, N grains and E directed edges in all:
+HDF5, attributes format = "graincast features", version = 2, columns and edge_columns (names of the node and edge
+features), fingerprint (of all that is in the file). With g microstructures, N grains and E directed edges in all:
 
     name             str [g]
     node_ptr         int64 [g + 1]
@@ -9,7 +9,7 @@ HDF5, attributes format = "graincast features", version = 1, columns (names of t
     candidate        bool [N]
     edge_ptr         int64 [g + 1]
     edges            int32 [E, 2]       counted within the microstructure
-    boundary_length  int32 [E]
+    edge_x           float64 [E, edge_columns]
     growth_ptr       int64 [g + 1]      growth runs of each microstructure
     growth_ratio     float64 [sum of runs x grains]   final / initial area, row-major [runs, grains] a microstructure
 """
@@ -17,7 +17,7 @@ HDF5, attributes format = "graincast features", version = 1, columns (names of t
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import h5py
@@ -25,7 +25,9 @@ import numpy as np
 
 from graincast import hdf5
 
-FORMAT = {"format": "graincast features", "version": 1}
+FORMAT = {"format": "graincast features", "version": 2}
+LISTS = ("columns", "edge_columns")
+BOUNDARY_LENGTH = "boundary_length"
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,13 @@ class FeatureTable:
 
     name: list[str]
     columns: list[str]
+    edge_columns: list[str]
     node_ptr: np.ndarray
     x: np.ndarray
     candidate: np.ndarray
     edge_ptr: np.ndarray
     edges: np.ndarray
-    boundary_length: np.ndarray
+    edge_x: np.ndarray
     growth_ptr: np.ndarray
     growth_ratio: np.ndarray
 
@@ -53,15 +56,17 @@ class FeatureTable:
         """Edges between rows of x, int64 [E, 2]."""
         return self.edges + np.repeat(self.node_ptr[:-1], np.diff(self.edge_ptr))[:, None]
 
-    def candidate_ratios(self) -> list[np.ndarray]:
-        """The candidate's growth ratio in each growth run, float64 [runs] a microstructure."""
+    def grain_ratios(self) -> list[np.ndarray]:
+        """Every grain's growth ratio in each growth run, float64 [runs, grains] a microstructure."""
         grains = np.diff(self.node_ptr)
         starts = np.concatenate([[0], np.cumsum(np.diff(self.growth_ptr) * grains)])
+        pieces = zip(starts[:-1], starts[1:], grains, strict=True)
+        return [self.growth_ratio[start:stop].reshape(-1, n) for start, stop, n in pieces]
+
+    def candidate_ratios(self) -> list[np.ndarray]:
+        """The candidate's growth ratio in each growth run, float64 [runs] a microstructure."""
         own = self.candidate_index - self.node_ptr[:-1]
-        return [
-            self.growth_ratio[start:stop].reshape(-1, n)[:, index]
-            for start, stop, n, index in zip(starts[:-1], starts[1:], grains, own, strict=True)
-        ]
+        return [ratio[:, index] for ratio, index in zip(self.grain_ratios(), own, strict=True)]
 
     @property
     def fingerprint(self) -> str:
@@ -80,9 +85,10 @@ class FeatureTable:
 def write(path: str | os.PathLike, table: FeatureTable) -> None:
     """Write the file whole."""
     with hdf5.written(path, libver="latest") as file:
-        file.attrs.update(**FORMAT, columns=np.array(table.columns, "S"), fingerprint=table.fingerprint)
+        file.attrs.update(**FORMAT, fingerprint=table.fingerprint)
+        file.attrs.update({key: np.array(getattr(table, key), "S") for key in LISTS})
         file.create_dataset("name", data=table.name, dtype=h5py.string_dtype(), shape=(len(table.name),))
-        for field in fields(table)[2:]:
+        for field in fields(table)[1 + len(LISTS) :]:
             value = getattr(table, field.name)
             file.create_dataset(field.name, data=value, **({"compression": "gzip"} if value.size > 64 else {}))
 
@@ -90,13 +96,15 @@ def write(path: str | os.PathLike, table: FeatureTable) -> None:
 def read(path: str | os.PathLike) -> FeatureTable:
     """Read the file. Raises BadInput if it is not of this format and version."""
     with hdf5.opened(path, **FORMAT) as file:
-        arrays = {field.name: file[field.name][()] for field in fields(FeatureTable)[2:]}
-        columns = [column.decode() for column in file.attrs["columns"]]
-        return FeatureTable(name=file["name"].asstr()[:].tolist(), columns=columns, **arrays)
+        arrays = {field.name: file[field.name][()] for field in fields(FeatureTable)[1 + len(LISTS) :]}
+        lists = {key: [column.decode() for column in file.attrs[key]] for key in LISTS}
+        return FeatureTable(name=file["name"].asstr()[:].tolist(), **lists, **arrays)
 
 
-def assemble(columns: list[str], parts: Iterable[dict]) -> FeatureTable:
-    """A table from one dict a microstructure: name, x, candidate, edges, boundary_length, growth_ratio [runs, grains].
+def assemble(
+    columns: list[str], parts: Iterable[dict], edge_columns: Sequence[str] = (BOUNDARY_LENGTH,)
+) -> FeatureTable:
+    """A table from one dict a microstructure: name, x, candidate, edges, edge_x, growth_ratio [runs, grains].
 
     The microstructures are put in order of their names.
     """
@@ -111,12 +119,13 @@ def assemble(columns: list[str], parts: Iterable[dict]) -> FeatureTable:
     return FeatureTable(
         name=[part["name"] for part in many],
         columns=list(columns),
+        edge_columns=list(edge_columns),
         node_ptr=pointers([len(part["x"]) for part in many]),
         x=joined("x"),
         candidate=joined("candidate"),
         edge_ptr=pointers([len(part["edges"]) for part in many]),
         edges=joined("edges"),
-        boundary_length=joined("boundary_length"),
+        edge_x=joined("edge_x"),
         growth_ptr=pointers([len(part["growth_ratio"]) for part in many]),
         growth_ratio=np.concatenate([part["growth_ratio"].ravel() for part in many]),
     )

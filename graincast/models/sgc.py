@@ -1,8 +1,8 @@
 """Simple graph convolution (Wu et al. 2019, arXiv 1902.07153), all points of a grid trained together.
 
-The class scores of a microstructure are a linear function of its candidate's features averaged K times over
-neighbours (S^K X W + b), so the propagation is done once, and what remains is small enough that all trials on all
-partitions of the data are one stack of matrices. Each trial's numbers are those that it gets when trained alone.
+The prediction for a microstructure is a linear function of its candidate's features averaged K times over neighbours
+(S^K X W + b), so the propagation is done once, and what remains is small enough that all trials on all partitions of
+the data are one stack of matrices. Each trial's numbers are those that it gets when trained alone.
 """
 
 import itertools
@@ -11,167 +11,238 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from graincast.features import table
 from graincast.features.table import FeatureTable
 from graincast.models.trained import Trained
 from graincast.propagation import moments, propagated
+from graincast.targets import ABNORMAL, Target
 
-CLASSES = 2  # normal, abnormal
+COLUMNS = {
+    True: ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
+    False: ("train_loss", "validation_loss", "train_mae", "validation_mae"),
+}
+LARGEST = 32_000_000  # predictions of one iteration that are held at once: 256 MB
+
+AXES = ("hops", "learning_rate", "weight_decay", "seed")  # and subset, where wanted
+TRAINING = ("iterations", "evaluate_every")
+read = table.read
+
+
+def work(points: int, partitions: int, training: dict) -> tuple[int, str]:
+    """How much there is to do, as `advance` is told of it, and in which unit."""
+    return training["iterations"], "iterations"
 
 
 def train(
-    table: FeatureTable,
+    data: FeatureTable,
     parts: dict[str, np.ndarray],
-    labels: dict[float, np.ndarray],
+    target: Target,
     grid: dict[str, list],
     training: dict,
+    *,
     advance: Callable[[int, str], None] = lambda iterations, note: None,
+    device: str = "cpu",
+    checkpoints: object = None,
 ) -> Trained:
     """Train every point of a grid on every partition.
 
     parts     for each partition the part of each microstructure: str [g], "train", "validation", "test" or ""
-    labels    for each threshold whether growth is abnormal: bool [g]
-    grid      the axes threshold, hops, learning_rate, weight_decay, seed, in this order
+    target    of the candidates: abnormal or not (cross-entropy), or the growth ratio, scaled with the extremes of the
+              training part (mean squared error)
+    grid      the axes threshold (for abnormal), subset ("area+degree": the features used; all without it), hops,
+              learning_rate, weight_decay, seed
     training  iterations, evaluate_every
     advance   told of iterations done, with a note of the mean loss
-    The loss is the cross-entropy of the candidates of the training part; a trial's model on a partition is that of
-    the least validation loss among those evaluated.
+    A trial's model on a partition is that of the least validation loss among those evaluated. Runs on the CPU, in one
+    go: device and checkpoints have no effect.
     """
-    names = list(parts)
-    normalised, normalisation = _inputs(table, parts, grid["hops"])
-    problem = _Problem(normalised, parts, labels, grid)
-    weight, bias = problem.initial()
-    rates = list(itertools.product(grid["learning_rate"], grid["weight_decay"]))
-    # One parameter group for each learning rate and weight decay; Adam works elementwise, so trials stay apart.
-    groups = [[weight[i].requires_grad_(), bias[i].requires_grad_()] for i in range(len(rates))]
-    adam = torch.optim.Adam(
-        [{"params": group, "lr": lr, "weight_decay": wd} for group, (lr, wd) in zip(groups, rates, strict=True)]
-    )
+    normalised, normalisation = _inputs(data, parts, grid["hops"])
+    axes = {"threshold": [None], "subset": ["+".join(data.columns)], **grid}
+    of_one = normalised.shape[0] * normalised.shape[1] * normalised.shape[2]
+    of_one *= np.prod([len(axes[axis]) for axis in ("threshold", "learning_rate", "weight_decay", "seed")])
+    at_once = max(1, int(LARGEST // of_one))
+    subsets = [axes["subset"][start : start + at_once] for start in range(0, len(axes["subset"]), at_once)]
+    made = []
+    for number, some in enumerate(subsets):
+        stack = _Stack(normalised, parts, target, {**axes, "subset": some}, list(data.columns))
 
+        def done(iterations: int, note: str, number: int = number) -> None:
+            share = iterations * (number + 1) // len(subsets) - iterations * number // len(subsets)
+            advance(share, note)
+
+        made.append(_trained(stack, training, done, data, list(parts), normalisation, list(grid)))
+    first = made[0]
+    for other in made[1:]:
+        for key in ("models", "iterations", "curves"):
+            getattr(first, key).update(getattr(other, key))
+    return first
+
+
+def predict(model: dict, data: FeatureTable) -> np.ndarray:
+    """The probability of abnormal growth, or the growth ratio, under one trained model, float64 [g].
+
+    Raises ValueError for other features than those that the model was trained on.
+    """
+    if list(data.columns) != list(model["columns"]):
+        raise ValueError(f"the model wants the features {model['columns']}, the data have {data.columns}")
+    z, s = propagated(data, [model["hops"]])
+    x = (torch.from_numpy(z[0]) - torch.from_numpy(s[0])[:, None] * model["mean"]) / model["std"]
+    score = x @ model["weight"] + model["bias"]
+    if "extremes" in model:
+        low, high = model["extremes"]
+        return (low + (high - low) * score[:, 0]).numpy()
+    return torch.softmax(score, dim=1)[:, 1].numpy()
+
+
+def _inputs(data: FeatureTable, parts: dict[str, np.ndarray], hops: list[int]) -> tuple[torch.Tensor, list]:
+    """Normalised propagated features [K, partitions, g, columns], and each partition's mean and std."""
+    z, s = propagated(data, hops)
+    normalisation = [moments(data, part == "train") for part in parts.values()]
+    x = np.stack([(z - s[..., None] * mean) / std for mean, std in normalisation], axis=1)
+    return torch.from_numpy(x), normalisation
+
+
+class _Stack:
+    """The stack of trials: axes [K, partition, rate, subset, threshold, seed], rate = (learning rate, weight decay)."""
+
+    def __init__(self, x: torch.Tensor, parts: dict, target: Target, axes: dict, columns: list[str]) -> None:
+        self.axes, self.columns = axes, columns
+        self.classify = target.kind == ABNORMAL
+        self.outputs = 2 if self.classify else 1  # classes normal and abnormal, or the scaled growth ratio
+        self.rates = list(itertools.product(axes["learning_rate"], axes["weight_decay"]))
+        k, p, g, _ = x.shape
+        self.flat = x.reshape(k * p, g, len(columns))
+        self.shape = (k, p, len(axes["subset"]), len(axes["threshold"]), len(axes["seed"]))
+        self.weights = {}  # for each part: 1 / count where a microstructure belongs to it, [partitions, g]
+        for name in ("train", "validation"):
+            inside = torch.tensor(np.stack([part == name for part in parts.values()]), dtype=torch.float64)
+            self.weights[name] = inside / inside.sum(dim=1, keepdim=True)
+        true = torch.tensor(np.stack([target.values[t] for t in axes["threshold"]]), dtype=torch.float64)  # [t, g]
+        trained_on = [part == "train" for part in parts.values()]
+        ratios = [target.values[None][inside] for inside in trained_on] if not self.classify else []
+        self.extremes = [(float(one.min()), float(one.max())) for one in ratios]
+        low, high = torch.tensor(self.extremes or [(0.0, 1.0)] * p, dtype=torch.float64).T[..., None]
+        self.span = torch.where(high > low, high - low, 1.0)  # [partitions, 1]
+        self.true = (true[:, None] - low) / self.span  # [t, partitions, g]
+        chosen = [subset.split("+") for subset in axes["subset"]]
+        self.mask = torch.tensor([[column in one for column in columns] for one in chosen], dtype=torch.float64)
+
+    def initial(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Initial weights [K, p, f, t, s, columns, outputs] and biases of each rate, as of torch.nn.Linear."""
+        weight = torch.zeros(len(self.mask), len(self.axes["seed"]), len(self.columns), self.outputs).double()
+        bias = torch.zeros(len(self.mask), len(self.axes["seed"]), self.outputs).double()
+        for f, inside in enumerate(self.mask.bool()):
+            used = int(inside.sum())
+            for s, seed in enumerate(self.axes["seed"]):
+                generator, bound = torch.Generator().manual_seed(seed), used**-0.5
+                w = torch.empty(self.outputs, used, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
+                weight[f, s, inside] = w.T
+                bias[f, s].uniform_(-bound, bound, generator=generator)
+        w = weight[:, None].expand(*self.shape, len(self.columns), self.outputs)
+        b = bias[:, None].expand(*self.shape, self.outputs)
+        return [(w.clone().requires_grad_(), b.clone().requires_grad_()) for _ in self.rates]
+
+    def scores(self, rates: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        """The score of abnormal less that of normal growth, or the scaled growth ratio: [K, p, rate, f, t, s, g]."""
+        k, p, f, t, s = self.shape
+        w = torch.stack([weight for weight, _ in rates], dim=2)  # [K, p, rate, f, t, s, columns, outputs]
+        b = torch.stack([bias for _, bias in rates], dim=2)
+        if self.classify:
+            w, b = w[..., 1] - w[..., 0], b[..., 1] - b[..., 0]
+        else:
+            w, b = w[..., 0], b[..., 0]
+        w = w * self.mask[:, None, None, :]  # which leaves the gradient of unused features at zero, too
+        w, b = w.reshape(k * p, -1, len(self.columns)), b.reshape(k * p, -1, 1)
+        return torch.baddbmm(b, w, self.flat.transpose(1, 2)).reshape(k, p, -1, f, t, s, self.flat.shape[1])
+
+    def losses(self, scores: torch.Tensor) -> torch.Tensor:
+        """The loss of each prediction, in the shape of the scores."""
+        true = self.true.permute(1, 0, 2)[:, None, None, :, None, :]  # [p, 1, 1, t, 1, g]
+        if self.classify:  # -log softmax of the true class = softplus of the score turned against it
+            return torch.nn.functional.softplus(scores * (1 - 2 * true))
+        return (scores - true) ** 2
+
+    def training_loss(self, scores: torch.Tensor) -> torch.Tensor:
+        """The sum of all trials' training losses: each one's gradient is its own."""
+        return torch.einsum("kprftsg,pg->", self.losses(scores), self.weights["train"])
+
+    def evaluate(self, scores: torch.Tensor) -> np.ndarray:
+        """Training and validation loss, and accuracy or mean absolute error: float64 [4, K, p, rate, f, t, s]."""
+        true = self.true.permute(1, 0, 2)[:, None, None, :, None, :]
+        if self.classify:
+            second = ((scores > 0) == (true == 1)).double()
+        else:
+            second = (scores - true).abs() * self.span[:, None, None, None, None]
+        return torch.stack(
+            [
+                torch.einsum("kprftsg,pg->kprfts", value, self.weights[part])
+                for value in (self.losses(scores), second)
+                for part in ("train", "validation")
+            ]
+        ).numpy()
+
+
+def _trained(stack: _Stack, training: dict, advance: Callable, data, names: list, normalisation, axes: list) -> Trained:
+    """Train a stack, and take its models, best iterations and histories apart."""
+    rates = stack.initial()
+    # One parameter group for each learning rate and weight decay; Adam works elementwise, so trials stay apart.
+    groups = [
+        {"params": params, "lr": lr, "weight_decay": wd} for params, (lr, wd) in zip(rates, stack.rates, strict=True)
+    ]
+    adam = torch.optim.Adam(groups)
     best = None
     history: list[np.ndarray] = []
     steps: list[int] = []
     for iteration in range(training["iterations"] + 1):
         due = iteration % training["evaluate_every"] == 0 or iteration == training["iterations"]
         adam.zero_grad()
-        scores = problem.logits([group[0] for group in groups], [group[1] for group in groups])
+        scores = stack.scores(rates)
         if due:
-            measured = problem.evaluate(scores.detach())
+            measured = stack.evaluate(scores.detach())
             history.append(measured)
             steps.append(iteration)
-            best = problem.keep_best(best, measured, groups, iteration)
+            best = _keep_best(best, measured[1], rates, iteration)
             advance(iteration - (steps[-2] if iteration else 0), f"loss {measured[0].mean():.4f}")
         if iteration < training["iterations"]:
-            problem.loss(scores).backward()
+            stack.training_loss(scores).backward()
             adam.step()
-    return problem.trained(table, names, normalisation, best, np.stack(history), np.array(steps))
+    return _taken_apart(stack, best, np.stack(history), np.array(steps), names, normalisation, axes)
 
 
-def predict(model: dict, table: FeatureTable) -> np.ndarray:
-    """The probability of abnormal growth under one trained model, float64 [g]. Raises ValueError for other features."""
-    if list(table.columns) != list(model["columns"]):
-        raise ValueError(f"the model wants the features {model['columns']}, the data have {table.columns}")
-    z, s = propagated(table, [model["hops"]])
-    x = (torch.from_numpy(z[0]) - torch.from_numpy(s[0])[:, None] * model["mean"]) / model["std"]
-    return torch.softmax(x @ model["weight"] + model["bias"], dim=1)[:, 1].numpy()
+def _keep_best(best: dict | None, loss: np.ndarray, rates: list, iteration: int) -> dict:
+    """The best weights so far by validation loss, copied."""
+    w = torch.stack([weight.detach() for weight, _ in rates], dim=2).numpy()
+    b = torch.stack([bias.detach() for _, bias in rates], dim=2).numpy()
+    if best is None:
+        return {"loss": loss.copy(), "weight": w, "bias": b, "iteration": np.full(loss.shape, 0)}
+    better = loss < best["loss"]
+    for key, value in (("loss", loss), ("weight", w), ("bias", b), ("iteration", iteration)):
+        best[key] = np.where(better.reshape(*better.shape, *[1] * (best[key].ndim - better.ndim)), value, best[key])
+    return best
 
 
-def _inputs(table: FeatureTable, parts: dict[str, np.ndarray], hops: list[int]) -> tuple[torch.Tensor, list]:
-    """Normalised propagated features [K, partitions, g, columns], and each partition's mean and std."""
-    z, s = propagated(table, hops)
-    normalisation = [moments(table, part == "train") for part in parts.values()]
-    x = np.stack([(z - s[..., None] * mean) / std for mean, std in normalisation], axis=1)
-    return torch.from_numpy(x), normalisation
-
-
-class _Problem:
-    """The stack of trials: axes [rate, K, partition, threshold, seed], rate = (learning rate, weight decay)."""
-
-    def __init__(self, x: torch.Tensor, parts: dict, labels: dict, grid: dict) -> None:
-        self.x, self.grid = x, grid
-        k, p, g, self.columns = x.shape
-        self.flat = x.reshape(k * p, g, self.columns)
-        self.shape = (k, p, len(grid["threshold"]), len(grid["seed"]))
-        self.weights = {}  # for each part: 1 / count where a microstructure belongs to it, [partitions, g]
-        for name in ("train", "validation"):
-            inside = torch.tensor(np.stack([part == name for part in parts.values()]), dtype=torch.float64)
-            self.weights[name] = inside / inside.sum(dim=1, keepdim=True)
-        self.target = torch.tensor(np.stack([labels[t] for t in grid["threshold"]]), dtype=torch.long)  # [t, g]
-
-    def initial(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Initial weights [K, p, t, s, columns, 2] and biases of each rate, distributed as in torch.nn.Linear."""
-        weight, bias = [], []
-        for seed in self.grid["seed"]:
-            generator = torch.Generator().manual_seed(seed)
-            bound = self.columns**-0.5
-            w = torch.empty(CLASSES, self.columns, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
-            weight.append(w.T)
-            bias.append(torch.empty(CLASSES, dtype=torch.float64).uniform_(-bound, bound, generator=generator))
-        rates = len(self.grid["learning_rate"]) * len(self.grid["weight_decay"])
-        w = torch.stack(weight).expand(*self.shape, self.columns, CLASSES)
-        b = torch.stack(bias).expand(*self.shape, CLASSES)
-        return [w.clone() for _ in range(rates)], [b.clone() for _ in range(rates)]
-
-    def logits(self, weight: list[torch.Tensor], bias: list[torch.Tensor]) -> torch.Tensor:
-        """The score of abnormal less that of normal growth: [K, p, rate, t, s, g]."""
-        k, p, t, s = self.shape
-        w = torch.stack(weight, dim=2)  # [K, p, rate, t, s, columns, 2]
-        difference = (w[..., 1] - w[..., 0]).reshape(k * p, -1, self.columns)
-        b = torch.stack(bias, dim=2)
-        offset = (b[..., 1] - b[..., 0]).reshape(k * p, -1, 1)
-        logit = torch.baddbmm(offset, difference, self.flat.transpose(1, 2))
-        return logit.reshape(k, p, -1, t, s, self.flat.shape[1])
-
-    def _nll(self, logit: torch.Tensor) -> torch.Tensor:
-        # -log softmax of the true class = softplus of the logit turned against it
-        sign = (1 - 2 * self.target).to(logit.dtype)[:, None, :]
-        return torch.nn.functional.softplus(logit * sign)
-
-    def loss(self, logit: torch.Tensor) -> torch.Tensor:
-        """The sum of all trials' training losses: each one's gradient is its own."""
-        return torch.einsum("kprtsg,pg->", self._nll(logit), self.weights["train"])
-
-    def evaluate(self, logit: torch.Tensor) -> np.ndarray:
-        """Training and validation loss and accuracy: float64 [4, K, p, rate, t, s]."""
-        nll = self._nll(logit)
-        right = ((logit > 0) == (self.target == 1)[:, None, :]).double()
-        return torch.stack(
-            [
-                torch.einsum("kprtsg,pg->kprts", value, self.weights[part])
-                for value in (nll, right)
-                for part in ("train", "validation")
-            ]
-        ).numpy()
-
-    def keep_best(self, best: dict | None, measured: np.ndarray, groups: list, iteration: int) -> dict:
-        """The best weights so far by validation loss, copied."""
-        w = torch.stack([group[0].detach() for group in groups], dim=2).numpy()
-        b = torch.stack([group[1].detach() for group in groups], dim=2).numpy()
-        if best is None:
-            return {"loss": measured[1].copy(), "weight": w, "bias": b, "iteration": np.full(measured[1].shape, 0)}
-        better = measured[1] < best["loss"]
-        for key, value in (("loss", measured[1]), ("weight", w), ("bias", b), ("iteration", iteration)):
-            best[key] = np.where(better.reshape(*better.shape, *[1] * (best[key].ndim - better.ndim)), value, best[key])
-        return best
-
-    def trained(self, table: FeatureTable, names: list, normalisation: list, best: dict, history: np.ndarray, steps):
-        """Models, best iterations and histories by trial and partition."""
-        models, curves, iterations = {}, {}, {}
-        axes = [range(len(self.grid[axis])) for axis in self.grid]
-        for point in itertools.product(*axes):
-            t, k, lr, wd, s = point
-            trial = tuple(values[i] for values, i in zip(self.grid.values(), point, strict=True))
-            rate = lr * len(self.grid["weight_decay"]) + wd
-            for p, name in enumerate(names):
-                at = (k, p, rate, t, s)
-                mean, std = normalisation[p]
-                models[trial, name] = {
-                    "hops": self.grid["hops"][k],
-                    "columns": list(table.columns),
-                    "mean": torch.from_numpy(mean),
-                    "std": torch.from_numpy(std),
-                    "weight": torch.from_numpy(best["weight"][at].copy()),
-                    "bias": torch.from_numpy(best["bias"][at].copy()),
-                }
-                iterations[trial, name] = int(best["iteration"][at])
-                curves[trial, name] = history[(slice(None), slice(None), *at)]
-        return Trained(models, iterations, curves, steps)
+def _taken_apart(
+    stack: _Stack, best: dict, history: np.ndarray, steps, names: list, normalisation, axes: list
+) -> Trained:
+    models, curves, iterations = {}, {}, {}
+    for point in itertools.product(*(range(len(values)) for values in stack.axes.values())):
+        at = dict(zip(stack.axes, point, strict=True))
+        trial = tuple(stack.axes[axis][at[axis]] for axis in axes)
+        rate = at["learning_rate"] * len(stack.axes["weight_decay"]) + at["weight_decay"]
+        for p, name in enumerate(names):
+            here = (at["hops"], p, rate, at["subset"], at["threshold"], at["seed"])
+            mean, std = normalisation[p]
+            models[trial, name] = {
+                "hops": stack.axes["hops"][at["hops"]],
+                "columns": stack.columns,
+                "mean": torch.from_numpy(mean),
+                "std": torch.from_numpy(std),
+                "weight": torch.from_numpy(best["weight"][here]) * stack.mask[at["subset"]][:, None],
+                "bias": torch.from_numpy(best["bias"][here].copy()),
+            }
+            if stack.extremes:
+                low = stack.extremes[p][0]
+                models[trial, name]["extremes"] = [low, low + float(stack.span[p])]
+            iterations[trial, name] = int(best["iteration"][here])
+            curves[trial, name] = history[(slice(None), slice(None), *here)]
+    return Trained(models, iterations, curves, steps, COLUMNS[stack.classify])

@@ -3,7 +3,7 @@
 A training job's folder holds, whole or not at all:
 
     trials.json   what was trained on what, and each trial's validation metrics
-    history.h5    steps [evaluations]; curves [trials, partitions, evaluations, 4], the columns of CURVES
+    history.h5    steps [evaluations]; curves [trials, partitions, evaluations, columns]; attribute columns
     models.pt     {trial: {partition: parameters and normalisation}}
 """
 
@@ -22,8 +22,6 @@ from graincast import hdf5
 from graincast.atomic import whole, write_text
 from graincast.microstructure import BadInput
 
-CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -31,25 +29,27 @@ class Trained:
 
     models      parameters and normalisation (built-in types and tensors), enough for the model's predict
     iterations  the iteration of the checkpoint that was kept
-    curves      float [evaluations, 4], the columns of CURVES
+    curves      float [evaluations, columns], NaN after an early stop
     steps       int [evaluations], the iterations at which the curves were measured
+    columns     what the curves are: a training and a validation column of each measure, the loss first
     """
 
     models: dict[tuple, dict]
     iterations: dict[tuple, int]
     curves: dict[tuple, np.ndarray]
     steps: np.ndarray
+    columns: tuple[str, ...]
 
 
 def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]) -> None:
     """Write a training job's three files; `trials` gives each trial's tuple by its name."""
     partitions = record["partitions"]
     with hdf5.written(folder / "history.h5") as file:
-        curves = np.array([[trained.curves[trial, part] for part in partitions] for trial in trials.values()])
-        file.create_dataset("steps", data=trained.steps)
-        file.create_dataset("curves", data=curves, compression="gzip")
+        curves = np.array([[trained.curves[trial, part] for part in partitions] for trial in trials.values()], float)
+        file.create_dataset("steps", data=np.asarray(trained.steps, int))
+        file.create_dataset("curves", data=curves, **({"compression": "gzip"} if curves.size else {}))
         file.create_dataset("trial", data=list(trials), dtype=h5py.string_dtype())
-        file.attrs["columns"] = CURVES
+        file.attrs["columns"] = np.array(trained.columns, "S")
     models = {name: {part: trained.models[trial, part] for part in partitions} for name, trial in trials.items()}
     save(folder / "models.pt", models)
     write_text(folder / "trials.json", json.dumps(record, indent=1) + "\n")

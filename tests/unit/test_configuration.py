@@ -75,8 +75,15 @@ def test_defaults_are_filled_in_at_every_level(project):
     assert simulate["initial"] == {"temperature": 0.9, "time": 500, "quench_temperature": 0.1, "quench_time": 3}
     assert config["splits"]["shares"]["test"] == 0.2
     experiment = config["experiments"]["first"]
-    assert experiment["target"] == {"threshold": [10], "aggregate": "mean", "share": 0.5}
-    assert experiment["grid"] == {"hops": [1], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}
+    assert experiment["target"] == {
+        "kind": "abnormal",
+        "grains": "candidate",
+        "threshold": [10],
+        "aggregate": "mean",
+        "share": 0.5,
+    }
+    grid = {"feature_subsets": None, "hops": [1], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}
+    assert experiment["grid"] == grid  # no axis of another model
     assert experiment["select"] == "nll"
 
 
@@ -120,7 +127,33 @@ WRONG_CONFIG = {
     "missing section": ({"feature_sets": ...}, "top level: the key 'feature_sets' is missing (required: datasets, sp"),
     "no choice": (
         {"datasets.given.source": "spark"},
-        "datasets.given.source: 'spark' is none of deepspparks-json, spparks, simulate; did you mean 'spparks'?",
+        "datasets.given.source: 'spark' is none of deepspparks-json, spparks, simulate, labelled-images; "
+        "did you mean 'spparks'?",
+    ),
+    "a name twice": (
+        {"vision_sets": "{two: {network: {random: 0}}}"},
+        "vision_sets.two: feature_sets has a set of this name; choose another",
+    ),
+    "no weights": ({"vision_sets": "{v: {network: {}}}"}, "vision_sets.v.network: needs either 'path' and 'sha256' of"),
+    "unchecked weights": (
+        {"vision_sets": "{v: {network: {path: w.pth}}}"},
+        "vision_sets.v.network: 'path' and 'sha256' go together; `sha256sum FILE` prints the latter",
+    ),
+    "key of another encoder": (
+        {"encoders": "{p: {method: pca, epochs: 3}}"},
+        "encoders.p.epochs: no effect with method pca; it is for autoencoder",
+    ),
+    "unknown encoder": (
+        {"encoders": "{pca: {method: pca}}", "encoded_sets": "{e: {encoder: pac, components: 2}}"},
+        "encoded_sets.e.encoder: 'pac' is not among the encoders (pca); did you mean 'pca'?",
+    ),
+    "components beyond the encoder's": (
+        {"encoders": "{pca: {method: pca}}", "encoded_sets": "{e: {encoder: pca, components: 33}}"},
+        "encoded_sets.e.components: 33, but encoders.pca has 32 components",
+    ),
+    "some components of an autoencoder": (
+        {"encoders": "{a: {method: autoencoder}}", "encoded_sets": "{e: {encoder: a, components: 31}}"},
+        "encoded_sets.e.components: 31, but encoders.a is an autoencoder of 32 components",
     ),
     "unknown feature": (
         {"feature_sets.two": "[type, arae]"},
@@ -154,6 +187,26 @@ WRONG_CONFIG = {
     "shards of a simulation": (
         {"datasets.made.shards": 4},
         "datasets.made.shards: a simulated data set has a shard a batch; set simulate.batch",
+    ),
+    "time steps by another name": (
+        {"datasets.given.time_steps": "last"},
+        "datasets.given.time_steps: 'last' is not a valid text or mapping of keys ('last' is not one of ['all', 'first",
+    ),
+    "one time step": (
+        {"datasets.given.time_steps": "{evenly: 1}"},
+        "time_steps: {'evenly': 1} is not a valid text or mapping of keys (1 is less than the minimum of 2)",
+    ),
+    "times backwards": (
+        {"datasets.given.time_steps": "{times: [200, 100]}"},
+        "datasets.given.time_steps: the times [200, 100] do not ascend",
+    ),
+    "more time steps than are simulated": (
+        {"datasets.made.time_steps": "{evenly: 3}"},
+        "datasets.made.time_steps: 3 time steps are to be kept, but the growth run has 2 records from 0 to 4000000 MCS",
+    ),
+    "a time that is not simulated": (
+        {"datasets.made.time_steps": "{times: [50]}", "datasets.made.simulate.growth": "{time: 100, record: 20}"},
+        "datasets.made.time_steps: no record at 50 MCS, the nearest is at 40; the growth run has 6 records from 0 to",
     ),
     "mobility that has no effect": (
         {"datasets.made.simulate": "{mobility: uniform, min_mobility: 0.1}"},
@@ -233,12 +286,16 @@ def test_wrong_configuration_is_refused_in_one_line(project, change, expected):
     ("change", "expected"),
     [
         ({"gird": "{}"}, "top level: unknown key 'gird'; did you mean 'grid'?"),
-        ({"grid.lr": "[0.1]"}, "grid: unknown key 'lr' (known: hops, learning_rate, weight_decay, seed)"),
+        (
+            {"grid.lr": "[0.1]"},
+            "grid: unknown key 'lr' (known: feature_subsets, hops, variance, whiten, c, learning_rate, weight_decay, "
+            "seed)",
+        ),
         ({"grid.learning_rate": "[0.1, 1e-2]"}, "grid.learning_rate.1: '1e-2' is not a number; YAML takes it"),
         ({"grid.hops": "2"}, "grid.hops: 2 is not a list; write [2]"),
         ({"grid.hops": "[1.5]"}, "grid.hops.0: 1.5 is not an integer"),
         ({"target.threshold": "[10, 10.0]"}, "target.threshold: [10, 10.0] has non-unique elements"),
-        ({"target.threshold": ...}, "target: the key 'threshold' is missing"),
+        ({"target.threshold": ...}, "target: kind abnormal needs the key 'threshold', such as [10]"),
         ({"target.aggregate": "maen"}, "'maen' is none of mean, median, min, max, share; did you mean 'mean'?"),
         ({"fan_out": "[hop]"}, "fan_out.0: 'hop' is none of"),
         ({"select": "loss"}, "select: 'loss' is none of nll, brier, accuracy, balanced_accuracy, auc"),
@@ -248,6 +305,21 @@ def test_wrong_configuration_is_refused_in_one_line(project, change, expected):
             "training.evaluate_every: 50 is more than the 40 iterations",
         ),
         ({"training.iterations": 0}, "training.iterations: 0 is less than the minimum of 1"),
+        ({"training.epochs": 5}, "training.epochs: no effect with model sgc (it has iterations, evaluate_every)"),
+        ({"grid.c": "[1]"}, "grid.c: no effect with model sgc (it has feature_subsets, hops, learning_rate"),
+        ({"fan_out": "[c]"}, "fan_out: c is no axis of model sgc with target.kind abnormal"),
+        ({"model": "gat", "grid.hops": "[1]"}, "grid.hops: no effect with model gat (it has learning_rate"),
+        ({"target.kind": "growth-ratio"}, "target.threshold: no effect with kind growth-ratio; it is for abnormal"),
+        ({"target": "{kind: growth-ratio, aggregate: share}"}, "target.aggregate: share is for kind abnormal"),
+        ({"target.grains": "all"}, "target.grains: model sgc predicts candidates only; all is for gat"),
+        ({"target": "{kind: label}"}, "target.kind: model sgc does not learn label (it does abnormal, growth-ratio)"),
+        ({"select": "r2"}, "select: r2 is no metric of abnormal (it has nll, accuracy, "),
+        ({"model": "svm"}, "features: 'two' is not among the vision_sets of "),
+        ({"grid.feature_subsets": "{min: 3}"}, "grid.feature_subsets: min 3 is more than max, or than the 2 columns"),
+        (
+            {"model": "gat", "target.grains": "all", "training.loss_grains": "candidate"},
+            "training.loss_grains: candidate does not fit target.grains all",
+        ),
     ],
 )
 def test_wrong_experiment_is_refused_in_one_line(project, change, expected):
@@ -261,7 +333,7 @@ def test_wrong_experiment_is_refused_in_one_line(project, change, expected):
     [
         ("dataset", "datasets", "mad", "made, given", "made"),
         ("split", "splits", "fold", "shares, folds", "folds"),
-        ("features", "feature_sets", "twoo", "two", "two"),
+        ("features", "feature_sets and encoded_sets", "twoo", "two", "two"),
     ],
 )
 def test_unknown_reference_is_refused_with_the_names_there_are(project, key, section, wrong, known, near):
@@ -383,7 +455,7 @@ def test_every_key_of_the_schema_is_described_and_has_a_default_or_is_required()
 
 def test_defaults_are_valid_and_as_complete_as_what_is_written_out():
     for where, part in all_parts():
-        if "default" in part:
+        if part.get("default") is not None:
             filled = configuration.checked(part["default"], part, SCHEMA_CONTENT, where)
             wanted = {key for key, value in part.get("properties", {}).items() if "default" in value}
             assert wanted <= set(filled if isinstance(filled, dict) else []), where

@@ -87,10 +87,10 @@ def test_flat_edges_join_the_rows_of_each_microstructure():
     assert one.x[one.candidate_index].tolist() == [part["x"][part["candidate"]][0].tolist() for part in made]
 
 
-@pytest.mark.parametrize("attributes", [{"version": 2}, {"format": "graincast grain graphs"}])
+@pytest.mark.parametrize("attributes", [{"version": 3}, {"format": "graincast grain graphs"}])
 def test_another_version_or_format_is_refused(tmp_path, attributes):
     table.write(tmp_path / "f.h5", feature_table(2))
     with h5py.File(tmp_path / "f.h5", "a") as file:
         file.attrs.update(attributes)
-    with pytest.raises(ValueError, match="not a file of graincast features, version 1"):
+    with pytest.raises(ValueError, match="not a file of graincast features, version 2"):
         table.read(tmp_path / "f.h5")

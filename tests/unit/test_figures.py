@@ -8,7 +8,9 @@ from graincast import figures, pictures
 from tests.tables import microstructure
 
 LONG = "does-the-area-of-red-grains-matter-on-published-graphs/and_a_folder_without_any_hyphen_in_its_whole_name"
-COUNTS = {"true_normal": 9, "false_abnormal": 1, "false_normal": 2, "true_abnormal": 8}
+COUNTS = np.array([[9, 1], [2, 8]])
+COLUMNS = ["train_loss", "validation_loss", "train_accuracy", "validation_accuracy"]
+RATIOS = np.linspace(0, 20, 30)
 
 
 def curves(partitions: int) -> np.ndarray:
@@ -34,24 +36,27 @@ def trials(partitions: int) -> list[dict]:
 @pytest.mark.parametrize(
     "figure",
     [
-        figures.training_curves(np.arange(10), curves(5), np.arange(5), LONG),
-        figures.confusion_matrix(COUNTS, LONG),
-        figures.accuracy_against_hops(trials(3), [8], LONG),
+        figures.training_curves(np.arange(10), curves(5), COLUMNS, np.arange(5), LONG),
+        figures.confusion_matrix(COUNTS, ["normal", "abnormal"], LONG),
+        figures.score_against(trials(3), "hops", "accuracy", "nll", LONG),
+        figures.predicted_against_true(RATIOS, RATIOS[::-1], LONG),
+        figures.importance(["area", "minor_axis_length"], RATIOS[:2], RATIOS[:2], "accuracy", LONG),
         pictures.microstructure(microstructure("a", 1), LONG),
     ],
-    ids=["training curves", "confusion matrix", "accuracy against hops", "microstructure"],
+    ids=["training curves", "confusion matrix", "score against hops", "predicted", "importance", "microstructure"],
 )
 def test_a_long_title_lies_within_the_figure(figure):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    for text in filter(None, [figure._suptitle, figure._supxlabel]):
+    labels = [axes.xaxis.label for axes in figure.axes if axes.axison]
+    for text in filter(None, [figure._suptitle, figure._supxlabel, *labels]):
         box = text.get_window_extent(canvas.get_renderer())
         assert box.x0 >= 0 and box.x1 <= figure.bbox.width
         assert box.y0 >= 0 and box.y1 <= figure.bbox.height
 
 
 def test_the_band_of_training_curves_is_of_values_that_occur():
-    figure = figures.training_curves(np.arange(10), curves(20), np.arange(20), "x")
+    figure = figures.training_curves(np.arange(10), curves(20), COLUMNS, np.arange(20), "x")
     for axes, most in zip(figure.axes, (4.0, 1.0), strict=True):
         bands = np.concatenate([band.get_paths()[0].vertices[:, 1] for band in axes.collections])
         assert bands.min() >= 0 and bands.max() <= most
@@ -59,15 +64,34 @@ def test_the_band_of_training_curves_is_of_values_that_occur():
     assert "10% to 90% of 20 partitions" in [text.get_text() for text in legend.get_texts()]
 
 
+def test_curves_end_where_training_ended():
+    short = curves(2)
+    short[0, 4:], short[1, 7:] = np.nan, np.nan
+    figure = figures.training_curves(np.arange(10), short, COLUMNS, np.arange(2), "x")
+    for line in figure.axes[0].lines[:2]:
+        assert line.get_xdata().max() == 6 and np.isfinite(line.get_ydata()).all()
+
+
+def test_a_score_is_of_the_best_by_the_metric_that_chooses_whichever_way_it_turns():
+    several = trials(1)
+    for trial in several:
+        trial["validation"]["r2"] = -trial["validation"]["nll"]
+    lines = [
+        figures.score_against(several, "hops", "accuracy", select, "x").axes[0].lines[0].get_ydata()
+        for select in ("nll", "r2")
+    ]
+    np.testing.assert_array_equal(*lines)
+
+
 def test_one_partition_has_no_band():
-    figure = figures.training_curves(np.arange(10), curves(1), np.arange(1), "x")
+    figure = figures.training_curves(np.arange(10), curves(1), COLUMNS, np.arange(1), "x")
     assert not any(axes.collections for axes in figure.axes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation", "checkpoint kept"]
 
 
 @pytest.mark.parametrize("partitions", [1, 4])
-def test_accuracy_against_hops_is_of_the_trial_of_least_loss_with_bars_for_several_partitions_only(partitions):
-    figure = figures.accuracy_against_hops(trials(partitions), [8], "x")
+def test_a_score_against_an_axis_is_of_the_trial_of_least_loss_with_bars_for_several_partitions_only(partitions):
+    figure = figures.score_against(trials(partitions), "hops", "accuracy", "nll", "x")
     (axes,) = figure.axes
     (accuracy,) = [line.get_ydata(orig=False) for line in axes.lines if line.get_marker() == "o"]
     expected = [(hops + 1.5 + np.arange(partitions)).mean() / 100 for hops in (1, 2)]

@@ -129,14 +129,24 @@ def test_a_file_that_cannot_be_written_to_its_end_is_one_line_and_leaves_nothing
     assert list((tmp_path / "out").iterdir()) == []
 
 
+BY_HAND = ["--name", "a/b", "--features", "f.h5", "--split", "s.csv", "--model", "sgc", "--target", "{}"]
+BY_HAND += ["--grid", "{}", "--out", "x"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["picture", "--graphs", "README.md", "--out", "x"], "README.md: not an HDF5 file, or cut short"),
         (["show_config", "config/config.yaml", "dataset"], "no section 'dataset'; did you mean 'datasets'? (known: "),
-        (["train", "--target", '{"share": 1}'], "argument --target: lacks aggregate (keys: aggregate, share)"),
-        (["train", "--grid", '{"hops": [1]}'], "argument --grid: lacks threshold (keys: threshold, hops, "),
-        (["train", "--training", "6000"], "argument --training: '6000' is not a JSON object of iterations, evaluate"),
+        (["train", "--target", '{"shares": 1}'], "argument --target: has an unknown key shares (keys: kind, grains, "),
+        (["train", "--grid", '{"hop": [1]}'], "argument --grid: has an unknown key hop (keys: threshold, subset, hops"),
+        (["train", "--grid", '{"hops": 1}'], "argument --grid: has 1 for hops, not a list"),
+        (["train", *BY_HAND, "--training", "{}"], "--training: sgc takes iterations, evaluate_every"),
+        (
+            ["train", *BY_HAND, "--training", '{"iterations": 1, "evaluate_every": 1}'],
+            "--grid: sgc wants hops, learning",
+        ),
+        (["train", *BY_HAND, "--training", "{}", "--model", "sgd"], "no model 'sgd' in graincast/models"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

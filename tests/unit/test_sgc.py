@@ -12,6 +12,7 @@ from torch_geometric.nn import SGConv
 
 from graincast import metrics, targets
 from graincast.features.table import assemble
+from graincast.grid import subsets
 from graincast.models import sgc, trained
 from tests.tables import feature_table, parts
 
@@ -42,7 +43,8 @@ def labels(table, thresholds=GRID["threshold"]) -> dict[float, np.ndarray]:
 
 def train(table, grid=None, training=None, **how):
     grid = {**GRID, **(grid or {})}
-    how = {"parts": partitions(len(table.name)), "labels": labels(table, grid["threshold"]), **how}
+    values = how.pop("labels", None) or labels(table, grid["threshold"])
+    how = {"parts": partitions(len(table.name)), "target": targets.Target("abnormal", "candidate", values), **how}
     return sgc.train(table, grid=grid, training=training or TRAINING, **how)
 
 
@@ -64,28 +66,41 @@ def result(table):
     return train(table)
 
 
-def alone(table, part, abnormal, hops, learning_rate, weight_decay, seed):
-    """Steps, curves, the iteration kept and its probabilities of one trial trained by PyTorch Geometric."""
-    nodes = np.repeat(part == "train", np.diff(table.node_ptr))
+def alone(table, part, true, hops, learning_rate, weight_decay, seed):
+    """Steps, curves, the iteration kept and the predictions of one trial trained by PyTorch Geometric.
+
+    true  bool [g]: classification; float [g]: regression, scaled to the extremes of the training part
+    """
+    nodes, classify = np.repeat(part == "train", np.diff(table.node_ptr)), true.dtype == bool
     x = torch.from_numpy((table.x - table.x[nodes].mean(axis=0)) / table.x[nodes].std(axis=0))
     edges = torch.from_numpy(table.flat_edges.T.copy())
-    target = torch.from_numpy(abnormal.astype(np.int64))
+    low, high = (0, 1) if classify else (true[part == "train"].min(), true[part == "train"].max())
+    target = torch.from_numpy(true.astype(np.int64) if classify else (true - low) / (high - low))
     inside = {name: torch.from_numpy(part == name) for name in ("train", "validation")}
+    outputs = 2 if classify else 1
 
     torch.manual_seed(seed)
-    initial = torch.nn.Linear(x.shape[1], 2, dtype=torch.float64)
-    model = SGConv(x.shape[1], 2, K=hops).double()
+    initial = torch.nn.Linear(x.shape[1], outputs, dtype=torch.float64)
+    model = SGConv(x.shape[1], outputs, K=hops).double()
     model.lin.weight.data.copy_(initial.weight.data)
     model.lin.bias.data.copy_(initial.bias.data)
     adam = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
 
+    def losses(scores):
+        if classify:
+            return torch.nn.functional.cross_entropy(scores, target, reduction="none")
+        return (scores[:, 0] - target) ** 2
+
+    def seconds(scores):
+        return (scores.argmax(1) == target).double() if classify else (scores[:, 0] - target).abs() * (high - low)
+
     curves, steps, best = [], [], None
     for iteration in range(TRAINING["iterations"] + 1):
         scores = model(x, edges)[table.candidate_index]
-        loss = {name: torch.nn.functional.cross_entropy(scores[own], target[own]) for name, own in inside.items()}
+        loss = {name: losses(scores)[own].mean() for name, own in inside.items()}
         if iteration % TRAINING["evaluate_every"] == 0 or iteration == TRAINING["iterations"]:
-            right = [(scores.argmax(1) == target)[own].double().mean().item() for own in inside.values()]
-            curves.append([loss["train"].item(), loss["validation"].item(), *right])
+            second = [seconds(scores)[own].mean().item() for own in inside.values()]
+            curves.append([loss["train"].item(), loss["validation"].item(), *second])
             steps.append(iteration)
             if best is None or curves[-1][1] < best[0]:
                 best = (curves[-1][1], iteration, copy.deepcopy(model))
@@ -93,8 +108,17 @@ def alone(table, part, abnormal, hops, learning_rate, weight_decay, seed):
         loss["train"].backward()
         adam.step()
     with torch.no_grad():
-        probability = torch.softmax(best[2](x, edges), dim=1)[table.candidate_index, 1].numpy()
-    return steps, curves, best[1], probability
+        scores = best[2](x, edges)[table.candidate_index]
+    predicted = torch.softmax(scores, dim=1)[:, 1] if classify else low + (high - low) * scores[:, 0]
+    return steps, curves, best[1], predicted.numpy()
+
+
+def assert_equal_to_one_trained_alone(found, key, table, reference):
+    steps, curves, iteration, predicted = reference
+    assert found.steps.tolist() == steps
+    np.testing.assert_allclose(found.curves[key], curves, rtol=0, atol=1e-9, err_msg=str(key))
+    assert found.iterations[key] == iteration
+    np.testing.assert_allclose(sgc.predict(found.models[key], table), predicted, rtol=1e-9, atol=1e-9, err_msg=str(key))
 
 
 def test_every_trial_of_a_batch_is_that_of_pytorch_geometric_trained_alone(table, result):
@@ -103,16 +127,56 @@ def test_every_trial_of_a_batch_is_that_of_pytorch_geometric_trained_alone(table
     kept = set()
     for point, (name, part) in itertools.product(POINTS, partitions(len(table.name)).items()):
         threshold, *settings = point
-        steps, curves, iteration, probability = alone(table, part, abnormal[threshold], *settings)
-        assert result.steps.tolist() == steps
-        np.testing.assert_allclose(result.curves[point, name], curves, rtol=0, atol=1e-9, err_msg=str(point))
-        assert result.iterations[point, name] == iteration
-        np.testing.assert_allclose(
-            sgc.predict(result.models[point, name], table), probability, rtol=0, atol=1e-9, err_msg=str(point)
-        )
-        kept.add(iteration)
+        reference = alone(table, part, abnormal[threshold], *settings)
+        assert_equal_to_one_trained_alone(result, (point, name), table, reference)
+        kept.add(reference[2])
     assert len(kept) > 3  # or the checkpoints would prove little
     assert len(result.models) == len(POINTS) * 2
+
+
+def test_growth_ratios_are_learned_as_by_pytorch_geometric_alone(table):
+    grid = {axis: values for axis, values in GRID.items() if axis != "threshold"}
+    ratios = np.array([one.mean() for one in table.candidate_ratios()])
+    target = targets.of_data(table, [None], kind="growth-ratio")
+    found = sgc.train(table, partitions(60), target, grid, TRAINING)
+    assert found.columns[2:] == ("train_mae", "validation_mae")
+    for point, (name, part) in itertools.product(itertools.product(*grid.values()), partitions(60).items()):
+        reference = alone(table, part, ratios, *point)
+        assert_equal_to_one_trained_alone(found, (point, name), table, reference)
+
+
+@pytest.mark.parametrize("largest", [sgc.LARGEST, 1])
+def test_a_subset_of_features_is_a_table_of_those_features_alone(table, monkeypatch, largest):
+    monkeypatch.setattr(sgc, "LARGEST", largest)  # 1: each subset is trained in a stack of its own
+    chosen = subsets(COLUMNS, 1, 3)
+    assert len(chosen) == 7 and chosen[3] == "c0+c1"
+    grid = {
+        "threshold": [8],
+        "subset": chosen,
+        "hops": [1, 2],
+        "learning_rate": [0.3],
+        "weight_decay": [0.05],
+        "seed": [5],
+    }
+    told = []
+    found = sgc.train(
+        table,
+        partitions(60),
+        targets.Target("abnormal", "candidate", labels(table, [8])),
+        grid,
+        TRAINING,
+        advance=lambda amount, note: told.append(amount),
+    )
+    assert sum(told) == TRAINING["iterations"]
+    assert len(found.models) == 7 * 2 * 2
+    for subset, hops in itertools.product(chosen, [1, 2]):
+        at = [COLUMNS.index(column) for column in subset.split("+")]
+        part = partitions(60)["r1f2"]
+        reference = alone(replace(table, x=table.x[:, at]), part, labels(table)[8], hops, 0.3, 0.05, 5)
+        key = (8, subset, hops, 0.3, 0.05, 5), "r1f2"
+        assert_equal_to_one_trained_alone(found, key, table, reference)
+        weight = found.models[key]["weight"]
+        assert (weight.abs().sum(dim=1) > 0).tolist() == [i in at for i in range(3)]
 
 
 def test_the_kept_model_is_a_copy_of_the_best_and_not_the_last(table, result):

@@ -27,8 +27,17 @@ def copy_project(to: Path) -> Path:
 
 def run(folder: Path, *arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess:
     """Run Snakemake for real; its output, both streams together, is in stdout."""
+    return _run(folder, ["snakemake", "--cores", "2", *arguments], timeout, environment)
+
+
+def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Run a program of scripts/; its output, both streams together, is in stdout."""
+    return _run(folder, [f"scripts.{name}", *arguments], 120, {})
+
+
+def _run(folder: Path, module: list[str], timeout: float, environment: dict[str, str]) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        [sys.executable, "-m", *module],
         cwd=folder,
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | environment,
         stdout=subprocess.PIPE,

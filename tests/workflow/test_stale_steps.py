@@ -15,26 +15,35 @@ from tests.workflow import checkout
 CONFIG = ("--configfile", "config/small.yaml")
 
 # Jobs of the small configuration (conftest.py), each set with all that follows from it.
-COMPARE = {"compare"}
-EVALUATE = {name: {f"evaluate:{name}", f"figures:{name}"} | COMPARE for name in ("made", "given", "tabled")}
+COMPARE = {"compare", "comparison_figure"}
+NAMES = ("made", "given", "tabled", "attended", "pictured")
+EVALUATE = {name: {f"evaluate:{name}", f"figures:{name}"} | COMPARE for name in NAMES}
 TRAIN = {
     "made": {"train:made/all"} | EVALUATE["made"],
     "given": {"train:given/t2", "train:given/t3"} | EVALUATE["given"],
     "tabled": {"train:tabled/all"} | EVALUATE["tabled"],
+    "attended": {"train:attended/all"} | EVALUATE["attended"],
+    "pictured": {"train:pictured/all"} | EVALUATE["pictured"],
 }
 SUMMARISE = {name: {f"summarise:{name}", f"accept:{name}"} for name in ("made", "given")}
+ENCODED = {"encoded_features:given/codes"} | TRAIN["attended"]
+ENCODE = {"encode:given/tiny/2"} | ENCODED
+ENCODER = {"encoder:given/tiny", "encoder_figures:given/tiny"} | ENCODE
+VISION = {"vision_features:images/random"} | TRAIN["pictured"]
+ACCEPT = {"accept:made", "accept:given"}
 FEATURES = {
     "made": {"features:made/plain"} | TRAIN["made"],
     "given": {"features:given/shape"} | TRAIN["given"] | TRAIN["tabled"],
 }
 SPLIT = {
     "held-out": {"split:made/held-out"} | SUMMARISE["made"] | TRAIN["made"],
+    "held-out images": {"split:images/held-out"} | TRAIN["pictured"],
     "folds": {"split:given/folds"} | SUMMARISE["given"] | TRAIN["given"],
-    "table": {"split:given/table"} | SUMMARISE["given"] | TRAIN["tabled"],
+    "table": {"split:given/table"} | SUMMARISE["given"] | TRAIN["tabled"] | TRAIN["attended"],
 }
 AFTER_GRAPHS = {
     "made": SPLIT["held-out"] | FEATURES["made"],
-    "given": SPLIT["folds"] | SPLIT["table"] | FEATURES["given"],
+    "given": SPLIT["folds"] | SPLIT["table"] | FEATURES["given"] | ENCODER,
 }
 GRAPHS = {
     "made": {"graphs:made/0000", "graphs:made/0001"} | AFTER_GRAPHS["made"],
@@ -48,13 +57,14 @@ def every(stage: dict[str, set]) -> set[str]:
     return set().union(*stage.values())
 
 
-ALL = SIMULATE | GRAPHS["given"]
+ALL = SIMULATE | GRAPHS["given"] | SPLIT["held-out images"] | VISION
+BOTH_HELD_OUT = SPLIT["held-out"] | SPLIT["held-out images"]
 
 # key of the schema: (file, edits of it as {path: value}, what runs again)
-SMALL, MADE, GIVEN, TABLED = ("small", *(f"experiments/{name}" for name in ("made", "given", "tabled")))
+SMALL, MADE, GIVEN, TABLED, ATTENDED, PICTURED = ("small", *(f"experiments/{name}" for name in NAMES))
 SIM = "datasets.made.simulate"
 KEYS = {
-    "experiments": (SMALL, {"experiments": ["made", "tabled"]}, SUMMARISE["given"]),
+    "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
     "datasets.source": (
         SMALL,
         {"datasets.made": {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}},
@@ -63,6 +73,7 @@ KEYS = {
     "datasets.path": (SMALL, {"datasets.given.path": "$RAW_DATA_ROOT/copy"}, NOTHING),
     "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | GRAPHS["given"]),
     "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
+    "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
     "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"accept:given"}),
     "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
     "datasets.simulate.microstructures": (
@@ -87,14 +98,47 @@ KEYS = {
     "datasets.simulate.growth.time": (SMALL, {f"{SIM}.growth.time": 7000}, SIMULATE),
     "datasets.simulate.growth.runs": (SMALL, {f"{SIM}.growth.runs": 3}, SIMULATE),
     "datasets.simulate.growth.record": (SMALL, {f"{SIM}.growth.record": [10, 100]}, SIMULATE),
-    "splits.method": (SMALL, {"splits.held-out": {"method": "k-fold", "validation": 0.3}}, SPLIT["held-out"]),
-    "splits.seed": (SMALL, {"splits.held-out.seed": 1}, SPLIT["held-out"]),
+    "splits.method": (SMALL, {"splits.held-out": {"method": "k-fold", "validation": 0.3}}, BOTH_HELD_OUT),
+    "splits.seed": (SMALL, {"splits.held-out.seed": 1}, BOTH_HELD_OUT),
     "splits.validation": (SMALL, {"splits.folds.validation": 0.4}, SPLIT["folds"]),
-    "splits.test": (SMALL, {"splits.held-out.test": 0.4}, SPLIT["held-out"]),
+    "splits.test": (SMALL, {"splits.held-out.test": 0.4}, BOTH_HELD_OUT),
     "splits.folds": (SMALL, {"splits.folds.folds": 3}, SPLIT["folds"]),
     "splits.repeats": (SMALL, {"splits.folds.repeats": 2}, SPLIT["folds"]),
     "splits.path": (SMALL, {"splits.table.path": "$RAW_DATA_ROOT/copy/split.csv"}, NOTHING),
     "feature_sets": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
+    "encoded_sets.encoder": (
+        SMALL,
+        {"encoders.pca": {"method": "pca", "components": 2}, "encoded_sets.codes.encoder": "pca"},
+        {"encoder:given/pca", "encoder_figures:given/pca", "encode:given/pca/2"} | ENCODED,
+    ),
+    "encoded_sets.components": (
+        SMALL,
+        {"encoders.tiny.components": 3, "encoded_sets.codes.components": 3},
+        {"encode:given/tiny/3"} | ENCODER - {"encode:given/tiny/2"},
+    ),
+    "encoded_sets.columns": (SMALL, {"encoded_sets.codes.columns": ["type", "area"]}, ENCODED),
+    "encoders.method": (SMALL, {"encoders.tiny": {"method": "pca", "components": 2}}, ENCODER),
+    "encoders.architecture": (SMALL, {"encoders.tiny.architecture": "simple"}, ENCODER),
+    "encoders.components": (
+        SMALL,
+        {"encoders.tiny.components": 4, "encoded_sets.codes.components": 4},
+        {"encode:given/tiny/4"} | ENCODER - {"encode:given/tiny/2"},
+    ),
+    "encoders.epochs": (SMALL, {"encoders.tiny.epochs": 2}, ENCODER),
+    "encoders.batch_size": (SMALL, {"encoders.tiny.batch_size": 32}, ENCODER),
+    "encoders.learning_rate": (SMALL, {"encoders.tiny.learning_rate": 0.01}, ENCODER),
+    "encoders.seed": (SMALL, {"encoders.tiny.seed": 1}, ENCODER),
+    "encoders.max_patches": (SMALL, {"encoders.tiny.max_patches": 32}, ENCODER),
+    "encoders.validation": (SMALL, {"encoders.tiny.validation": 0.2}, ENCODER),
+    "vision_sets.crop": (SMALL, {"vision_sets.random.crop": 16}, VISION),
+    "vision_sets.size": (SMALL, {"vision_sets.random.size": 40}, VISION),
+    "vision_sets.network.random": (SMALL, {"vision_sets.random.network.random": 1}, VISION),
+    "vision_sets.network.sha256": (
+        SMALL,
+        {"vision_sets.random.network": {"path": "w.pth", "sha256": "0" * 64}},
+        VISION,
+    ),
+    "device": (SMALL, {"device": "cpu"}, NOTHING),
     "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
     "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),
     "tracking.timeout": (SMALL, {"tracking.timeout": 5}, NOTHING),
@@ -104,10 +148,17 @@ KEYS = {
     "experiment.dataset": (
         TABLED,
         {"dataset": "made"},
-        {"split:made/table", "features:made/shape"} | every(SUMMARISE) | TRAIN["tabled"],
+        {"split:made/table", "features:made/shape"} | SUMMARISE["made"] | TRAIN["tabled"],
     ),
-    "experiment.split": (TABLED, {"split": "folds"}, SUMMARISE["given"] | TRAIN["tabled"]),
+    "experiment.split": (TABLED, {"split": "folds"}, TRAIN["tabled"]),
     "experiment.features": (MADE, {"features": "shape"}, {"features:made/shape"} | TRAIN["made"]),
+    "experiment.model": (
+        TABLED,
+        {"model": "gat", "training": {"epochs": 2}},
+        TRAIN["tabled"],
+    ),
+    "experiment.target.kind": (MADE, {"target": {"kind": "growth-ratio"}}, TRAIN["made"]),
+    "experiment.target.grains": (ATTENDED, {"target.grains": "all"}, TRAIN["attended"]),
     "experiment.target.aggregate": (MADE, {"target.aggregate": "max"}, TRAIN["made"]),
     "experiment.target.threshold": (
         GIVEN,
@@ -116,11 +167,28 @@ KEYS = {
     ),
     "experiment.target.share": (MADE, {"target.aggregate": "share", "target.share": 0.7}, TRAIN["made"]),
     "experiment.grid.hops": (MADE, {"grid.hops": [0, 2]}, TRAIN["made"]),
+    "experiment.grid.feature_subsets.min": (MADE, {"grid.feature_subsets": {"min": 2}}, TRAIN["made"]),
+    "experiment.grid.feature_subsets.max": (MADE, {"grid.feature_subsets": {"max": 1}}, TRAIN["made"]),
+    "experiment.grid.variance": (PICTURED, {"grid.variance": [0.5]}, TRAIN["pictured"]),
+    "experiment.grid.whiten": (PICTURED, {"grid.whiten": [True]}, TRAIN["pictured"]),
+    "experiment.grid.c": (PICTURED, {"grid.c": [10]}, TRAIN["pictured"]),
     "experiment.grid.learning_rate": (MADE, {"grid.learning_rate": [0.2]}, TRAIN["made"]),
     "experiment.grid.weight_decay": (GIVEN, {"grid.weight_decay": [0.1]}, TRAIN["given"]),
     "experiment.grid.seed": (MADE, {"grid.seed": [1]}, TRAIN["made"]),
     "experiment.training.iterations": (MADE, {"training.iterations": 30}, TRAIN["made"]),
     "experiment.training.evaluate_every": (MADE, {"training.evaluate_every": 5}, TRAIN["made"]),
+    "experiment.training.epochs": (ATTENDED, {"training.epochs": 3}, TRAIN["attended"]),
+    "experiment.training.batch_size": (ATTENDED, {"training.batch_size": 2}, TRAIN["attended"]),
+    "experiment.training.hidden": (ATTENDED, {"training.hidden": 3}, TRAIN["attended"]),
+    "experiment.training.heads": (ATTENDED, {"training.heads": 2}, TRAIN["attended"]),
+    "experiment.training.dropout": (ATTENDED, {"training.dropout": 0.5}, TRAIN["attended"]),
+    "experiment.training.attention_dropout": (ATTENDED, {"training.attention_dropout": 0.5}, TRAIN["attended"]),
+    "experiment.training.loss_grains": (ATTENDED, {"training.loss_grains": "all"}, TRAIN["attended"]),
+    "experiment.training.patience": (ATTENDED, {"training.patience": 1}, TRAIN["attended"]),
+    "experiment.training.clip": (ATTENDED, {"training.clip": 0.5}, TRAIN["attended"]),
+    "experiment.training.plateau_factor": (ATTENDED, {"training.plateau_factor": 0.1}, TRAIN["attended"]),
+    "experiment.training.plateau_patience": (ATTENDED, {"training.plateau_patience": 1}, TRAIN["attended"]),
+    "experiment.training.mixed_precision": (ATTENDED, {"training.mixed_precision": False}, TRAIN["attended"]),
     "experiment.select": (MADE, {"select": "auc"}, EVALUATE["made"]),
     "experiment.fan_out": (
         MADE,
@@ -128,19 +196,18 @@ KEYS = {
         {"train:made/k1", "train:made/k2"} | EVALUATE["made"],
     ),
 }
-ONE_VALUE_ONLY = {"experiment.model"}  # there is but one model yet
+NEEDS_THE_FILE = {"vision_sets.network.path"}  # see test_a_moved_file_of_weights_makes_nothing_stale
 
 # Modules by the first stage that runs them.
 STAGES = {
-    "simulate and all": (
+    "all": (
         ALL,
-        """graincast/__init__.py graincast/atomic.py graincast/hdf5.py graincast/microstructure.py
-        graincast/program.py""",
+        """graincast/__init__.py graincast/atomic.py graincast/hdf5.py graincast/manifest.py graincast/microstructure.py
+        graincast/name_hash.py graincast/program.py graincast/progress.py""",
     ),
     "simulate, graphs": (
-        ALL,
-        """graincast/manifest.py graincast/name_hash.py graincast/progress.py graincast/raw/__init__.py
-        graincast/raw/dream3d.py graincast/raw/files.py""",
+        SIMULATE | every(GRAPHS),
+        "graincast/raw/__init__.py graincast/raw/dream3d.py graincast/raw/files.py",
     ),
     "simulate": (
         SIMULATE,
@@ -150,37 +217,88 @@ STAGES = {
     ),
     "graphs": (
         every(GRAPHS),
-        """graincast/boundaries.py graincast/csv_table.py graincast/raw/deepspparks.py graincast/raw/rle.py
-        graincast/raw/spparks.py graincast/runs.py graincast/shards.py scripts/graphs.py""",
+        """graincast/boundaries.py graincast/raw/deepspparks.py graincast/raw/rle.py graincast/raw/spparks.py
+        graincast/time_steps.py scripts/graphs.py""",
+    ),
+    "graphs, pictures": (every(GRAPHS) | VISION, "graincast/csv_table.py"),
+    "graphs, pictures, split": (
+        every(GRAPHS) | VISION | every(SPLIT),
+        "graincast/runs.py graincast/shards.py",
     ),
     "split": (every(SPLIT), "graincast/splits.py scripts/split.py"),
     "summarise": (every(SUMMARISE), "scripts/summarise.py"),
-    "accept": ({"accept:made", "accept:given"}, "scripts/accept.py"),
-    "features": (
-        every(FEATURES),
-        """graincast/features/__init__.py graincast/features/columns.py graincast/features/table.py
-        graincast/regionprops.py scripts/features.py""",
+    "accept": (ACCEPT, "scripts/accept.py"),
+    "features of any kind": (ACCEPT | every(FEATURES) | ENCODED | VISION, "graincast/rejection.py"),
+    "features of graphs": (
+        every(FEATURES) | ENCODED,
+        """graincast/features/__init__.py graincast/features/columns.py graincast/features/rows.py
+        graincast/features/table.py graincast/regionprops.py""",
     ),
-    "accept, features": ({"accept:made", "accept:given"} | every(FEATURES), "graincast/rejection.py"),
+    "features": (every(FEATURES), "scripts/features.py"),
+    "encoder": (
+        ENCODER,
+        """graincast/encoders/__init__.py graincast/encoders/architectures.py graincast/encoders/autoencoder.py
+        graincast/encoders/patches.py graincast/encoders/registry.py graincast/encoders/stream.py
+        graincast/encoders/trained.py scripts/encoder.py""",
+    ),
+    "encoder, graph attention": (
+        ENCODER,
+        """graincast/training/checkpoint.py graincast/training/generators.py graincast/training/loop.py""",
+    ),
+    "encoder, pictures, graph attention": (
+        ENCODER | VISION,
+        "graincast/training/__init__.py graincast/training/device.py",
+    ),
+    "encode": (ENCODE, "graincast/encoders/codes.py scripts/encode.py"),
+    "encoded features": (ENCODED, "scripts/encoded_features.py"),
+    "encoder figures": (
+        {"encoder_figures:given/tiny"},
+        "graincast/encoders/figures.py scripts/encoder_figures.py",
+    ),
+    "pictures": (
+        VISION,
+        """graincast/vision/__init__.py graincast/vision/images.py graincast/vision/labelled.py
+        graincast/vision/table.py graincast/vision/vgg16.py scripts/vision_features.py""",
+    ),
     "train": (
         every(TRAIN),
-        """graincast/grid.py graincast/metrics.py graincast/models/__init__.py graincast/models/sgc.py
-        graincast/models/trained.py graincast/propagation.py graincast/targets.py scripts/train.py""",
+        """graincast/cost.py graincast/grid.py graincast/models/__init__.py graincast/models/trained.py
+        scripts/train.py""",
     ),
-    "evaluate": (every(EVALUATE), "graincast/selection.py graincast/trials.py scripts/evaluate.py"),
-    "figures": ({f"figures:{name}" for name in TRAIN}, "graincast/figures.py scripts/figures.py"),
+    "train, and what names metrics": (
+        every(TRAIN) | {"encoder_figures:given/tiny"},
+        "graincast/metrics.py graincast/targets.py",
+    ),
+    "train sgc": (
+        TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
+        "graincast/models/sgc.py graincast/propagation.py",
+    ),
+    "train gat": (TRAIN["attended"], "graincast/graph_batches.py graincast/models/gat.py"),
+    "train svm": (TRAIN["pictured"], "graincast/models/svm.py"),
+    "evaluate": (
+        every(EVALUATE),
+        "graincast/metric_names.py graincast/selection.py graincast/trials.py scripts/evaluate.py",
+    ),
+    "figures": ({f"figures:{name}" for name in NAMES}, "graincast/ablation.py scripts/figures.py"),
+    "all figures": (
+        {f"figures:{name}" for name in NAMES} | {"comparison_figure", "encoder_figures:given/tiny"},
+        "graincast/figures.py",
+    ),
     "compare": (COMPARE, "scripts/compare.py"),
+    "comparison figure": ({"comparison_figure"}, "scripts/comparison_figure.py"),
     "no step": (
         NOTHING,
-        """graincast/batches.py graincast/configuration.py graincast/containers.py
-        graincast/models/served_sgc.py graincast/pictures.py graincast/tracking.py
-        scripts/conda_file.py
-
-        graincast/git_commit.py graincast/source_files.py
-        scripts/__init__.py scripts/cancel_leftovers.py scripts/config_table.py
-        scripts/picture.py
-        scripts/show_config.py scripts/track.py scripts/where.py""",
+        """graincast/addresses.py graincast/batches.py graincast/config_error.py graincast/configuration.py
+        graincast/consistency.py graincast/containers.py graincast/git_commit.py graincast/models/registry.py
+        graincast/models/served.py graincast/pictures.py graincast/provenance.py
+        graincast/raw/deepspparks_writing.py graincast/serving.py graincast/source_files.py
+        graincast/tracking/__init__.py graincast/tracking/experiments.py graincast/tracking/parents.py
+        graincast/tracking/registry.py graincast/tracking/served_models.py graincast/tracking/store.py
+        graincast/tracking/trial_runs.py scripts/__init__.py scripts/cancel_leftovers.py scripts/conda_file.py
+        scripts/config_table.py scripts/export.py scripts/picture.py scripts/show_config.py scripts/track.py
+        scripts/where.py""",
     ),
+    "no step of this configuration": (NOTHING, "graincast/encoders/pca.py"),
 }
 MODULES = {path: expected for expected, paths in STAGES.values() for path in paths.split()}
 OTHER_FILES = {
@@ -274,15 +392,33 @@ def test_every_key_has_a_row():
             yield from leaves(named, name)
 
     keys = set(leaves(schema, "")) | set(leaves(schema["$defs"]["experiment"], "experiment"))
-    assert set(KEYS) | ONE_VALUE_ONLY == keys
+    assert set(KEYS) | NEEDS_THE_FILE == keys
+
+
+def test_a_moved_file_of_weights_makes_nothing_stale(finished, tmp_path):
+    """The file itself is too large for a test: its features count as made (--touch) and then it moves."""
+    folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    path = folder / "config/small.yaml"
+
+    def weights(name: str) -> None:
+        network = {"path": f"/somewhere/{name}.pth", "sha256": "1" * 64}
+        path.write_text(with_edits(yaml.safe_load(path.read_text()), {"vision_sets.random.network": network}))
+
+    weights("vgg16")
+    assert checkout.stale(folder, *CONFIG) == VISION
+    touched = checkout.run(folder, *CONFIG, "--touch")
+    assert touched.returncode == 0, touched.stdout
+    assert checkout.stale(folder, *CONFIG) == NOTHING
+    weights("moved")
+    assert checkout.stale(folder, *CONFIG) == NOTHING
 
 
 def test_added_experiment(finished):
     path = finished / "config/small.yaml"
-    text = with_edits(yaml.safe_load(path.read_text()), {"experiments": ["made", "given", "tabled", "more"]})
+    text = with_edits(yaml.safe_load(path.read_text()), {"experiments": [*NAMES, "more"]})
     more = (finished / "config/experiments/made.yaml").read_text().replace("[1, 2]", "[1]")
     with edited(path, text), edited(finished / "config/experiments/more.yaml", more):
-        expected = {"train:more/all", "evaluate:more", "figures:more", "compare"}
+        expected = {"train:more/all", "evaluate:more", "figures:more"} | COMPARE
         assert checkout.stale(finished, *CONFIG) == expected
 
 

@@ -1,0 +1,83 @@
+"""The file of codes: what an encoder makes of every grain and every boundary of a data set.
+
+HDF5, attributes format = "graincast codes", version = 1. With g microstructures in order of their names, N grains and
+E directed edges in all, each in the order of the grain graph:
+
+    name       str [g]
+    node_ptr   int64 [g + 1]
+    grain      float32 [N, components]
+    edge_ptr   int64 [g + 1]
+    boundary   float32 [E, components]   that of an edge; its two directions have the same
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+
+import h5py
+import numpy as np
+
+from graincast import hdf5
+from graincast.encoders import patches
+from graincast.microstructure import Microstructure
+from graincast.shards import offsets
+
+FORMAT = {"format": "graincast codes", "version": 1}
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of a data set; the fields are the file's (see above)."""
+
+    name: list[str]
+    node_ptr: np.ndarray
+    grain: np.ndarray
+    edge_ptr: np.ndarray
+    boundary: np.ndarray
+
+    def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The codes of a microstructure's grains and of its edges. Raises ValueError for an unknown name."""
+        i = self.name.index(name)
+        return self.grain[slice(*self.node_ptr[i : i + 2])], self.boundary[slice(*self.edge_ptr[i : i + 2])]
+
+
+def of(one: Microstructure, encode: dict[str, Callable[[np.ndarray], np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The codes of a microstructure's grains, float32 [n, components], and of its edges, float32 [m, components].
+
+    encode   for each kind of patch, uint8 [b, size, size] -> float32 [b, components]
+    """
+    pairs, of_edge = patches.undirected(one.edges)
+    grain = encode[patches.GRAIN](patches.grains(one.labels, one.grain_type))
+    if not len(pairs):
+        return grain, np.zeros((0, grain.shape[1]), np.float32)
+    boundary = encode[patches.BOUNDARY](patches.boundaries(one.labels, one.grain_type, pairs))
+    return grain, boundary[of_edge]
+
+
+def assemble(parts: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> Codes:
+    """Codes from (name, of grains, of edges) of each microstructure, put in order of the names."""
+    many = sorted(parts, key=lambda part: part[0])
+    names, grain, boundary = zip(*many, strict=True)
+    return Codes(
+        list(names),
+        offsets(map(len, grain)),
+        np.concatenate(grain),
+        offsets(map(len, boundary)),
+        np.concatenate(boundary),
+    )
+
+
+def write(path: str | os.PathLike, codes: Codes) -> None:
+    """Write the file whole."""
+    with hdf5.written(path, libver="latest") as file:
+        file.attrs.update(FORMAT)
+        file.create_dataset("name", data=codes.name, dtype=h5py.string_dtype(), shape=(len(codes.name),))
+        for field in fields(codes)[1:]:
+            file.create_dataset(field.name, data=getattr(codes, field.name))
+
+
+def read(path: str | os.PathLike) -> Codes:
+    """Read the file. Raises BadInput if it is not of this format and version."""
+    with hdf5.opened(path, **FORMAT) as file:
+        arrays = {field.name: file[field.name][()] for field in fields(Codes)[1:]}
+        return Codes(name=file["name"].asstr()[:].tolist(), **arrays)

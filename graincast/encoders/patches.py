@@ -1,0 +1,220 @@
+"""Patches: small pictures of single grains and of the boundaries between two, cut in bulk from periodic label images.
+
+A grain's patch is a 96 x 96 window with the grain in its middle: its own sites in the grey level of its type, all
+else 0. A boundary's patch is a 48 x 48 window with the boundary in its middle: the sites of its two grains in the
+grey levels of their types, raised where a site of one touches the other (first and second neighbours), all else 0.
+There is one for both directions of an edge.
+
+The middle of a set of sites is their circular mean on each axis, rounded (half upwards), so a patch moves along with
+its grain over the periodic border; it stands at index size / 2 of the window. A set without circular mean on an axis
+(a straight band that spans it, two equal pieces half a lattice apart) has its middle at row (column) 0. Where the
+window is larger than the lattice, each site shows once. A grain or a boundary without sites in the image has an empty
+patch.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
+
+GRAIN, BOUNDARY = "grain", "boundary"
+KINDS = (GRAIN, BOUNDARY)
+WINDOW = {GRAIN: 96, BOUNDARY: 48}
+GREY = {LOW_MOBILITY: 105, HIGH_MOBILITY: 165, CANDIDATE: 225}
+RAISED = 30  # half a step between types, so that all six levels differ
+
+
+def grains(labels: np.ndarray, grain_type: np.ndarray, window: int = WINDOW[GRAIN]) -> np.ndarray:
+    """The patches of n grains, uint8 [n, window, window].
+
+    labels      int32 [height, width], periodic; node index + 1, or 0 where no grain lies
+    grain_type  int8 [n]
+    """
+    labels = np.ascontiguousarray(labels, dtype=np.int32)
+    image = np.zeros((grain_type.size, window, window), np.uint8)
+    middle = _grain_middles(labels, grain_type.size)
+    alone = np.full(grain_type.size, -1, np.int64)
+    _fill(labels, np.arange(grain_type.size), alone, middle, _grey(grain_type), image)
+    return image
+
+
+def boundaries(
+    labels: np.ndarray, grain_type: np.ndarray, pairs: np.ndarray, window: int = WINDOW[BOUNDARY]
+) -> np.ndarray:
+    """The patches of p boundaries, uint8 [p, window, window].
+
+    pairs   int [p, 2], nodes (lower, higher), sorted, each once, as `undirected` gives them
+    """
+    labels = np.ascontiguousarray(labels, dtype=np.int32)
+    image = np.zeros((len(pairs), window, window), np.uint8)
+    low, high = (np.ascontiguousarray(column, dtype=np.int64) for column in pairs.T)
+    first = np.searchsorted(low, np.arange(grain_type.size + 1))
+    touching = _touching(labels, first, high)
+    middle = _middles(touching, len(pairs), *labels.shape)
+    _fill(labels, low, high, middle, _grey(grain_type), image)
+    _raise(touching, middle, *labels.shape, image)
+    return image
+
+
+def undirected(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Boundaries, each once, int [p, 2] (lower, higher node), sorted, and the boundary of each edge, int64 [m].
+
+    edges   int [m, 2], directed
+    """
+    pairs, of_edge = np.unique(np.sort(edges.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
+    return pairs, of_edge.reshape(-1)
+
+
+def _grey(grain_type: np.ndarray) -> np.ndarray:
+    levels = np.zeros(max(GREY) + 1, np.uint8)
+    levels[list(GREY)] = list(GREY.values())
+    return levels[grain_type]
+
+
+@njit(cache=True)
+def _grain_middles(labels, n):
+    """The middle of each grain, int64 [n, 2]; -1 for one without sites."""
+    height, width = labels.shape
+    cos_row, sin_row = _circle(height)
+    cos_col, sin_col = _circle(width)
+    sums = np.zeros((n, 4))
+    count = np.zeros(n, np.int64)
+    for r in range(height):
+        line = labels[r]
+        for c in range(width):
+            if line[c] > 0:
+                g = line[c] - 1
+                count[g] += 1
+                sums[g, 0] += cos_row[r]
+                sums[g, 1] += sin_row[r]
+                sums[g, 2] += cos_col[c]
+                sums[g, 3] += sin_col[c]
+    return _rounded(sums, count, height, width)
+
+
+@njit(cache=True)
+def _middles(touching, n, height, width):
+    """The middle of each boundary, int64 [n, 2]; -1 for one without sites."""
+    cos_row, sin_row = _circle(height)
+    cos_col, sin_col = _circle(width)
+    sums = np.zeros((n, 4))
+    count = np.zeros(n, np.int64)
+    for i in range(len(touching)):
+        pair, r, c = touching[i, 0], touching[i, 1], touching[i, 2]
+        count[pair] += 1
+        sums[pair, 0] += cos_row[r]
+        sums[pair, 1] += sin_row[r]
+        sums[pair, 2] += cos_col[c]
+        sums[pair, 3] += sin_col[c]
+    return _rounded(sums, count, height, width)
+
+
+@njit(cache=True)
+def _circle(size):
+    angle = 2 * math.pi * np.arange(size) / size
+    return np.cos(angle), np.sin(angle)
+
+
+@njit(cache=True)
+def _rounded(sums, count, height, width):
+    middle = np.empty((count.size, 2), np.int64)
+    for i in range(count.size):
+        for axis, size in ((0, height), (1, width)):
+            x, y = sums[i, 2 * axis], sums[i, 2 * axis + 1]
+            if count[i] == 0:
+                middle[i, axis] = -1
+            elif math.hypot(x, y) < 1e-9 * count[i]:
+                middle[i, axis] = 0
+            else:
+                # Half is rounded up with some slack, so that a symmetric grain's middle moves with it.
+                middle[i, axis] = math.floor(math.atan2(y, x) * size / (2 * math.pi) + 0.5 + 1e-9) % size
+    return middle
+
+
+@njit(cache=True)
+def _touching(labels, first, high):
+    """Sites of a grain beside a neighbour's, int32 [sites, 3]: boundary, row, column; each boundary and site once.
+
+    first [n + 1], high [p]: the boundaries of lower node i lie in [first[i], first[i + 1]), with those higher nodes.
+    """
+    height, width = labels.shape
+    found = np.empty((16 * width + 1024, 3), np.int32)
+    count = 0
+    for r in range(height):
+        if len(found) - count < 8 * width:
+            larger = np.empty((2 * len(found), 3), np.int32)
+            larger[:count] = found[:count]
+            found = larger
+        above, here, below = labels[r - 1], labels[r], labels[(r + 1) % height]  # negative indices wrap
+        for c in range(width):
+            a = here[c]
+            if a == 0:
+                continue
+            left, right = c - 1, c + 1 if c + 1 < width else 0
+            unlike = (above[left] ^ a) | (above[c] ^ a) | (above[right] ^ a) | (here[left] ^ a)
+            unlike |= (here[right] ^ a) | (below[left] ^ a) | (below[c] ^ a) | (below[right] ^ a)
+            if unlike == 0:
+                continue
+            own = count
+            for b in (
+                above[left],
+                above[c],
+                above[right],
+                here[left],
+                here[right],
+                below[left],
+                below[c],
+                below[right],
+            ):
+                if b == a or b == 0:
+                    continue
+                lower, higher = min(a, b) - 1, max(a, b) - 1
+                for pair in range(first[lower], first[lower + 1]):
+                    if high[pair] == higher:
+                        new = True
+                        for k in range(own, count):
+                            new &= found[k, 0] != pair
+                        if new:
+                            found[count, 0], found[count, 1], found[count, 2] = pair, r, c
+                            count += 1
+    return found[:count]
+
+
+@njit(cache=True)
+def _fill(labels, one, other, middle, grey, image):
+    """Paint the sites of nodes one[i] and other[i] (-1: none) that lie in the window around middle[i]."""
+    height, width = labels.shape
+    window = image.shape[1]
+    # as many sites each way as the window has, or as the lattice has where it is smaller
+    row_from, row_to = -(min(window, height) // 2), (min(window, height) + 1) // 2
+    col_from, col_to = -(min(window, width) // 2), (min(window, width) + 1) // 2
+    for i in range(len(image)):
+        if middle[i, 0] < 0:
+            continue
+        a, b = one[i] + 1, other[i] + 1
+        level_a, level_b = grey[one[i]], grey[other[i]] if other[i] >= 0 else 0
+        c = (middle[i, 1] + col_from) % width
+        before_end = min(width - c, col_to - col_from)
+        for d in range(row_from, row_to):
+            line = labels[(middle[i, 0] + d) % height]
+            target = image[i, window // 2 + d]
+            start = window // 2 + col_from
+            for k in range(before_end):
+                label = line[c + k]
+                target[start + k] = level_a if label == a else (level_b if label == b and b > 0 else 0)
+            for k in range(before_end, col_to - col_from):
+                label = line[c + k - width]
+                target[start + k] = level_a if label == a else (level_b if label == b and b > 0 else 0)
+
+
+@njit(cache=True)
+def _raise(touching, middle, height, width, image):
+    window = image.shape[1]
+    for i in range(len(touching)):
+        pair = touching[i, 0]
+        r = (touching[i, 1] - middle[pair, 0] + height // 2) % height - height // 2 + window // 2
+        c = (touching[i, 2] - middle[pair, 1] + width // 2) % width - width // 2 + window // 2
+        if 0 <= r < window and 0 <= c < window:
+            image[pair, r, c] += RAISED

@@ -1,0 +1,128 @@
+"""A whole data set of graphs as tensors, and batches of some of its graphs, without a loop over graphs.
+
+A batch is one graph of unconnected parts, in the order asked for: what torch_geometric's Batch.from_data_list makes.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from graincast.features.table import FeatureTable
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n nodes and m edges of b graphs.
+
+    x           float32 [n, columns]
+    edge_index  int64 [2, m]             source and target, rows of x
+    edge_attr   float32 [m, edge columns]
+    graph       int64 [n]                the graph of each node, counted within the batch
+    candidate   int64 [b]                the row of x of each graph's candidate
+    y           float32 [n]              the target of each node
+    """
+
+    x: torch.Tensor
+    edge_index: torch.Tensor
+    edge_attr: torch.Tensor
+    graph: torch.Tensor
+    candidate: torch.Tensor
+    y: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """g graphs with N nodes and E directed edges in all, on one device.
+
+    x           float32 [N, columns]
+    node_ptr    int64 [g + 1]
+    edge_index  int64 [2, E]             counted within the graph
+    edge_attr   float32 [E, edge columns]
+    edge_ptr    int64 [g + 1]
+    candidate   int64 [g]                counted within the graph
+    y           float32 [N]              the target of each node
+    """
+
+    x: torch.Tensor
+    node_ptr: torch.Tensor
+    edge_index: torch.Tensor
+    edge_attr: torch.Tensor
+    edge_ptr: torch.Tensor
+    candidate: torch.Tensor
+    y: torch.Tensor
+
+    def to(self, device: torch.device) -> "Graphs":
+        """The same on a device."""
+        return Graphs(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+    def batch(self, which: torch.Tensor) -> Batch:
+        """The graphs of these numbers (int64 [b], on the device), in this order."""
+        nodes, graph, first_node = _rows(self.node_ptr, which)
+        edges, graph_of_edge, _ = _rows(self.edge_ptr, which)
+        return Batch(
+            x=self.x[nodes],
+            edge_index=self.edge_index[:, edges] + first_node[graph_of_edge],
+            edge_attr=self.edge_attr[edges],
+            graph=graph,
+            candidate=self.candidate[which] + first_node,
+            y=self.y[nodes],
+        )
+
+
+def _rows(ptr: torch.Tensor, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The rows of some pieces laid end to end, each row's piece, and where each piece then begins."""
+    start = ptr[which]
+    count = ptr[which + 1] - start
+    end = count.cumsum(0)
+    first = end - count
+    piece = torch.repeat_interleave(count)
+    return torch.arange(piece.numel(), device=ptr.device) + (start - first)[piece], piece, first
+
+
+def of_table(table: FeatureTable, x: np.ndarray | None = None, edge_x: np.ndarray | None = None, y=None) -> Graphs:
+    """The graphs of a feature table, on the CPU.
+
+    x, edge_x  features in place of the table's, for normalised ones; [N, …] and [E, …]
+    y          the target of each node, [N]; without one all are NaN
+    """
+    return Graphs(
+        x=_float(table.x if x is None else x),
+        node_ptr=torch.from_numpy(np.asarray(table.node_ptr, np.int64)),
+        edge_index=torch.from_numpy(np.asarray(table.edges.T, np.int64, order="C")),
+        edge_attr=_float(table.edge_x if edge_x is None else edge_x),
+        edge_ptr=torch.from_numpy(np.asarray(table.edge_ptr, np.int64)),
+        candidate=torch.from_numpy(np.asarray(table.candidate_index - table.node_ptr[:-1], np.int64)),
+        y=_float(np.full(len(table.x), np.nan) if y is None else y),
+    )
+
+
+def with_targets(graphs: Graphs, y: torch.Tensor) -> Graphs:
+    """With other targets of the nodes, float32 [N]."""
+    return replace(graphs, y=y.to(graphs.x.device))
+
+
+def with_self_loops(graphs: Graphs) -> Graphs:
+    """With an edge from each node to itself that has the mean features of the edges that arrive there, or zeros.
+
+    It is what torch_geometric's attention layers add to each batch (fill_value="mean"), done once for all. The edges
+    of a graph are put in order of their target.
+    """
+    nodes = torch.arange(len(graphs.x))
+    graph = torch.repeat_interleave(torch.diff(graphs.node_ptr))
+    first = graphs.node_ptr[torch.repeat_interleave(torch.diff(graphs.edge_ptr))]
+    target = graphs.edge_index[1] + first
+    total = torch.zeros(len(nodes), graphs.edge_attr.shape[1]).index_add_(0, target, graphs.edge_attr)
+    count = torch.bincount(target, minlength=len(nodes)).clamp(min=1)
+    order = torch.cat([target, nodes]).argsort(stable=True)
+    own = nodes - graphs.node_ptr[graph]
+    return replace(
+        graphs,
+        edge_index=torch.cat([graphs.edge_index, own.expand(2, -1)], dim=1)[:, order].contiguous(),
+        edge_attr=torch.cat([graphs.edge_attr, total / count[:, None]])[order],
+        edge_ptr=graphs.edge_ptr + graphs.node_ptr,
+    )
+
+
+def _float(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32, order="C"))

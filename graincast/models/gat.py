@@ -1,0 +1,266 @@
+"""Graph attention (Velickovic et al. 2018, arXiv 1710.10903): three layers that also see edge features.
+
+Every grain gets a number, the logit of abnormal growth or the scaled growth ratio; a model learns from those of the
+candidates or of all grains, in minibatches of graphs.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, dropout, elu, mse_loss
+from torch_geometric.nn import GATConv
+
+from graincast import graph_batches
+from graincast.features import table
+from graincast.features.table import FeatureTable
+from graincast.graph_batches import Batch, Graphs
+from graincast.models.trained import Trained
+from graincast.targets import ABNORMAL, ALL, Target
+from graincast.training.device import device_of
+from graincast.training.generators import seeded
+from graincast.training.loop import Fitted, Settings, fit
+
+COLUMNS = {
+    True: ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
+    False: ("train_loss", "validation_loss", "train_mae", "validation_mae"),
+}
+SHAPE = ("hidden", "heads", "dropout", "attention_dropout")
+SETTINGS = ("epochs", "patience", "clip", "plateau_factor", "plateau_patience", "mixed_precision")
+TRAINING = (*SETTINGS, *SHAPE, "batch_size", "loss_grains")
+LAYERS = 3
+MEASURED_TOGETHER = 512  # graphs: enough to be fast, and few enough for any memory
+
+AXES = ("learning_rate", "weight_decay", "seed")
+read = table.read
+
+
+class Network(torch.nn.Module):
+    """Attention layers with exponential linear units, and a linear layer: [n, columns] to [n].
+
+    hidden             channels of each of the heads, which stand side by side
+    dropout            share of the channels dropped behind each layer in training
+    attention_dropout  share of the neighbours
+    The graph is one with self-loops; messages go from row 0 of edge_index to row 1.
+    """
+
+    def __init__(
+        self, columns: int, edge_columns: int, hidden: int, heads: int, dropout: float, attention_dropout: float
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.layers = torch.nn.ModuleList(
+            GATConv(
+                columns if layer == 0 else hidden * heads,
+                hidden,
+                heads,
+                edge_dim=edge_columns,
+                dropout=attention_dropout,
+                add_self_loops=False,
+            )
+            for layer in range(LAYERS)
+        )
+        self.last = torch.nn.Linear(hidden * heads, 1)
+
+    def forward(self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = dropout(elu(layer(x, edge_index, edge_attr)), self.dropout, self.training)
+        return self.last(x)[:, 0]
+
+
+def work(points: int, partitions: int, training: dict) -> tuple[int, str]:
+    """How much there is to do, as `advance` is told of it, and in which unit."""
+    return points * partitions * training["epochs"], "epochs"
+
+
+def train(
+    data: FeatureTable,
+    parts: dict[str, np.ndarray],
+    target: Target,
+    grid: dict[str, list],
+    training: dict,
+    *,
+    advance: Callable[[int, str], None] = lambda epochs, note: None,
+    device: str = "cpu",
+    checkpoints: Path | None = None,
+) -> Trained:
+    """Train every point of a grid on every partition, one after the other.
+
+    parts     for each partition the part of each microstructure: str [g], "train", "validation", "test" or ""
+    target    abnormal or not (cross-entropy), or the growth ratio, scaled with the extremes of those that are learned
+              from (mean squared error); of the candidates or of all grains, and so the curves
+    grid      the axes threshold (for abnormal), learning_rate, weight_decay, seed
+    training  the keys TRAINING: of loop.Settings and Network, batch_size (graphs), and loss_grains, whose targets are
+              learned from: candidate, all, or None for the target's grains
+    advance   told of epochs done, with a note of the validation loss
+    checkpoints  a folder to go on from, with a file a trial and partition until all are trained
+    Features of nodes and edges are normalised with mean and deviation of the training part.
+    """
+    where = device_of(device)
+    result = Trained({}, {}, {}, np.arange(training["epochs"] + 1), COLUMNS[target.kind == ABNORMAL])
+    files = []
+    for name, part in parts.items():
+        normalisation = _normalisation(data, part == "train")
+        graphs = _graphs(data, normalisation).to(where)
+        for trial in itertools.product(*grid.values()):
+            point = dict(zip(grid, trial, strict=True))
+            identity = _identity(data, part, target, point, training)
+            if checkpoints:
+                files.append(Path(checkpoints, f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.pt"))
+            problem = _Problem(data, graphs, part, target, point.get("threshold"), training)
+            with seeded(point["seed"]):
+                shape = {key: training[key] for key in SHAPE}
+                network = Network(len(data.columns), len(data.edge_columns), **shape)
+            fitted = fit(
+                network,
+                problem.batches,
+                problem.loss,
+                problem.measure,
+                Settings(
+                    learning_rate=point["learning_rate"],
+                    weight_decay=point["weight_decay"],
+                    **{key: training[key] for key in SETTINGS},
+                ),
+                seed=point["seed"],
+                device=device,
+                checkpoint=files[-1] if checkpoints else None,
+                identity=identity,
+                advance=advance,
+            )
+            _keep(result, (trial, name), fitted)
+            result.models[trial, name] = {
+                "columns": list(data.columns),
+                "edge_columns": list(data.edge_columns),
+                "grains": target.grains,
+                **normalisation,
+                **shape,
+                **({} if problem.classify else {"extremes": [problem.low, problem.low + problem.span]}),
+                "state": fitted.state,
+            }
+    for file in files:
+        file.unlink(missing_ok=True)
+    return result
+
+
+def predict(model: dict, data: FeatureTable) -> np.ndarray:
+    """The probability of abnormal growth, or the growth ratio, under one trained model: float64 [g], or [N] of all.
+
+    Raises ValueError for other features than those that the model was trained on.
+    """
+    for key in ("columns", "edge_columns"):
+        if list(getattr(data, key)) != list(model[key]):
+            raise ValueError(f"the model wants the features {model[key]}, the data have {getattr(data, key)}")
+    network = Network(len(data.columns), len(data.edge_columns), **{key: model[key] for key in SHAPE})
+    network.load_state_dict(model["state"])
+    network.eval()
+    batches = _whole(_graphs(data, model), torch.arange(len(data.name)))
+    with torch.no_grad():
+        score = torch.cat([torch.zeros(0), *(_chosen(network, batch, model["grains"])[0] for batch in batches)])
+    if "extremes" in model:
+        low, high = model["extremes"]
+        return low + (high - low) * score.double().numpy()
+    return torch.sigmoid(score.double()).numpy()
+
+
+class _Problem:
+    """What one trial learns from: the targets on the graphs, batches of them, the loss, and what is measured."""
+
+    def __init__(
+        self, data: FeatureTable, graphs: Graphs, part: np.ndarray, target: Target, threshold, training: dict
+    ) -> None:
+        self.classify, self.grains = target.kind == ABNORMAL, target.grains
+        self.loss_grains = training["loss_grains"] or target.grains
+        self.batch_size = training["batch_size"]
+        y = _of_all_grains(data, target, threshold)
+        learned = np.repeat(part == "train", np.diff(data.node_ptr))
+        if self.loss_grains != ALL:
+            learned &= data.candidate
+        self.low, self.span = 0.0, 1.0
+        if not self.classify:
+            self.low = float(y[learned].min())
+            self.span = float(y[learned].max() - self.low) or 1.0
+        scaled = torch.from_numpy(((y - self.low) / self.span).astype(np.float32))
+        self.graphs = graph_batches.with_targets(graphs, scaled)
+        numbers = {name: torch.from_numpy(np.flatnonzero(part == name)) for name in ("train", "validation")}
+        self.train = numbers["train"]
+        self.parts = {name: _whole(self.graphs, which) for name, which in numbers.items()}
+
+    def batches(self, order: torch.Generator):
+        for some in torch.randperm(len(self.train), generator=order).split(self.batch_size):
+            yield self.graphs.batch(self.train[some].to(self.graphs.x.device))
+
+    def loss(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        return self._loss(*_chosen(network, batch, self.loss_grains))
+
+    def measure(self, network: torch.nn.Module) -> dict[str, float]:
+        found = {}
+        for name, batches in self.parts.items():
+            pairs = [_chosen(network, batch, self.grains) for batch in batches]
+            score, y = (torch.cat(some).double() for some in zip(*pairs, strict=True))
+            second = ((score > 0) == (y > 0.5)).double() if self.classify else self.span * (score - y).abs()
+            found[name] = self._loss(score, y), second.mean()
+        columns = COLUMNS[self.classify]
+        return {column: float(found[column.partition("_")[0]][i // 2]) for i, column in enumerate(columns)}
+
+    def _loss(self, score: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (binary_cross_entropy_with_logits if self.classify else mse_loss)(score, y)
+
+
+def _chosen(network: torch.nn.Module, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The network's numbers and the targets of the candidates or of all grains of a batch, float32."""
+    score = network(batch.x, batch.edge_index, batch.edge_attr).float()
+    return (score, batch.y) if grains == ALL else (score[batch.candidate], batch.y[batch.candidate])
+
+
+def _of_all_grains(data: FeatureTable, target: Target, threshold: float | None) -> np.ndarray:
+    """The target of each grain, float64 [N]; NaN where only the candidates have one."""
+    y = np.full(len(data.x), np.nan) if target.all_values is None else target.all_values[threshold].astype(float)
+    if target.grains == ALL:
+        return target.values[threshold].astype(float)
+    y[data.candidate_index] = target.values[threshold]
+    return y
+
+
+def _normalisation(data: FeatureTable, chosen: np.ndarray) -> dict[str, torch.Tensor]:
+    """Mean and deviation of the features of all nodes and edges of the chosen graphs (bool [g]), float64.
+
+    A constant feature gets a deviation of 1.
+    """
+    found = {}
+    for prefix, values, ptr in (("", data.x, data.node_ptr), ("edge_", data.edge_x, data.edge_ptr)):
+        rows = values[np.repeat(chosen, np.diff(ptr))]
+        mean = rows.mean(axis=0) if len(rows) else np.zeros(values.shape[1])
+        std = rows.std(axis=0) if len(rows) else np.ones(values.shape[1])
+        found[f"{prefix}mean"] = torch.from_numpy(mean)
+        found[f"{prefix}std"] = torch.from_numpy(np.where(std > 1e-12 * np.maximum(1, np.abs(mean)), std, 1.0))
+    return found
+
+
+def _graphs(data: FeatureTable, normalisation: dict) -> Graphs:
+    """The graphs with normalised features and self-loops."""
+    mean, std, edge_mean, edge_std = (normalisation[key].numpy() for key in ("mean", "std", "edge_mean", "edge_std"))
+    graphs = graph_batches.of_table(data, (data.x - mean) / std, (data.edge_x - edge_mean) / edge_std)
+    return graph_batches.with_self_loops(graphs)
+
+
+def _whole(graphs: Graphs, which: torch.Tensor) -> list[Batch]:
+    return [graphs.batch(some.to(graphs.x.device)) for some in which.split(MEASURED_TOGETHER) if len(some)]
+
+
+def _identity(data: FeatureTable, part: np.ndarray, target: Target, point: dict, training: dict) -> str:
+    """What is trained on what, as text."""
+    values = hashlib.sha256(_of_all_grains(data, target, point.get("threshold")).tobytes())
+    values.update("\n".join(part.tolist()).encode())
+    what = {"data": data.fingerprint, "kind": target.kind, "grains": target.grains, "values": values.hexdigest()}
+    return "gat " + json.dumps({**what, "point": point, "training": training}, sort_keys=True)
+
+
+def _keep(result: Trained, key: tuple, fitted: Fitted) -> None:
+    """The curves of a trial, with NaN behind an early stop, and the epoch of its best state."""
+    curves = np.full((len(result.steps), len(result.columns)), np.nan)
+    curves[: len(fitted.curves)] = fitted.curves
+    result.curves[key], result.iterations[key] = curves, fitted.epoch

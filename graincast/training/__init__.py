@@ -1,0 +1,1 @@
+"""How every torch model is trained: one loop, with checkpoints from which a killed job goes on."""

@@ -1,0 +1,208 @@
+"""The training loop of every torch model: Adam, early stopping, and checkpoints that change nothing.
+
+A training that is killed and started again gives, bit for bit on the CPU, what it gives undisturbed: a checkpoint
+holds the state of everything that an epoch changes, the generators of random numbers included.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graincast.microstructure import BadInput
+from graincast.training import checkpoint as checkpoints
+from graincast.training.device import device_of
+from graincast.training.generators import restore, seeded, states
+
+CHECKPOINT_SHARE = 0.05  # of the time at most goes into checkpoints: short epochs are not all written
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    epochs, learning_rate, weight_decay  of Adam (Kingma & Ba 2015, arXiv 1412.6980); the decay is an L2 penalty
+    patience          epochs without a better validation loss until training ends; 0: it never ends early
+    clip              largest norm of the gradient of all parameters together; None: unlimited
+    plateau_factor    factor of the learning rate where the validation loss has not fallen; 1: it stays as it is
+    plateau_patience  for this many epochs
+    mixed_precision   16-bit arithmetic in the training passes, on a device that has it (CUDA)
+    """
+
+    epochs: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    patience: int = 0
+    clip: float | None = None
+    plateau_factor: float = 1.0
+    plateau_patience: int = 10
+    mixed_precision: bool = True
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training gives.
+
+    state    the module's state of the least validation loss, a copy on the CPU
+    epoch    the number of epochs that led to it
+    curves   float64 [epochs run + 1, columns]: what was measured before the first epoch and after each
+    columns  the names of what was measured
+    """
+
+    state: dict[str, torch.Tensor]
+    epoch: int
+    curves: np.ndarray
+    columns: tuple[str, ...]
+
+
+def fit(
+    module: torch.nn.Module,
+    batches: Callable[[torch.Generator], Iterable],
+    loss: Callable[[torch.nn.Module, object], torch.Tensor],
+    measure: Callable[[torch.nn.Module], dict[str, float]],
+    settings: Settings,
+    *,
+    seed: int,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    identity: str = "",
+    advance: Callable[[int, str], None] = lambda amount, note: None,
+) -> Fitted:
+    """Train a module, which is left on the device in its best state; a seeded one begins in `generators.seeded`.
+
+    batches     a new pass over the training data, in an order drawn from the generator; on the device
+    loss        the mean loss of a batch, a scalar
+    measure     columns train_… and validation_…, validation_loss among them; called without gradients, in eval mode
+    checkpoint  a file to go on from, and to write after epochs; whoever keeps what is returned removes it
+    identity    what is trained on what; a checkpoint of another identity, settings or seed is not used
+    advance     told of epochs done, with a note of the loss; an early stop counts those it spared
+    Raises BadInput if the loss is not finite.
+    """
+    where = device_of(device)
+    identity = f"{identity} {module} {asdict(settings)} seed {seed} {where.type} torch {torch.__version__}"
+    with seeded(seed, where):
+        training = _Training(module.to(where), settings, seed, where)
+        content = checkpoints.read(checkpoint, identity) if checkpoint else None
+        if content is None:
+            training.measured(measure)
+        else:
+            training.load(content)
+            advance(training.epoch, f"resumed after epoch {training.epoch}")
+        written, took = time.monotonic(), 0.0
+        while not training.finished:
+            training.pass_over(batches, loss)
+            training.measured(measure)
+            begin = time.monotonic()
+            if checkpoint and (training.finished or begin - written > took / CHECKPOINT_SHARE):
+                checkpoints.write(checkpoint, identity, training.content())
+                written = time.monotonic()
+                took = written - begin
+            advance(1, f"loss {training.curves[-1]['validation_loss']:.4g}")
+        if spared := settings.epochs - training.epoch:
+            advance(spared, f"stopped early after epoch {training.epoch}")
+    module.load_state_dict(training.best)
+    module.eval()
+    columns = tuple(training.curves[0])
+    curves = np.array([[row[column] for column in columns] for row in training.curves], np.float64)
+    return Fitted({key: value.cpu() for key, value in training.best.items()}, training.best_epoch, curves, columns)
+
+
+class _Training:
+    """All that changes from epoch to epoch."""
+
+    def __init__(self, module: torch.nn.Module, settings: Settings, seed: int, device: torch.device) -> None:
+        self.module, self.settings, self.device = module, settings, device
+        self.order = torch.Generator().manual_seed(seed)
+        self.optimiser = torch.optim.Adam(
+            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.plateau = None
+        if settings.plateau_factor != 1:
+            self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                self.optimiser, factor=settings.plateau_factor, patience=settings.plateau_patience
+            )
+        mixed = settings.mixed_precision and device.type == "cuda"
+        bfloat16 = mixed and torch.cuda.is_bf16_supported(including_emulation=False)
+        self.autocast = torch.autocast(device.type, torch.bfloat16 if bfloat16 else torch.float16, enabled=mixed)
+        # Gradients in float16 would vanish unscaled; bfloat16 has the range of float32
+        self.scaler = torch.amp.GradScaler(device.type, enabled=mixed and not bfloat16)
+        self.epoch = self.best_epoch = 0
+        self.best: dict[str, torch.Tensor] = {}
+        self.curves: list[dict[str, float]] = []
+
+    @property
+    def finished(self) -> bool:
+        stale = self.epoch - self.best_epoch
+        return self.epoch >= self.settings.epochs or 0 < self.settings.patience <= stale
+
+    def pass_over(self, batches: Callable, loss: Callable) -> None:
+        """One epoch."""
+        self.module.train()
+        total = torch.zeros((), device=self.device)
+        for batch in batches(self.order):
+            self.optimiser.zero_grad()
+            with self.autocast:
+                value = loss(self.module, batch)
+            self.scaler.scale(value).backward()
+            if self.settings.clip is not None:
+                self.scaler.unscale_(self.optimiser)
+                torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+            total += value.detach()
+        self.epoch += 1
+        self._check(float(total))
+
+    def measured(self, measure: Callable) -> None:
+        """Measure; keep the state if it is the best, and lower the learning rate if it is due."""
+        self.module.eval()
+        with torch.no_grad():
+            row = {key: float(value) for key, value in measure(self.module).items()}
+        self._check(row["validation_loss"])
+        if not self.curves or row["validation_loss"] < self.curves[self.best_epoch]["validation_loss"]:
+            self.best, self.best_epoch = copy.deepcopy(self.module.state_dict()), self.epoch
+        self.curves.append(row)
+        if self.plateau and self.epoch:
+            self.plateau.step(row["validation_loss"])
+
+    def _check(self, loss: float) -> None:
+        if math.isfinite(loss):
+            return
+        if not self.epoch:
+            raise BadInput("the loss is not finite before training; look for values that are not finite in the data")
+        rate = self.settings.learning_rate
+        raise BadInput(
+            f"the loss is not finite after epoch {self.epoch}; lower the learning_rate ({rate:g}), or set clip"
+        )
+
+    def content(self) -> dict:
+        """Everything, for a checkpoint."""
+        return {
+            "epoch": self.epoch,
+            "best_epoch": self.best_epoch,
+            "module": self.module.state_dict(),
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "plateau": self.plateau.state_dict() if self.plateau else None,
+            "scaler": self.scaler.state_dict(),
+            "order": self.order.get_state(),
+            "generators": states(self.device),
+            "curves": self.curves,
+        }
+
+    def load(self, content: dict) -> None:
+        """Go on from a checkpoint's content."""
+        self.epoch, self.best_epoch, self.curves = content["epoch"], content["best_epoch"], content["curves"]
+        self.module.load_state_dict(content["module"])
+        self.best = {key: value.to(self.device) for key, value in content["best"].items()}
+        self.optimiser.load_state_dict(content["optimiser"])
+        if self.plateau:
+            self.plateau.load_state_dict(content["plateau"])
+        self.scaler.load_state_dict(content["scaler"])
+        self.order.set_state(content["order"])
+        restore(content["generators"], self.device)

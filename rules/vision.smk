@@ -1,0 +1,40 @@
+"""Vision: the pictures of a data set through a vision network, one file a vision set.
+
+in   results/datasets/{dataset}/graphs/*.h5, or the manifests of labelled images
+out  results/datasets/{dataset}/features/{vision}.h5             (format: graincast/vision/table.py)
+     results/datasets/{dataset}/features/{vision}.rejected.csv   images that could not be used, and why
+"""
+
+
+rule vision_features:
+    input:
+        names=names_of,
+        rejected=lambda wc: [] if wc.dataset in IMAGES else rejected_tables(wc),
+        src=sources("scripts/vision_features.py"),
+    output:
+        features="results/datasets/{dataset}/features/{vision}.h5",
+        rejected="results/datasets/{dataset}/features/{vision}.rejected.csv",
+    log:
+        "results/logs/features/{dataset}/{vision}.log",
+    benchmark:
+        "results/benchmarks/features/{dataset}/{vision}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    container:
+        WORKER_IMAGE
+    threads: 2
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=lambda wc, attempt: 240 * attempt,
+    params:
+        settings=lambda wc: as_json(vision_of(wc.vision)),
+        # functions of `input` or `output` are not recorded: where data and weights lie makes nothing stale
+        given=lambda wc, input: vision_input(wc, input),
+        weights=lambda wc, output: vision_weights(wc.vision),
+        max_rejected=lambda wc, input: DATASETS[wc.dataset]["max_rejected"],
+        device=lambda wc, output: CONFIG["device"],
+    shell:
+        "python -m scripts.vision_features --name {wildcards.dataset}/{wildcards.vision} {params.given}"
+        " --max-rejected {params.max_rejected} --settings {params.settings:q} {params.weights}"
+        " --device {params.device} --threads {threads} --out {output.features} --rejected {output.rejected}"
+        " 2>&1 | tee {log}"

@@ -1,0 +1,27 @@
+"""Draw the test results of finished experiments side by side, all or chosen ones, from the table that compares them."""
+
+import csv
+from pathlib import Path
+
+from graincast import figures
+from graincast.microstructure import BadInput
+from graincast.program import parser, run
+
+
+def main(args) -> None:
+    with args.comparison.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    known = {row["experiment"] for row in rows}
+    for name in args.experiments or []:
+        if name not in known:
+            raise BadInput(f"{args.comparison}: has no experiment {name} (it has {', '.join(sorted(known))})")
+    rows = [row for row in rows if not args.experiments or row["experiment"] in args.experiments]
+    figures.save(figures.comparison(rows), args.out)
+
+
+if __name__ == "__main__":
+    p = parser("comparison_figure", __doc__)
+    p.add_argument("--comparison", type=Path, default=Path("results/comparison.csv"), help="results/comparison.csv")
+    p.add_argument("--experiments", nargs="+", help="names of the experiments to show (default: all)")
+    p.add_argument("--out", type=Path, required=True, help="PNG")
+    run(main, p)

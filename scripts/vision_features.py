@@ -1,0 +1,121 @@
+"""Put the pictures of a data set, of its microstructures or labelled images, through a vision network."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graincast import csv_table, manifest, rejection, shards
+from graincast.microstructure import BadInput
+from graincast.program import json_with, parser, run
+from graincast.progress import Progress
+from graincast.training.device import device_of
+from graincast.vision import images, labelled, table, vgg16
+
+SHOWN = 5  # reasons of rejection in the log
+
+
+def main(args) -> None:
+    torch.set_num_threads(args.threads)
+    device = device_of(args.device)
+    settings = {"crop": None, "size": images.SIZE, "batch": vgg16.BATCH, **args.settings}
+    if args.images and settings["crop"] is not None:
+        raise BadInput(f"--settings: crop: {settings['crop']} has no effect on labelled images; set it to null")
+    module, network = vgg16.load(settings["network"] | ({"path": args.weights} if args.weights else {}))
+    module.to(device)
+
+    def through(pictures: Iterator[np.ndarray], advance: Callable[[int], None]) -> np.ndarray:
+        return vgg16.features(module, pictures, device, settings["batch"], advance)
+
+    made = (of_graphs if args.graphs else of_images)(args, settings, network, through)
+    table.write(args.out, made)
+    print(f"{args.name}: {len(made.name)} pictures, {network}")
+
+
+def of_graphs(args, settings: dict, network: str, through: Callable) -> table.VisionTable:
+    """The table of the microstructures of some shards."""
+    total = len(shards.names(args.graphs))
+    rejected = sum(len(csv_table.rows(path)) for path in args.graphs_rejected)
+    rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
+    names, ratios = [], []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for path in args.graphs:
+            for one in shards.read(path):
+                own = one.candidate.argmax()
+                names.append(one.name)
+                ratios.append(np.array([area[-1, own] / area[0, own] for area in one.areas]))
+                yield images.of_microstructure(one, settings["crop"], settings["size"])
+
+    x = through(pictures(), Progress(f"vision {args.name}", total, "pictures").advance)
+    write_rejected(args.rejected, [])  # what was rejected, was so before there were graphs
+    return table.of_microstructures(names, network, x, ratios)
+
+
+def of_images(args, settings: dict, network: str, through: Callable) -> table.VisionTable:
+    """The table of the labelled images of some manifests; what cannot be used is listed in args.rejected."""
+    entries = sorted((entry for path in args.images for entry in manifest.read(path)), key=lambda entry: entry["name"])
+    progress = Progress(f"vision {args.name}", len(entries), "images")
+    names, classes, rejected = [], [], []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for entry in entries:
+            path = unchanged(entry, args.root)
+            try:
+                if "same_as" in entry:
+                    raise BadInput(f"the same content as {entry['same_as']}")
+                label, picture = labelled.class_of(path.name), images.from_file(path, settings["size"])
+            except BadInput as reason:
+                rejected.append((entry["name"], " ".join(str(reason).split())))
+                progress.advance()
+                continue
+            names.append(entry["name"])
+            classes.append(label)
+            yield picture
+
+    x = through(pictures(), progress.advance)
+    write_rejected(args.rejected, rejected)
+    for name, reason in rejected[:SHOWN]:
+        print(f"rejected: {name}: {reason}", file=sys.stderr)
+    dataset, _, name = args.name.partition("/")
+    rejection.check(dataset, len(names), len(rejected), args.max_rejected, f"features/{name}.rejected.csv")
+    return table.of_labelled(names, network, x, classes)
+
+
+def write_rejected(path: Path | None, rejected: list[tuple[str, str]]) -> None:
+    if path:
+        csv_table.write(path, ["file", "reason"], rejected)
+
+
+def unchanged(entry: dict, root: Path) -> Path:
+    """The file of a manifest's image. Raises BadInput where its content is not that of the manifest."""
+    (file,) = entry["files"]
+    if manifest.sha256(root / file["path"]) != file["sha256"]:
+        raise BadInput(f"{root / file['path']}: changed while the workflow was running; run it again")
+    return root / file["path"]
+
+
+if __name__ == "__main__":
+    p = parser("vision_features", __doc__)
+    p.add_argument("--name", required=True, help="dataset/vision set, for progress lines")
+    given = p.add_mutually_exclusive_group(required=True)
+    given.add_argument("--graphs", type=Path, nargs="+", help="the data set's shards")
+    given.add_argument("--images", type=Path, nargs="+", help="a data set of labelled images: its manifests")
+    p.add_argument("--root", type=Path, default=Path(), help="folder that the manifests' paths start from")
+    p.add_argument("--graphs-rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
+    p.add_argument("--max-rejected", type=float, default=1, help="largest share that may be rejected")
+    p.add_argument(
+        "--settings",
+        type=json_with("network", optional=["crop", "size", "batch"]),
+        required=True,
+        help='JSON: {"crop": null, "size": 224, "batch": 8, "network": {"random": 0}}; crop in sites around the '
+        'candidate, size of the network\'s pictures; network also {"path": "vgg16-397923af.pth", "sha256": "3979…"}',
+    )
+    p.add_argument("--weights", type=Path, help="file of weights, in place of the network's path")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")
+    p.add_argument("--out", type=Path, required=True, help="HDF5 table of features")
+    p.add_argument("--rejected", type=Path, help="CSV of rejected images and reasons, for labelled images")
+    run(main, p)

@@ -1,0 +1,208 @@
+"""Patches against full masks in NumPy, under shifts and renumbering; streams of them that leave none out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from graincast import shards
+from graincast.boundaries import adjacency
+from graincast.encoders import patches, stream
+from graincast.encoders.patches import BOUNDARY, GRAIN, GREY, RAISED, boundaries, grains, undirected
+from graincast.microstructure import BadInput
+from tests.synthetic import voronoi
+from tests.tables import microstructure
+
+
+def centred(mask: np.ndarray, image: np.ndarray, window: int) -> np.ndarray:
+    """A window of a periodic image, the rounded circular mean of a mask at window // 2."""
+    made = np.zeros((window, window), np.uint8)
+    offsets = []
+    for axis in (0, 1):
+        size = image.shape[axis]
+        angle = 2 * np.pi * np.arange(size) / size
+        mean = np.angle(mask.sum(axis=1 - axis) @ np.exp(1j * angle)) * size / (2 * np.pi)
+        offsets.append((np.arange(size) - int(np.floor(mean + 0.5 + 1e-9)) + size // 2) % size - size // 2)
+    for r, c in np.ndindex(image.shape):
+        row, column = offsets[0][r] + window // 2, offsets[1][c] + window // 2
+        if 0 <= row < window and 0 <= column < window:
+            made[row, column] = image[r, c]
+    return made
+
+
+def grain_by_mask(labels: np.ndarray, types: np.ndarray, i: int, window: int) -> np.ndarray:
+    mask = labels == i + 1
+    return centred(mask, np.where(mask, GREY[int(types[i])], 0), window)
+
+
+def boundary_by_masks(labels: np.ndarray, types: np.ndarray, pair: np.ndarray, window: int) -> np.ndarray:
+    def grown(mask):
+        for axis in (0, 1):
+            mask = mask | np.roll(mask, 1, axis) | np.roll(mask, -1, axis)
+        return mask
+
+    one, other = (labels == i + 1 for i in pair)
+    touching = (one & grown(other)) | (other & grown(one))
+    image = np.where(one, GREY[int(types[pair[0]])], 0) + np.where(other, GREY[int(types[pair[1]])], 0)
+    return centred(touching, image + RAISED * touching, window)
+
+
+def image(seed: int, shape: tuple[int, int] = (40, 40), n: int = 14) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Voronoi grains cut to a shape, with empty sites and a grain in pieces: labels, types, boundaries."""
+    rng = np.random.default_rng(seed)
+    labels = voronoi(max(shape), n, rng)[: shape[0], : shape[1]]
+    labels = np.unique(labels, return_inverse=True)[1].reshape(shape).astype(np.int32) + 1
+    labels[labels == 2] = 0
+    labels[labels == labels.max()] = 2
+    n = int(labels.max())
+    labels[labels == 4] = np.where(rng.random((labels == 4).sum()) < 0.7, 4, 0)
+    return labels, rng.integers(0, 3, n).astype(np.int8), undirected(adjacency(labels, n)[0])[0]
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (33, 48), (21, 16)])
+@pytest.mark.parametrize("window", [12, 24, 48])
+def test_patches_are_those_of_full_masks(shape, window):
+    for seed in range(3):
+        labels, types, pairs = image(seed, shape)
+        wanted = [grain_by_mask(labels, types, i, window) for i in range(types.size)]
+        np.testing.assert_array_equal(grains(labels, types, window), wanted)
+        wanted = [boundary_by_masks(labels, types, pair, window) for pair in pairs]
+        np.testing.assert_array_equal(boundaries(labels, types, pairs, window), wanted)
+
+
+@pytest.mark.parametrize("shift", [(1, 0), (0, -1), (17, 23), (-20, 39)])
+def test_a_shift_of_the_periodic_image_changes_no_patch(shift):
+    labels, types, pairs = image(5)
+    moved = np.roll(labels, shift, (0, 1))
+    np.testing.assert_array_equal(grains(moved, types, 24), grains(labels, types, 24))
+    np.testing.assert_array_equal(boundaries(moved, types, pairs, 24), boundaries(labels, types, pairs, 24))
+
+
+def test_a_grain_that_fits_shows_all_its_sites_in_the_grey_of_its_type():
+    labels, types, _ = image(1)
+    made = grains(labels, types)
+    assert made.shape == (types.size, 96, 96) and made.dtype == np.uint8
+    for i, patch in enumerate(made):
+        assert set(np.unique(patch)) == {0, GREY[int(types[i])]}
+        assert np.count_nonzero(patch) == np.count_nonzero(labels == i + 1)
+
+
+def test_a_large_grain_is_cropped_around_its_middle():
+    labels = np.zeros((200, 200), np.int32)
+    labels[40:170, 180:] = labels[40:170, :110] = 1
+    patch = grains(labels, np.array([1], np.int8))[0]
+    assert (patch == GREY[1]).all()
+
+
+def test_the_sites_of_a_boundary_are_raised_and_those_of_others_do_not_show():
+    labels = np.ones((64, 64), np.int32)
+    labels[:, 32:] = 2
+    labels[20:24, 10:14] = 3
+    pairs = undirected(adjacency(labels, 3)[0])[0]
+    types = np.array([1, 2, 0], np.int8)
+    patch = boundaries(labels, types, pairs)[pairs.tolist().index([0, 2])]
+    assert pairs.tolist() == [[0, 1], [0, 2]]
+    middle = patch[22:26, 22:26]
+    assert (middle[1:3, 1:3] == GREY[0]).all() and (middle[[0, 0, 3, 3], [0, 3, 0, 3]] == GREY[0] + RAISED).all()
+    assert np.count_nonzero(patch == GREY[1] + RAISED) == 20  # the ring of sites around it, corners included
+    assert GREY[2] not in patch
+
+
+def test_both_directions_of_an_edge_share_a_patch_however_grains_are_numbered():
+    labels, types, pairs = image(2)
+    n = types.size
+    before = boundaries(labels, types, pairs, 24)
+    new = np.random.default_rng(0).permutation(n)
+    renumbered = np.concatenate([[0], new + 1]).astype(np.int32)[labels]
+    edges = adjacency(renumbered, n)[0]
+    again, of_edge = undirected(edges)
+    after = boundaries(renumbered, types[np.argsort(new)], again, 24)
+    index = {frozenset(pair): i for i, pair in enumerate(again.tolist())}
+    for pair, patch in zip(pairs, before, strict=True):
+        np.testing.assert_array_equal(patch, after[index[frozenset(new[pair].tolist())]])
+    there = {tuple(edge): i for edge, i in zip(edges.tolist(), of_edge, strict=True)}
+    assert len(edges) == 2 * len(again) and all(there[b, a] == i for (a, b), i in there.items())
+
+
+def test_grains_and_boundaries_without_sites_have_empty_patches():
+    labels = np.zeros((10, 10), np.int32)
+    labels[2:4, 2:4] = 1
+    labels[7, 7] = 3
+    types = np.array([0, 1, 2], np.int8)
+    made = grains(labels, types)
+    assert np.count_nonzero(made[0]) == 4 and not made[1].any() and np.count_nonzero(made[2]) == 1
+    assert not boundaries(labels, types, np.array([[0, 1], [0, 2]])).any()
+    assert boundaries(labels, types, np.zeros((0, 2), int)).shape == (0, 48, 48)
+
+
+def many(count: int = 7) -> list:
+    return [microstructure(f"m{i}", i, size=20, grains=4 + i) for i in range(count)]
+
+
+def test_a_stream_holds_all_patches_in_order_of_names_however_shards_are_made(tmp_path):
+    found = many()
+    shards.write(tmp_path / "all.h5", found)
+    for i in range(3):
+        shards.write(tmp_path / f"{i}.h5", found[i::3])
+    for kind in (GRAIN, BOUNDARY):
+        wanted = np.concatenate([stream.compact(one).patches(kind) for one in found])
+        one_shard = list(stream.patches([tmp_path / "all.h5"], kind, 10))
+        assert [len(batch) for batch in one_shard[:-1]] == [10] * (len(wanted) // 10)
+        np.testing.assert_array_equal(np.concatenate(one_shard), wanted)
+        three = stream.patches([tmp_path / f"{i}.h5" for i in (2, 0, 1)], kind, 10)
+        np.testing.assert_array_equal(np.concatenate(list(three)), wanted)
+
+
+def test_a_pass_in_random_order_holds_the_same_patches(monkeypatch):
+    monkeypatch.setattr(stream, "POOL", 20)
+    sample = stream.Sample([stream.compact(one) for one in many()], GRAIN)
+    rng = np.random.default_rng(0)
+    orders = [np.concatenate(list(sample.batches(8, rng.permutation))) for _ in range(2)]
+    in_order = np.concatenate(list(sample.batches(8)))
+    assert not np.array_equal(*orders) and not np.array_equal(orders[0], in_order)
+    for order in orders:
+        np.testing.assert_array_equal(
+            sorted(patch.tobytes() for patch in order), sorted(patch.tobytes() for patch in in_order)
+        )
+    backwards = next(sample.batches(8, lambda n: np.arange(n)[::-1]))  # begins with the last microstructures
+    last = [stream.compact(one).patches(GRAIN) for one in many()[-3:]]
+    assert {patch.tobytes() for patch in backwards} <= {patch.tobytes() for patch in np.concatenate(last)}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 9, 48, 49, 50, 0])
+def test_a_limit_takes_evenly_spaced_patches(limit):
+    sample = stream.Sample([stream.compact(one) for one in many()], GRAIN)
+    everything = np.concatenate(list(sample.batches(7)))
+    assert sample.size == len(everything) == 49
+    some = sample.at_most(limit)
+    found = np.concatenate(list(some.batches(7)))
+    assert len(found) == some.size == min(limit or 49, 49)
+    kept = np.arange(len(found)) * 49 // len(found)
+    np.testing.assert_array_equal(found, everything[kept])
+
+
+@pytest.mark.parametrize("least", [1, 3, 8])
+@pytest.mark.parametrize("batch", [8, 10, 16, 100])
+def test_a_short_last_batch_joins_the_one_before(batch, least):
+    sample = stream.Sample([stream.compact(one) for one in many()], GRAIN)
+    sizes = [len(found) for found in sample.batches(batch, least=least)]
+    assert sum(sizes) == 49 and min(sizes) >= least and max(sizes) < batch + least
+    assert set(sizes[:-1]) <= {batch}
+
+
+def test_microstructures_are_held_out_by_their_names():
+    names = [stream.compact(replace(many(1)[0], name=f"n{i}")) for i in range(400)]
+    train, held_out = stream.divided(names, 0.25)
+    assert 70 < len(held_out) < 130 and len(train) + len(held_out) == 400
+    few = stream.divided(names[:200], 0.25)[1]
+    assert [one.name for one in few] == [one.name for one in held_out if int(one.name[1:]) < 200]
+    for share in (1e-9, 1 - 1e-9):
+        assert min(map(len, stream.divided(names[:5], share))) == 1
+    with pytest.raises(BadInput, match="two microstructures or more"):
+        stream.divided(names[:1], 0.5)
+
+
+def test_every_type_and_what_is_raised_has_a_grey_level_of_its_own():
+    levels = [level + raised for level in GREY.values() for raised in (0, RAISED)]
+    assert len({0, *levels}) == 7 and max(levels) <= 255
+    assert set(patches.WINDOW) == set(patches.KINDS)

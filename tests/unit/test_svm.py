@@ -1,0 +1,141 @@
+"""The support vector machine: scikit-learn's numbers, files that load safely, and what it refuses."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from graincast import targets
+from graincast.microstructure import BadInput
+from graincast.models import svm
+from graincast.vision import table
+from graincast.vision.table import VisionTable
+
+VARIANCE, C = [0.5, 0.9], [0.3, 10]
+
+
+def images(classes: int, features: int = 70, count: int = 90, seed: int = 0) -> VisionTable:
+    """Correlated features with noisy classes."""
+    rng = np.random.default_rng(seed)
+    label = rng.permutation(np.arange(count) % classes)
+    hidden = rng.normal(size=(count, 8)) + 1.2 * rng.normal(size=(classes, 8))[label]
+    x = np.maximum(hidden @ rng.normal(size=(8, features)) + rng.normal(size=(count, features)), 0).astype(np.float32)
+    names = [f"{i:03d}" for i in range(count)]
+    return table.of_labelled(names, "a network", x, [f"class {i}" for i in label])
+
+
+def grains(count: int = 80, seed: int = 1) -> VisionTable:
+    """Microstructures of one to three growth runs, whose growth goes with their features."""
+    one, rng = images(2, count=count, seed=seed), np.random.default_rng(seed)
+    ratios = [rng.uniform(0, 6, int(rng.integers(1, 4))) + 6 * label for label in one.label]
+    return table.of_microstructures(one.name, one.network, one.x, ratios)
+
+
+def folds(count: int) -> dict[str, np.ndarray]:
+    """Two partitions, in which some pictures take no part."""
+    part = np.array(["train", "train", "train", "validation", "test"])[np.arange(count) % 5]
+    part[7] = ""
+    return {"f1": part, "f2": np.roll(part, 2)}
+
+
+def pipeline(variance: float, whiten: bool, c: float) -> object:
+    return make_pipeline(
+        PCA(variance, whiten=whiten, svd_solver="full"),
+        SVC(C=c, decision_function_shape="ovr", break_ties=True, tol=svm.TOLERANCE),
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "features", "largest"), [(2, 70, 8000), (2, 30, 8000), (3, 70, 8000), (5, 30, 8000), (3, 70, 10)]
+)
+def test_the_numbers_are_those_of_scikit_learn(monkeypatch, classes, features, largest):
+    """With more and with fewer pictures than features, and with the kernel held as a whole or made by libsvm."""
+    monkeypatch.setattr(svm, "LARGEST", largest)
+    monkeypatch.setattr(svm, "TOLERANCE", 1e-8)  # so that what is left is single precision
+    data, advanced = images(classes, features), []
+    parts = folds(len(data.name))
+    grid = {"variance": VARIANCE, "whiten": [False, True], "c": C}
+    target = targets.of_data(data, [None], "label")
+    trained = svm.train(data, parts, target, grid, {}, advance=lambda amount, note: advanced.append(amount))
+    assert set(trained.models) == set(itertools.product(itertools.product(*grid.values()), parts))
+    assert sum(advanced) == svm.work(8, 2, {})[0]
+    for (trial, partition), model in trained.models.items():
+        inside = parts[partition] == "train"
+        reference = pipeline(*trial).fit(data.x[inside].astype(float), data.label[inside])
+        assert len(model["axes"]) == reference[0].n_components_
+        decision, scores = reference.decision_function(data.x.astype(float)), svm.predict(model, data)
+        if classes == 2:
+            decision = np.stack([-decision, decision], axis=1)
+        np.testing.assert_allclose(scores, decision, atol=1e-5)
+        np.testing.assert_array_equal(scores.argmax(axis=1), reference.predict(data.x.astype(float)))
+
+
+def test_abnormal_growth_above_one_half_is_what_the_machine_says():
+    data = grains()
+    parts = folds(len(data.name))
+    grid = {"threshold": [4, 6], "variance": [0.9], "whiten": [True], "c": C}
+    trained = svm.train(data, parts, targets.of_data(data, grid["threshold"]), grid, {})
+    for ((threshold, *rest), partition), model in trained.models.items():
+        inside, abnormal = (
+            parts[partition] == "train",
+            np.array([r.mean() > threshold for r in data.candidate_ratios()]),
+        )
+        reference = pipeline(*rest).fit(data.x[inside].astype(float), abnormal[inside])
+        probability = svm.predict(model, data)
+        assert 0 < probability.min() < 0.5 < probability.max() < 1
+        np.testing.assert_array_equal(probability > 0.5, reference.predict(data.x.astype(float)))
+
+
+def test_a_trials_numbers_do_not_depend_on_the_others():
+    data = grains()
+    parts = folds(len(data.name))
+    grid = {"threshold": [4, 6], "variance": [0.9, 0.5], "whiten": [True, False], "c": C}
+    together = svm.train(data, parts, targets.of_data(data, grid["threshold"]), grid, {})
+    alone = {axis: values[1:] for axis, values in grid.items()}
+    one = svm.train(data, {"f2": parts["f2"]}, targets.of_data(data, alone["threshold"]), alone, {})
+    ((key, model),) = one.models.items()
+    assert one.iterations[key] == together.iterations[key]
+    np.testing.assert_array_equal(svm.predict(model, data), svm.predict(together.models[key], data))
+
+
+def test_models_are_read_back_without_trust_and_share_their_components(tmp_path):
+    data = images(3, features=4000)
+    grid = {"variance": VARIANCE, "whiten": [False, True], "c": C}
+    trained = svm.train(data, folds(90), targets.of_data(data, [None], "label"), grid, {})
+    torch.save(trained.models, tmp_path / "models.pt")
+    back = torch.load(tmp_path / "models.pt", weights_only=True)
+    for key, model in trained.models.items():
+        np.testing.assert_array_equal(svm.predict(back[key], data), svm.predict(model, data))
+    for shared in ("axes", "learned"):
+        addresses = {model[shared].untyped_storage().data_ptr() for model in trained.models.values()}
+        assert len(addresses) == 2  # one a partition
+
+
+def test_a_class_that_training_has_not_seen_is_never_chosen():
+    data = images(4)
+    part = np.where(data.label == 1, "test", "train")
+    grid = {"variance": [0.9], "whiten": [False], "c": [1]}
+    trained = svm.train(data, {"all": part}, targets.of_data(data, [None], "label"), grid, {})
+    scores = svm.predict(trained.models[(0.9, False, 1), "all"], data)
+    assert np.all(scores[:, 1] == -np.inf) and np.isfinite(scores[:, [0, 2, 3]]).all()
+    assert np.mean(scores.argmax(axis=1) == data.label) > 0.5
+
+
+def test_what_cannot_be_learned_is_said():
+    data, grid = grains(), {"variance": [0.9], "whiten": [False], "c": [1]}
+    parts = folds(len(data.name))
+    with pytest.raises(BadInput, match="model svm does not learn growth-ratio; choose abnormal or label"):
+        svm.train(data, parts, targets.of_data(data, [None], "growth-ratio"), grid, {})
+    with pytest.raises(BadInput, match="partition f1: at threshold 99 all training targets are the same"):
+        svm.train(data, parts, targets.of_data(data, [99]), {"threshold": [99], **grid}, {})
+    same = replace(data, x=np.ones_like(data.x))
+    with pytest.raises(BadInput, match="all training pictures have the same features"):
+        svm.train(same, parts, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
+    trained = svm.train(data, parts, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
+    with pytest.raises(ValueError, match="the model wants 70 features, the data have 30"):
+        svm.predict(next(iter(trained.models.values())), images(2, features=30))
