@@ -26,9 +26,11 @@ run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
 
 test: $(READY) $(SERVER_READY) lint  ## all checks and tests
-	@python -m pytest tests/unit tests/workflow -n 2 --dist loadfile $(ARGS)
-	@python -m pytest tests/server $(ARGS)
-	@python -m pytest tests/hpc $(ARGS)
+	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them
+	@shown=$$(mktemp); python -m pytest tests/hpc $(ARGS) >$$shown 2>&1 & hpc=$$!; trap "kill $$hpc" INT TERM; status=0; \
+	python -m pytest tests/unit tests/workflow -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	python -m pytest tests/server $(ARGS) || status=$$?; \
+	wait $$hpc || status=$$?; cat $$shown; rm $$shown; exit $$status
 
 test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (needs root on Debian 12)
 	@GRAINCAST_HPC_TESTS=1 python -m pytest tests/hpc $(ARGS)

@@ -1,5 +1,6 @@
 """Train the trials of one job of an experiment, together, and measure them on validation data."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ def main(args) -> None:
 
     points = grid.points(axes)
     progress = Progress(f"train {args.name}", *model.work(len(points), len(parts), args.training))
-    how = {"advance": progress.advance, "device": args.device, "checkpoints": args.out / "checkpoints"}
+    checkpoints = args.out / "checkpoints"
+    how = {"advance": progress.advance, "device": args.device, "checkpoints": checkpoints}
     result = model.train(data, parts, target, axes, args.training, **how)
 
     trials = {grid.trial_name(point): tuple(point.values()) for point in points}
@@ -54,6 +56,7 @@ def main(args) -> None:
         "trials": measured,
     }
     trained.write(args.out, record, result, trials)
+    shutil.rmtree(checkpoints, ignore_errors=True)  # not before: a full disk must not cost what was trained
     cost.write(args.out)
 
 

@@ -14,8 +14,6 @@ features), fingerprint (of all that is in the file). With g microstructures, N g
     growth_ratio     float64 [sum of runs x grains]   final / initial area, row-major [runs, grains] a microstructure
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -23,7 +21,7 @@ from dataclasses import dataclass, fields
 import h5py
 import numpy as np
 
-from graincast import hdf5
+from graincast import fingerprint, hdf5
 
 FORMAT = {"format": "graincast features", "version": 2}
 LISTS = ("columns", "edge_columns")
@@ -71,15 +69,7 @@ class FeatureTable:
     @property
     def fingerprint(self) -> str:
         """A hash of the whole content, 16 hexadecimal digits: which data a model has seen."""
-        digest = hashlib.sha256()
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                digest.update(f"{field.name} {value.dtype.str} {value.shape}\n".encode())
-                digest.update(value.tobytes())
-            else:
-                digest.update(f"{field.name} {json.dumps(value)}\n".encode())
-        return digest.hexdigest()[:16]
+        return fingerprint.of(self)
 
 
 def write(path: str | os.PathLike, table: FeatureTable) -> None:

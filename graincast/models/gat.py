@@ -97,20 +97,18 @@ def train(
     training  the keys TRAINING: of loop.Settings and Network, batch_size (graphs), and loss_grains, whose targets are
               learned from: candidate, all, or None for the target's grains
     advance   told of epochs done, with a note of the validation loss
-    checkpoints  a folder to go on from, with a file a trial and partition until all are trained
+    checkpoints  a folder to go on from, with a file a trial and partition; whoever keeps what is returned removes it
     Features of nodes and edges are normalised with mean and deviation of the training part.
     """
     where = device_of(device)
     result = Trained({}, {}, {}, np.arange(training["epochs"] + 1), COLUMNS[target.kind == ABNORMAL])
-    files = []
     for name, part in parts.items():
         normalisation = _normalisation(data, part == "train")
         graphs = _graphs(data, normalisation).to(where)
         for trial in itertools.product(*grid.values()):
             point = dict(zip(grid, trial, strict=True))
             identity = _identity(data, part, target, point, training)
-            if checkpoints:
-                files.append(Path(checkpoints, f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.pt"))
+            file = f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.pt"
             problem = _Problem(data, graphs, part, target, point.get("threshold"), training)
             with seeded(point["seed"]):
                 shape = {key: training[key] for key in SHAPE}
@@ -127,7 +125,7 @@ def train(
                 ),
                 seed=point["seed"],
                 device=device,
-                checkpoint=files[-1] if checkpoints else None,
+                checkpoint=Path(checkpoints, file) if checkpoints else None,
                 identity=identity,
                 advance=advance,
             )
@@ -141,8 +139,6 @@ def train(
                 **({} if problem.classify else {"extremes": [problem.low, problem.low + problem.span]}),
                 "state": fitted.state,
             }
-    for file in files:
-        file.unlink(missing_ok=True)
     return result
 
 

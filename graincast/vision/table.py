@@ -13,15 +13,13 @@ fingerprint (of all that is in the file). Of g pictures with f numbers each:
     classes          str [classes]
 """
 
-import hashlib
-import json
 import os
 from dataclasses import dataclass, fields
 
 import h5py
 import numpy as np
 
-from graincast import hdf5
+from graincast import fingerprint, hdf5
 
 FORMAT = {"format": "graincast vision", "version": 1}
 TEXTS = ("name", "classes")
@@ -51,15 +49,7 @@ class VisionTable:
     @property
     def fingerprint(self) -> str:
         """A hash of the whole content, 16 hexadecimal digits: which data a model has seen."""
-        digest = hashlib.sha256()
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                digest.update(f"{field.name} {value.dtype.str} {value.shape}\n".encode())
-                digest.update(np.ascontiguousarray(value))
-            else:
-                digest.update(f"{field.name} {json.dumps(value)}\n".encode())
-        return digest.hexdigest()[:16]
+        return fingerprint.of(self)
 
 
 def of_microstructures(name: list[str], network: str, x: np.ndarray, ratios: list[np.ndarray]) -> VisionTable:

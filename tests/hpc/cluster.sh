@@ -50,7 +50,7 @@ install_packages() {
     local policy=/usr/sbin/policy-rc.d made_policy='' log=$CLUSTER_DIR/apt.log done=1
     if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made_policy=1; fi
     # shellcheck disable=SC2086
-    { apt-get -qq update && apt-get -qq install --yes --no-install-recommends $missing; } >"$log" 2>&1 || done=''
+    { apt-get -qq update && apt-get -qq -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends $missing; } >"$log" 2>&1 || done=''
     [ -z "$made_policy" ] || rm -f $policy
     [ -n "$done" ] && return 0
     if grep -qE 'Could not (resolve|connect)|Temporary failure|Failed to fetch|Unable to (locate|connect)' "$log"; then

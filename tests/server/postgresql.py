@@ -51,7 +51,7 @@ def install() -> None:
     options = ["-o", "Dpkg::Options::=--force-confold", "--yes", "--no-install-recommends"]
     for command in (["update"], ["install", *options, "postgresql", "postgresql-client"]):
         done = subprocess.run(
-            ["apt-get", "-qq", *command],
+            ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", *command],
             capture_output=True,
             text=True,
             env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},

@@ -270,7 +270,6 @@ def test_a_training_goes_on_where_it_was_cut_off(table, tmp_path):
     assert notes[2:] in (["resumed after epoch 1"], ["resumed after epoch 2"])  # not every short epoch is written
     assert sum(amount for amount, _ in again) == 12
     same(resumed, train(table, grid, parts=both))
-    assert list(tmp_path.iterdir()) == []
 
 
 def chains(count: int, seed: int = 0) -> FeatureTable:

@@ -229,6 +229,10 @@ STAGES = {
     "summarise": (every(SUMMARISE), "scripts/summarise.py"),
     "accept": (ACCEPT, "scripts/accept.py"),
     "features of any kind": (ACCEPT | every(FEATURES) | ENCODED | VISION, "graincast/rejection.py"),
+    "features of any kind, but not whether they are accepted": (
+        every(FEATURES) | ENCODED | VISION,
+        "graincast/fingerprint.py",
+    ),
     "features of graphs": (
         every(FEATURES) | ENCODED,
         """graincast/features/__init__.py graincast/features/columns.py graincast/features/rows.py
