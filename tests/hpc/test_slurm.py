@@ -53,7 +53,13 @@ def test_a_changed_learning_rate_reruns_training_and_after(finished):
     path.write_text(path.read_text().replace("learning_rate: [0.1]", "learning_rate: [0.2]"))
     done = finished.run(*ON_SLURM)
     assert done.returncode == 0, done.stdout
-    assert jobs(done.stdout) - {"all"} == {"train:given/all", "evaluate:given", "figures:given", "compare"}
+    assert jobs(done.stdout) - {"all"} == {
+        "train:given/all",
+        "evaluate:given",
+        "figures:given",
+        "compare",
+        "comparison_figure",
+    }
 
 
 def test_two_users_do_not_meet(make_checkout, cluster):

@@ -80,3 +80,29 @@ def test_mean_and_spread_are_over_those_that_define_a_metric():
     assert type(mean["count"]) is int
     spread = metrics.spread(iter(several))
     assert spread == pytest.approx({"accuracy": 0.1, "auc": 0.0, "precision_abnormal": None})
+
+
+def test_regression_against_scikit_learn():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.uniform(0, 20, (2, 50))
+    found = metrics.regression(true, predicted)
+    assert found["r2"] == pytest.approx(reference.r2_score(true, predicted))
+    assert found["mae"] == pytest.approx(reference.mean_absolute_error(true, predicted))
+    assert found["rmse"] ** 2 == pytest.approx(reference.mean_squared_error(true, predicted))
+    assert metrics.regression(np.ones(3), np.zeros(3))["r2"] is None
+
+
+def test_labels_are_those_of_the_largest_score():
+    scores = np.array([[0.1, 3, 2], [5, 1, 1], [0, 1, 4], [0, 2, 1]])
+    found = metrics.labelling(np.array([1, 0, 2, 2]), scores)
+    assert found["accuracy"] == 0.75
+    assert found["balanced_accuracy"] == pytest.approx((1 + 1 + 0.5) / 3)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 1 + 2 / 3) / 3)
+
+
+def test_baselines_know_the_training_part_only():
+    train, test = np.array([True, True, False]), np.array([False, False, True])
+    assert metrics.baseline("abnormal", train, test) == {"majority_class_accuracy": pytest.approx(1 / 3)}
+    assert metrics.baseline("label", np.array([2, 1, 2]), np.array([2, 0])) == {"majority_class_accuracy": 0.5}
+    found = metrics.baseline("growth-ratio", np.array([1.0, 3.0]), np.array([2.0, 6.0]))
+    assert found == {"mean_prediction_mae": 2.0}

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from graincast.targets import AGGREGATES, labels
+from graincast.targets import AGGREGATES, labels, of_data, rows
+from tests.tables import feature_table
 
 RATIOS = [np.array([1.0, 2.0, 9.0]), np.array([10.0]), np.array([5.0, 5.0]), np.array([0.0, 0.0, 0.0, 8.0])]
 # mean 4, 10, 5, 2; median 2, 10, 5, 0
@@ -59,3 +60,27 @@ def test_of_one_run_all_aggregates_are_the_run_itself():
     ratios = [np.array([value]) for value in np.linspace(0, 20, 41)]
     for aggregate in [*AGGREGATES, "share"]:
         assert labels(ratios, 10, aggregate).tolist() == [one[0] > 10 for one in ratios]
+
+
+def test_targets_of_candidates_and_of_all_grains():
+    table = feature_table(12)
+    ratios = table.candidate_ratios()
+    abnormal = of_data(table, [5, 10])
+    assert list(abnormal.values) == [5, 10]
+    for threshold, values in abnormal.values.items():
+        np.testing.assert_array_equal(values, labels(ratios, threshold, "mean"))
+        np.testing.assert_array_equal(abnormal.all_values[threshold][table.candidate_index], values)
+    growth = of_data(table, [None], kind="growth-ratio", grains="all", aggregate="max")
+    assert growth.values[None].shape == (len(table.x),)
+    for i, one in enumerate(table.grain_ratios()):
+        np.testing.assert_array_equal(growth.values[None][slice(*table.node_ptr[i : i + 2])], one.max(axis=0))
+    inside = np.arange(12) == 3
+    np.testing.assert_array_equal(np.flatnonzero(rows(growth, table, inside)), range(*table.node_ptr[3:5]))
+    assert rows(abnormal, table, inside) is inside
+
+
+def test_what_the_data_do_not_have_is_refused():
+    table = feature_table(3)
+    for how, words in (({"kind": "label"}, "no labelled images"), ({}, "a threshold is wanted")):
+        with pytest.raises(ValueError, match=words):
+            of_data(table, [None], **how)

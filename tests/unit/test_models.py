@@ -1,0 +1,65 @@
+"""What the configuration knows of each model is what the model's module says of itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from graincast import metric_names, metrics, models
+from graincast.configuration import SCHEMA
+from graincast.encoders import registry as encoders
+from graincast.grid import AXES
+from graincast.microstructure import BadInput
+from graincast.models.registry import MODELS, source
+from graincast.targets import ABNORMAL, GROWTH_RATIO, LABEL
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENT = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["experiment"]["properties"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_takes_what_the_registry_says(name):
+    module, model = models.load(name), MODELS[name]
+    assert (ROOT / source(name)).samefile(module.__file__)
+    assert set(module.TRAINING) == set(model.training)
+    assert tuple(axis for axis in model.axes if axis != "subset") == module.AXES
+    amount, unit = module.work(6, 5, {"iterations": 7, "epochs": 7})
+    assert amount > 0 and unit
+
+
+def test_every_key_and_choice_of_the_schema_belongs_to_a_model():
+    axes = {axis for model in MODELS.values() for axis in model.axes}
+    assert axes | {"threshold"} == set(AXES)
+    assert set(EXPERIMENT["grid"]["properties"]) == axes - {"subset"} | {"feature_subsets"}
+    assert set(EXPERIMENT["training"]["properties"]) == {key for model in MODELS.values() for key in model.training}
+    assert set(EXPERIMENT["model"]["enum"]) == set(MODELS)
+    assert set(EXPERIMENT["fan_out"]["items"]["enum"]) == set(AXES) - {"subset"}
+    kinds = {kind for model in MODELS.values() for kind in model.kinds}
+    assert set(EXPERIMENT["target"]["properties"]["kind"]["enum"]) == kinds == {ABNORMAL, GROWTH_RATIO, LABEL}
+
+
+def test_every_metric_that_can_choose_is_measured():
+    samples = {
+        ABNORMAL: ([True, False, True], [0.9, 0.2, 0.4]),
+        GROWTH_RATIO: ([1.0, 5.0, 9.0], [2.0, 5.0, 7.0]),
+        LABEL: ([0, 1, 1], [[3.0, 1.0], [0.0, 1.0], [2.0, 1.0]]),
+    }
+    named = set()
+    for kind, (true, predicted) in samples.items():
+        measured = metrics.measure(kind, np.array(true), np.array(predicted))
+        assert all(measured[name] is not None for name in metric_names.NAMES[kind])
+        named |= set(metric_names.NAMES[kind])
+    assert named | {None} == set(EXPERIMENT["select"]["enum"])
+
+
+def test_the_schema_knows_the_encoders():
+    encoder = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["encoder"]["properties"]
+    assert set(encoder["method"]["enum"]) == set(encoders.SETTINGS)
+    assert set(encoder["architecture"]["enum"]) == set(encoders.ARCHITECTURES)
+    assert set(encoder) == {"method"} | {key for keys in encoders.SETTINGS.values() for key in keys}
+
+
+def test_an_unknown_model_is_refused():
+    with pytest.raises(BadInput, match="no model 'sgd' in graincast/models"):
+        models.load("sgd")
