@@ -45,7 +45,9 @@ class Network(torch.nn.Module):
     hidden             channels of each of the heads, which stand side by side
     dropout            share of the channels dropped behind each layer in training
     attention_dropout  share of the neighbours
-    The graph is one with self-loops; messages go from row 0 of edge_index to row 1.
+    The graph is one with self-loops; messages go from row 0 of edge_index to row 1. A linear function of a grain's own
+    features is added to what each layer gathers, since attention of this kind ranks all neighbours alike for every
+    grain and cannot single out the grain itself: without it, normal growth is not learned (R² .03 instead of .49).
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Network(torch.nn.Module):
                 edge_dim=edge_columns,
                 dropout=attention_dropout,
                 add_self_loops=False,
+                residual=True,
             )
             for layer in range(LAYERS)
         )
