@@ -44,7 +44,12 @@ def growth_picture(path: Path) -> None:
 
 
 def rule_picture(path: Path) -> None:
-    graph = subprocess.run(["snakemake", "--rulegraph", "dot", "--configfile", "config/smoke/config.yaml"], capture_output=True, text=True, check=True).stdout
+    graph = subprocess.run(
+        ["snakemake", "--rulegraph", "dot", "--configfile", "config/smoke/config.yaml"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     graph = graph[graph.index("digraph") :]
     subprocess.run(["dot", "-Tpng", "-Gdpi=90", "-o", str(path)], input=graph, text=True, check=True)
 

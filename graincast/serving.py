@@ -20,11 +20,7 @@ from graincast.features.columns import features
 from graincast.features.table import FeatureTable, assemble
 from graincast.microstructure import BadInput, Microstructure
 from graincast.raw import deepspparks, spparks
-
-GRAINS = ("microstructure", "grain", "candidate", "neighbours")
-LENGTHS = "boundary_length"
-OUTPUT = {"abnormal": "probability_abnormal", "growth-ratio": "growth_ratio"}
-"""How the predictions are named, by kind of target."""
+from graincast.served_columns import GRAINS, LENGTHS, OUTPUT
 
 
 def predict(frame: pd.DataFrame, about: dict, models: dict[str, dict]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import secrets
@@ -159,6 +160,7 @@ def attempt(act: Callable, settings: dict) -> bool:
     signal.signal(signal.SIGALRM, expired)
     advance()
     try:
+        gc.set_threshold(500_000)  # looking again and again through what is imported, and stays, takes 0.3 s
         from graincast import tracking  # within the time: importing MLflow is part of what may hang
 
         act(tracking, advance)

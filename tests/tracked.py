@@ -29,22 +29,23 @@ def made_results(root: Path) -> Path:
     split = root / "split.csv"
     splits.write(split, data.name, splits.by_folds(data.name, 2, 1, 0.3, 0))
     train_and_test(root, features, split, "sgc", GRID, TRAINING, kind="abnormal", aggregate="mean")
+    experiment = job_of(root).parents[1]
+    metrics, predictions = experiment / "test_metrics.json", experiment / "predictions.csv"
+    out = experiment / "figures"
+    figures.main(argparse.Namespace(trials=[job_of(root)], metrics=metrics, predictions=predictions, out=out))
     assert tell("store", settings_of(root)) == 0
     assert (root / "mlflow.db").is_file()
     return root
 
 
 def train_and_test(root: Path, features: Path, split: Path, model: str, axes: dict, training: dict, **target) -> None:
-    """The steps train, evaluate and figures of the experiment `one`."""
+    """The steps train and evaluate of the experiment `one`."""
     job = job_of(root)
-    experiment = job.parents[1]
     given = {"features": features, "split": split, "model": model}
     settings = {"target": target, "grid": axes, "training": training, "threads": 1, "device": "cpu", "out": job}
     train.main(argparse.Namespace(name="one/all", **given, **settings))
-    evaluate.main(argparse.Namespace(trials=[job], **given, select="nll", out=experiment))
-    metrics, predictions = experiment / "test_metrics.json", experiment / "predictions.csv"
-    out = experiment / "figures"
-    figures.main(argparse.Namespace(trials=[job], metrics=metrics, predictions=predictions, out=out))
+    select = "nll" if target["kind"] == "abnormal" else "mae"
+    evaluate.main(argparse.Namespace(trials=[job], **given, select=select, out=job.parents[1]))
 
 
 def copied(root: Path, to: Path) -> Path:

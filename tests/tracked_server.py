@@ -52,7 +52,8 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 class Proxy(ThreadingHTTPServer):
     """Passes requests on to a server; from the request after the first `well` ones on, it fails.
 
-    failure  None, "cut" (closes the connection), a number of seconds to wait before each answer, or an HTTP status
+    failure  None, "cut" (closes the connection), a number of seconds to wait before each answer, an HTTP status, or a
+             list of them: one an answer, and the last one for all that follow
     """
 
     daemon_threads = True
@@ -91,14 +92,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.count += 1
         self.server.seen.append(self.headers.get("Authorization", ""))
-        if self.server.count > self.server.well and self.server.failure is not None:
-            if self.server.failure == "cut":
+        failure = self.server.failure
+        if self.server.count > self.server.well and failure is not None:
+            if failure == "cut":
                 self.close_connection = True
                 return
-            if isinstance(self.server.failure, int):
-                self._answer(self.server.failure, [], b'{"error_code": "INTERNAL_ERROR", "message": "refused"}')
+            if isinstance(failure, list):
+                failure = failure.pop(0) if len(failure) > 1 else failure[0]
+            if isinstance(failure, int):
+                self._answer(failure, [], b'{"error_code": "INTERNAL_ERROR", "message": "refused"}')
                 return
-            self.server.over.wait(self.server.failure)
+            self.server.over.wait(failure)
         connection = http.client.HTTPConnection(self.server.to, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
         connection.request(self.command, self.path, body, headers)

@@ -41,6 +41,7 @@ MODELS = {
             "heads",
             "dropout",
             "attention_dropout",
+            "residual",
             "loss_grains",
             "patience",
             "clip",

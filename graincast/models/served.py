@@ -31,7 +31,8 @@ class Served(mlflow.pyfunc.PythonModel):
             importlib.invalidate_caches()
         self.serving = importlib.import_module("graincast.serving")
         self.about = json.loads(Path(context.artifacts["about"]).read_text(encoding="utf-8"))
-        self.models = torch.load(context.artifacts["parameters"], weights_only=True)
+        models = torch.load(context.artifacts["parameters"], weights_only=True)
+        self.models = models[self.about["trial"]] if self.about["trial"] else models
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
         return self.serving.predict(model_input, self.about, self.models)

@@ -8,7 +8,6 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from graincast.models.trained import read_models
 from graincast.tracking import parents, registry, store
 from graincast.tracking.trial_runs import log_dataset, log_values, record_tags, scalars
 
@@ -52,6 +51,10 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
     kept = parents.settle(client, experiment_id, name, parent, current)
     advance()
     _log_curves(client, folder, result, kept)
+    from graincast.models.trained import (
+        read_models,
+    )  # takes torch, which those who tell of trials alone do not wait for
+
     chosen = read_models(folder / "model.pt")
     for threshold in result["thresholds"]:
         models = {key.partition("/")[2]: of["model"] for key, of in chosen.items() if key.startswith(f"{threshold}/")}

@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 
 from graincast.tracking import store
+from graincast.tracking.parameters import Parameters
 from graincast.tracking.served_models import description, is_served, log_model
 
 ALIAS, DIGEST = "champion", "graincast.digest"
@@ -27,7 +28,7 @@ def register(
     models  {partition: parameters}
     """
     if not is_served(result["model"], models):
-        log_model(client, parent, result, threshold or None, about, models)  # as a file
+        log_model(client, parent, result, threshold or None, about, Parameters(models))  # as a file
         return
     name = re.sub(r"[/:%\"']", ".", name)
     digest = content_digest({"about": description(result, threshold or None, about), "models": models})
@@ -36,7 +37,7 @@ def register(
             _create(client, name)
             same = [one for one in _versions(client, name) if one.tags.get(DIGEST) == digest]
             if not same:
-                model = log_model(client, parent, result, threshold or None, about, models)
+                model = log_model(client, parent, result, threshold or None, about, Parameters(models))
                 tags = {DIGEST: digest, "graincast.parent_run": parent.info.run_id}
                 uri = f"models:/{model.model_id}"
                 same = [client.create_model_version(name, uri, parent.info.run_id, tags=tags, model_id=model.model_id)]

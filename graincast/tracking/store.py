@@ -85,8 +85,11 @@ def _quoted(text: str) -> str:
 
 
 def delete(client: MlflowClient, run: Run) -> None:
-    """Delete a run the MLflow way, and the models it made, which would stay listed without it."""
-    for model in run.outputs.model_outputs if run.outputs else []:
+    """Delete a run the MLflow way, and the models it made, which would stay listed without it; also one that it was
+    interrupted in making.
+    """
+    its = f"source_run_id = '{run.info.run_id}'"
+    for model in client.search_logged_models([run.info.experiment_id], filter_string=its):
         client.delete_logged_model(model.model_id)
     client.delete_run(run.info.run_id)
 

@@ -12,8 +12,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from graincast import hdf5
-from graincast.models.trained import read_models
 from graincast.tracking import parents, store
+from graincast.tracking.parameters import Parameters, of_job
 from graincast.tracking.served_models import log_model
 from graincast.trials import read_record
 
@@ -31,7 +31,7 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
     What an earlier attempt of the same note has finished stays; any other run of a trial of this job is replaced.
     """
     record = read_record(folder)
-    models = read_models(folder / "models.pt")
+    parameters = of_job(folder / "models.pt", [trial["trial"] for trial in record["trials"]])
     with hdf5.opened(folder / "history.h5") as file:
         steps, curves = file["steps"][:], file["curves"][:]
     client = store.connect(tracking)
@@ -58,7 +58,7 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
             tags["graincast.replaces"] = ",".join(run.info.run_id for run in former)
         metrics = _metrics(record, trial, steps, curve, round(1000 * note["time"]))
         with store.alone(mlflow.get_tracking_uri()):
-            _log_trial(client, experiment_id, tags, metrics, record, trial, note, models[trial["trial"]])
+            _log_trial(client, experiment_id, tags, metrics, record, trial, note, parameters[trial["trial"]])
             for one in former:
                 store.delete(client, one)
         made += 1
@@ -66,7 +66,9 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
     return made
 
 
-def _log_trial(client: MlflowClient, experiment_id: str, tags, metrics, record, trial, note, models: dict) -> None:
+def _log_trial(
+    client: MlflowClient, experiment_id: str, tags, metrics, record, trial, note, parameters: Parameters
+) -> None:
     start = round(1000 * note["time"])
     run = client.create_run(experiment_id, tags=tags, run_name=trial["trial"], start_time=start)
     client.update_run(run.info.run_id, status="KILLED")  # what it would be, were this interrupted
@@ -76,7 +78,7 @@ def _log_trial(client: MlflowClient, experiment_id: str, tags, metrics, record, 
         for name, content in (("experiment", note["about"]), ("trial", trial)):
             Path(temporary, f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
         client.log_artifacts(run.info.run_id, temporary)
-    log_model(client, run, record, trial["params"].get("threshold"), note["about"], models)
+    log_model(client, run, record, trial["params"].get("threshold"), note["about"], parameters)
     client.set_terminated(run.info.run_id, end_time=start)
 
 

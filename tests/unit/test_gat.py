@@ -21,6 +21,7 @@ TRAINING = {
     "heads": 2,
     "dropout": 0.2,
     "attention_dropout": 0.1,
+    "residual": True,
     "loss_grains": "candidate",
     "patience": 0,
     "clip": 1.0,

@@ -7,7 +7,7 @@ import pytest
 
 from graincast.models.trained import read_models, save
 from scripts import track
-from tests.tracked import ABOUT, TRIALS, copied, job_of, made_results, one_execution, runs_of, settings_of, tell
+from tests.tracked import ABOUT, TRIALS, copied, job_of, one_execution, runs_of, settings_of, tell
 
 MACHINE = {
     "GRAINCAST_COMMIT": "c0ffee",
@@ -15,11 +15,6 @@ MACHINE = {
     "GRAINCAST_EXECUTION": "first",
     "APPTAINER_CONTAINER": "/images/worker-1.sif",
 }
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return made_results(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
@@ -172,6 +167,8 @@ def test_an_interrupted_run_is_not_running_and_the_next_attempt_goes_on_behind_w
     def interrupted(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
+            client, run, *_ = arguments
+            client.create_logged_model(run.info.experiment_id, name="model", source_run_id=run.info.run_id)
             raise OSError(5, "interrupted")
         return given(*arguments)
 
@@ -182,7 +179,9 @@ def test_an_interrupted_run_is_not_running_and_the_next_attempt_goes_on_behind_w
     assert [first[name].info.status for name in TRIALS] == ["FINISHED", "KILLED"]
     assert parent.info.status == "KILLED"
     assert tell("sync", settings_of(root), root / "results") == 0
-    _, _, second = runs_of(root)
+    client, _, second = runs_of(root)
+    models = client.search_logged_models([parent.info.experiment_id])
+    assert {model.source_run_id for model in models} == {run.info.run_id for run in second.values()}
     assert second[TRIALS[0]].info.run_id == first[TRIALS[0]].info.run_id
     assert second[TRIALS[1]].data.tags["graincast.replaces"] == first[TRIALS[1]].info.run_id
     assert {run.info.status for run in second.values()} == {"FINISHED"}

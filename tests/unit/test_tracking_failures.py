@@ -8,24 +8,13 @@ from pathlib import Path
 import pytest
 
 from scripts import track
-from tests.tracked import TRIALS, copied, job_of, made_results, runs_of, settings_of, tell
-from tests.tracked_server import free_port, mlflow_server, proxy
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return made_results(tmp_path_factory.mktemp("made"))
+from tests.tracked import TRIALS, copied, job_of, runs_of, settings_of, tell
+from tests.tracked_server import free_port, proxy
 
 
 @pytest.fixture
 def root(made, tmp_path):
     return copied(made, tmp_path / "root")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with mlflow_server(tmp_path_factory.mktemp("server")) as address:
-        yield address
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +95,7 @@ def test_dying_in_the_middle(root, server, capsys, well):
 @pytest.mark.parametrize("well", [0, 20])
 def test_thirty_seconds_a_call(root, server, capsys, well):
     with proxy(server, 30.0, well) as between:
-        settings = settings_of(root, store=between.address, experiment_prefix=f"slow{well}/", timeout=2)
+        settings = settings_of(root, store=between.address, experiment_prefix=f"slow{well}/", timeout=1)
         fails_well(root, settings, capsys, within=6)
         started = time.monotonic()
         assert tell("sync", settings, root / "results") == 1

@@ -9,21 +9,20 @@ import h5py
 import pytest
 
 from graincast.models.trained import read_models, save
-from tests.tracked import ABOUT, ROOT, TRIALS, job_of, made_results, runs_of, settings_of
+from tests.tracked import ABOUT, ROOT, TRIALS, copied, job_of, runs_of, settings_of
 
 MANY = 64
 AT_ONCE = """
 import json, os, sys
 from pathlib import Path
-# what each process would otherwise import and prepare anew
-import alembic.command, mlflow.pyfunc, mlflow.store.tracking.sqlalchemy_store, pandas
 from graincast import tracking
-from graincast.tracking import served_models
 
-folder, settings, note = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
-served_models._template("sgc", ("c0", "c1", "c2"), "abnormal")
+folder, settings, warm, note = Path(sys.argv[1]), *(json.loads(text) for text in sys.argv[2:5])
+tracking.log_trials(folder / "job0", note, warm)  # in another store: what each process would prepare anew
+assert not {"torch", "numba"} & set(sys.modules)  # a job of one trial is told of without
+del os.environ["MLFLOW_TRACKING_URI"]  # MLflow sets it
 children = []
-for i in range(int(sys.argv[4])):
+for i in range(int(sys.argv[5])):
     child = os.fork()
     if not child:
         status = 1
@@ -36,8 +35,8 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
-def test_sixty_four_processes_lose_nothing(tmp_path):
-    root = made_results(tmp_path / "root")
+def test_sixty_four_processes_lose_nothing(made, tmp_path):
+    root = copied(made, tmp_path / "root")
     record = json.loads((job_of(root) / "trials.json").read_text())
     with h5py.File(job_of(root) / "history.h5") as file:
         steps, curves = file["steps"][:], file["curves"][:1]
@@ -55,7 +54,8 @@ def test_sixty_four_processes_lose_nothing(tmp_path):
     environment["OMP_NUM_THREADS"] = "1"
     environment["MLFLOW_RUN_ID"] = "0" * 32  # would take the place of the runs made, were it obeyed
     note = {"id": "a", "about": ABOUT, "time": 1.7e9, "tags": {"graincast.execution": "one"}}
-    arguments = [str(job_of(root).parent), json.dumps(settings), json.dumps(note), str(MANY)]
+    warm = settings_of(root, store=f"sqlite:///{root}/mlflow.db", experiment_prefix="warm/")
+    arguments = [str(job_of(root).parent), *map(json.dumps, (settings, warm, note)), str(MANY)]
     command = [sys.executable, "-c", AT_ONCE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert (done.returncode, done.stderr) == (0, "")

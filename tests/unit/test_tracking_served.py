@@ -3,13 +3,16 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graincast import models as modules
 from graincast import serving, splits
@@ -18,16 +21,22 @@ from graincast.features import table
 from graincast.features.columns import features
 from graincast.microstructure import BadInput
 from graincast.models.trained import read_models
-from graincast.raw import deepspparks
-from graincast.tracking.served_models import example, packed
+from graincast.raw import deepspparks, spparks
+from graincast.served_columns import OUTPUT
+from graincast.tracking import parameters
+from graincast.tracking.model_folder import example, packed
 from tests.synthetic import graph
 from tests.tracked import ABOUT, job_of, one_execution, runs_of, settings_of, tell, train_and_test
+from tests.unit.test_spparks import write_run
 
 COLUMNS = ["type", "degree", "area", "red_area"]
 ABOUT_RAW = {**ABOUT, "recipe": {"hops": 2, "features": {"columns": COLUMNS}}}
+THRESHOLD, RATE = {"threshold": [2]}, {"learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
 MODELS = {
-    "sgc": ({"threshold": [2], "hops": [1], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}, {}),
-    "gat": ({"threshold": [2], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}, {}),
+    "sgc": ("sgc", {**THRESHOLD, "hops": [1], **RATE}, {"kind": "abnormal"}),
+    "gat": ("gat", {**THRESHOLD, **RATE}, {"kind": "abnormal"}),
+    "growth-ratio": ("sgc", {"hops": [1], **RATE}, {"kind": "growth-ratio"}),
+    "all-grains": ("gat", RATE, {"kind": "growth-ratio", "grains": "all"}),
 }
 TRAINING = {
     "sgc": {"iterations": 20, "evaluate_every": 10},
@@ -38,6 +47,7 @@ TRAINING = {
         "heads": 2,
         "dropout": 0.0,
         "attention_dropout": 0.0,
+        "residual": False,
         "loss_grains": None,
         "patience": 0,
         "clip": None,
@@ -51,42 +61,60 @@ SERVE = """
 import importlib.util, json, sys, mlflow, mlflow.pyfunc, pandas as pd
 assert importlib.util.find_spec("graincast") is None
 given = json.load(sys.stdin)
-mlflow.set_tracking_uri(given["store"])
 answers = []
-for uri in given["models"]:
-    model = mlflow.pyfunc.load_model(uri)
-    frames = [pd.DataFrame({"path": given["paths"]}), pd.read_json(given["frame"]), model.input_example]
-    answers.append([model.predict(frame).to_dict("list") for frame in frames])
+for store, uris in given["models"]:
+    mlflow.set_tracking_uri(store)
+    for uri in uris:
+        model = mlflow.pyfunc.load_model(uri)
+        frames = [pd.DataFrame({"path": given["paths"]}), pd.read_json(given["frame"]), model.input_example]
+        answers.append([model.predict(frame).to_dict("list") for frame in frames])
+    needed = mlflow.pyfunc.get_model_dependencies(uri)
+    assert "torch==" in open(needed).read()
 json.dump(answers, sys.stdout)
 """
 
 
-@pytest.fixture(scope="module", params=MODELS)
-def trained(request, tmp_path_factory):
-    """Raw JSON graphs, a model trained on them, and MLflow told of it."""
-    root = tmp_path_factory.mktemp(request.param)
-    raw = root / "raw"
-    raw.mkdir()
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory) -> list[Path]:
+    """Raw JSON graphs, and behind them a SPPARKS run folder."""
+    folder = tmp_path_factory.mktemp("raw")
+    paths = [folder / f"g{i:02d}.json" for i in range(24)]
+    for i, path in enumerate(paths):
+        path.write_text(json.dumps(graph(i)))
+    write_run(folder / "spparks")
+    return [*paths, folder / "spparks"]
+
+
+@pytest.fixture(scope="module")
+def data(raw):
+    """The feature table of all of them, the JSON graphs' growth ratios set to be learned."""
     parts = []
-    for i in range(24):
-        (raw / f"g{i:02d}.json").write_text(json.dumps(graph(i)))
-        one = cut(deepspparks.read(raw / f"g{i:02d}.json", f"g{i:02d}.json"), 2)
-        x = features(one, COLUMNS)
-        edge_x = one.boundary_length[:, None].astype(float)
+    for i, path in enumerate(raw):
+        one = cut((spparks.read if path.is_dir() else deepspparks.read)(path, path.name), 2)
         ratio = np.stack([area[-1] / area[0] for area in one.areas])
         ratio[:, one.candidate] = 1 + 2 * (i % 2)
-        given = {"name": one.name, "x": x, "candidate": one.candidate, "edges": one.edges, "edge_x": edge_x}
-        parts.append({**given, "growth_ratio": ratio})
-    data = table.assemble(COLUMNS, parts)
-    path = root / "results" / "datasets" / "made" / "features" / "three.h5"
+        given = {"name": one.name, "x": features(one, COLUMNS), "candidate": one.candidate, "edges": one.edges}
+        parts.append({**given, "edge_x": one.boundary_length[:, None].astype(float), "growth_ratio": ratio})
+    return table.assemble(COLUMNS, parts)
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> dict[str, Path]:
+    """Each kind of model trained on the table, and MLflow told of it: the folders."""
+    roots = {kind: tmp_path_factory.mktemp(kind) for kind in MODELS}
+    first = next(iter(roots.values()))
+    path, split = first / "results" / "datasets" / "made" / "features" / "three.h5", first / "split.csv"
     table.write(path, data)
-    split = root / "split.csv"
     splits.write(split, data.name, splits.by_folds(data.name, 2, 1, 0.3, 0))
-    axes, _ = MODELS[request.param]
-    train_and_test(root, path, split, request.param, axes, TRAINING[request.param], kind="abnormal", aggregate="mean")
-    tell("store", settings_of(root))
-    one_execution(root, about=ABOUT_RAW)
-    return root, raw, data, request.param
+    for kind, root in roots.items():
+        model, axes, target = MODELS[kind]
+        train_and_test(root, path, split, model, axes, TRAINING[model], **target, aggregate="mean")
+        if root != first:
+            shutil.copy(first / "mlflow.db", root)
+        else:
+            tell("store", settings_of(root))
+        one_execution(root, about=ABOUT_RAW)
+    return roots
 
 
 def frame_of(data) -> pd.DataFrame:
@@ -104,40 +132,43 @@ def frame_of(data) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_a_served_model_predicts_the_same_with_nothing_of_the_project(trained, tmp_path):
-    root, raw, data, _ = trained
+def test_served_models_predict_the_same_with_nothing_of_the_project(trained, raw, data, tmp_path):
+    """Those of trials and the registered ones, from paths of raw files, from rows of grains, from their own example."""
     frame = tmp_path / "frame.json"
     frame_of(data).to_json(frame, orient="records")
-    _, _, children = runs_of(root)
-    (child,) = children.values()
-    uris = ["models:/graincast.one-t2@champion", f"models:/{child.outputs.model_outputs[0].model_id}"]
-    paths = [str(raw / name) for name in data.name]
+    models, expected = [], []
+    for kind, root in trained.items():
+        model, axes, target = MODELS[kind]
+        _, _, children = runs_of(root)
+        (child,) = children.values()
+        name = "graincast.one-t2" if "threshold" in axes else "graincast.one"
+        of_run = child.outputs.model_outputs[0].model_id
+        models.append((settings_of(root)["store"], [f"models:/{name}@champion", f"models:/{of_run}"]))
+        kept = read_models(job_of(root) / "models.pt")[child.info.run_name]
+        values = np.mean([modules.load(model).predict(one, data) for one in kept.values()], axis=0)
+        expected += 2 * [(OUTPUT[target["kind"]], "grains" in target, values)]
+    given = {"models": models, "paths": [str(path) for path in raw], "frame": str(frame)}
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "MLFLOW_TRACKING_URI")}
-    models = read_models(job_of(root) / "models.pt")[child.info.run_name]
-    module = modules.load(child.data.params["model"])
-    expected = np.mean([module.predict(model, data) for model in models.values()], axis=0)
-    given = {"store": settings_of(root)["store"], "models": uris, "paths": paths, "frame": str(frame)}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", SERVE],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment,
-        check=False,
-    )
+    command = [sys.executable, "-P", "-c", SERVE]
+    how = {"input": json.dumps(given), "capture_output": True, "text": True, "cwd": tmp_path, "env": environment}
+    done = subprocess.run(command, **how, check=False)
     assert done.returncode == 0, done.stderr
-    for from_raw, from_frame, from_example in json.loads(done.stdout):
-        assert from_raw["microstructure"] == paths
-        assert from_frame["microstructure"] == data.name
-        np.testing.assert_allclose(from_raw["probability_abnormal"], expected, rtol=1e-6)
-        np.testing.assert_allclose(from_frame["probability_abnormal"], expected, rtol=1e-6)
-        assert len(from_example["probability_abnormal"]) == 1
+    owner = np.repeat(np.arange(len(raw)), np.diff(data.node_ptr))
+    for answers, (output, all_grains, values) in zip(json.loads(done.stdout), expected, strict=True):
+        rows = owner if all_grains else range(len(raw))
+        for answer, names in zip(answers, (given["paths"], data.name), strict=False):
+            assert answer["microstructure"] == [names[i] for i in rows]
+            np.testing.assert_allclose(answer[output], values, rtol=1e-5)
+        assert len(answers[2][output]) == (4 if all_grains else 1)
+        if all_grains:
+            assert answers[0]["grain"] != answers[1]["grain"]  # ids of the files, and those that the frame gave
+            assert answers[2]["grain"] == [1, 2, 3, 4]
 
 
-def test_it_is_the_mean_of_what_stands_in_the_predictions(trained):
+@pytest.mark.parametrize("name", ["sgc", "gat"])
+def test_it_is_the_mean_of_what_stands_in_the_predictions(trained, data, name):
     """predictions.csv has each partition's own; of a test part, that of the partition whose test part it is in."""
-    root, _, data, name = trained
+    root = trained[name]
     with (job_of(root).parents[1] / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     kept = read_models(job_of(root).parents[1] / "model.pt")
@@ -150,6 +181,28 @@ def test_it_is_the_mean_of_what_stands_in_the_predictions(trained):
         assert mine
         for row in mine:
             assert by_name[row["microstructure"]] == pytest.approx(float(row["probability"]), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_parameters_read_without_torch_are_the_same_but_for_tensors(trained, kind):
+    def bare(one):
+        if isinstance(one, dict):
+            return {key: bare(value) for key, value in one.items()}
+        return None if isinstance(one, torch.Tensor) else one
+
+    path = job_of(trained[kind]) / "models.pt"
+    found = parameters.without_tensors(path)
+    assert found == bare(read_models(path))
+    (trial,) = found
+    assert parameters.of_job(path, [trial])[trial].file == path
+    assert parameters.of_job(path, [trial, "other"])[trial].file is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
+def test_a_file_that_holds_no_models_is_named(tmp_path, content):
+    (tmp_path / "models.pt").write_bytes(content)
+    with pytest.raises(BadInput, match=r"models\.pt: not a file of trained models"):
+        parameters.of_job(tmp_path / "models.pt", ["one"])
 
 
 ABOUT_FRAME = {"model": "sgc", "columns": ["a"], "kind": "abnormal", "grains": "candidate", "recipe": None}
@@ -171,9 +224,9 @@ def test_a_frame_of_neither_form_is_refused_in_one_line(change, message):
 
 
 def test_the_packed_sources_are_complete_and_the_same_each_time(tmp_path):
-    assert packed("sgc") == packed.__wrapped__("sgc")
-    (tmp_path / "a.zip").write_bytes(packed("sgc"))
+    assert packed.__wrapped__() == packed.__wrapped__()
+    (tmp_path / "a.zip").write_bytes(packed())
     names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
-    assert "graincast/serving.py" in names and "graincast/models/sgc.py" in names
+    assert {"graincast/serving.py", "graincast/models/sgc.py", "graincast/models/gat.py"} <= set(names)
     assert not any(name.startswith(("scripts", "graincast/tracking")) for name in names)
     assert "graincast/shards.py" not in names

@@ -27,6 +27,7 @@ TRAINING = {
     "heads": 2,
     "dropout": 0.2,
     "attention_dropout": 0.2,
+    "residual": False,
     "loss_grains": "candidate",
     "patience": 0,
     "clip": 1,

@@ -183,6 +183,7 @@ KEYS = {
     "experiment.training.heads": (ATTENDED, {"training.heads": 2}, TRAIN["attended"]),
     "experiment.training.dropout": (ATTENDED, {"training.dropout": 0.5}, TRAIN["attended"]),
     "experiment.training.attention_dropout": (ATTENDED, {"training.attention_dropout": 0.5}, TRAIN["attended"]),
+    "experiment.training.residual": (ATTENDED, {"training.residual": True}, TRAIN["attended"]),
     "experiment.training.loss_grains": (ATTENDED, {"training.loss_grains": "all"}, TRAIN["attended"]),
     "experiment.training.patience": (ATTENDED, {"training.patience": 1}, TRAIN["attended"]),
     "experiment.training.clip": (ATTENDED, {"training.clip": 0.5}, TRAIN["attended"]),
@@ -295,8 +296,9 @@ STAGES = {
         """graincast/addresses.py graincast/batches.py graincast/config_error.py graincast/configuration.py
         graincast/consistency.py graincast/containers.py graincast/git_commit.py graincast/models/registry.py
         graincast/models/served.py graincast/pictures.py graincast/provenance.py
-        graincast/raw/deepspparks_writing.py graincast/serving.py graincast/source_files.py
-        graincast/tracking/__init__.py graincast/tracking/experiments.py graincast/tracking/parents.py
+        graincast/raw/deepspparks_writing.py graincast/served_columns.py graincast/serving.py
+        graincast/source_files.py graincast/tracking/__init__.py graincast/tracking/experiments.py
+        graincast/tracking/model_folder.py graincast/tracking/parameters.py graincast/tracking/parents.py
         graincast/tracking/registry.py graincast/tracking/served_models.py graincast/tracking/store.py
         graincast/tracking/trial_runs.py scripts/__init__.py scripts/cancel_leftovers.py scripts/conda_file.py
         scripts/config_table.py scripts/export.py scripts/picture.py scripts/show_config.py scripts/track.py
