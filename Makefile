@@ -22,7 +22,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
-	@python -m scripts.show_config $(CONFIG) experiments >/dev/null
+	@python -m scripts.show_config --paths $(CONFIG) experiments >/dev/null
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
 
 test: $(READY) $(SERVER_READY) lint  ## all checks and tests
@@ -44,6 +44,7 @@ format: $(READY)  ## put Python and Snakemake files into the checked style
 	@ruff check --fix . ; ruff format . ; snakefmt Snakefile rules
 
 ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
+	@case "$${MLFLOW_TRACKING_URI:-}" in http*) echo "MLFLOW_TRACKING_URI names a server: its pages are at its address" >&2; exit 2;; esac
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
 
 sync-tracking: $(READY)  ## send what could not be sent to MLflow

@@ -51,3 +51,5 @@ rule all:
         expand("results/datasets/{dataset}/summary.csv", dataset=GRAINS),
         expand("results/experiments/{experiment}/figures", experiment=EXPERIMENTS),
         encoder_figures,
+        # all that lies between, too: what a failed step leaves missing would not be missed behind older results
+        intermediate_files,

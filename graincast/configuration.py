@@ -181,7 +181,7 @@ def _message(error: jsonschema.ValidationError) -> str:
         wrong = next(key for key in error.instance if key not in known)
         return f"{where}: unknown key {wrong!r}{nearest(wrong, known)} (known: {', '.join(known)})"
     if error.validator == "enum":
-        allowed = ", ".join(map(str, error.validator_value))
+        allowed = ", ".join("null" if value is None else str(value) for value in error.validator_value)
         return f"{where}: {error.instance!r} is none of {allowed}{nearest(error.instance, error.validator_value)}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)

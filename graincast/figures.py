@@ -18,6 +18,7 @@ BAND = (0.1, 0.9)  # quantiles
 CLOUD = 3000  # points; more are drawn as counts
 AXIS_NAMES = {"hops": "hops K", "variance": "share of variance kept by PCA", "c": "C of the SVM"}
 SCORE_NAMES = {"nll": "loss", "r2": "R²", "auc": "AUC", "mse": "mean squared error", "rmse": "root mean squared error"}
+WIDTH_OF_NUMBER = 0.12  # of an axis from 0 to 1
 LOGARITHMIC = ("c", "learning_rate")
 mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 
@@ -35,7 +36,7 @@ def titled(figure: Figure, title: str) -> None:
 
 
 def training_curves(
-    steps: np.ndarray, curves: np.ndarray, columns: Sequence[str], kept: np.ndarray, title: str
+    steps: np.ndarray, curves: np.ndarray, columns: Sequence[str], kept: np.ndarray, title: str, unit: str = "iteration"
 ) -> Figure:
     """The loss and a second measure against steps; the mean over partitions, and the range of most of them shaded.
 
@@ -57,7 +58,7 @@ def training_curves(
                 axes.fill_between(steps[ran], low, high, color=colour, alpha=0.2, linewidth=0, label=band)
         checkpoint = "checkpoint kept, median" if len(curves) > 1 else "checkpoint kept"
         axes.axvline(np.median(kept), color=GREY, linestyle=":", linewidth=1, label=checkpoint)
-        axes.set(xlabel="iteration", ylabel=columns[first].removeprefix("train_").replace("mae", "mean absolute error"))
+        axes.set(xlabel=unit, ylabel=columns[first].removeprefix("train_").replace("mae", "mean absolute error"))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     titled(figure, title)
     return figure
@@ -178,11 +179,13 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
         axes.barh(range(len(of)), values, xerr=error if any(error) else None, color=BLUE, ecolor=GREY, capsize=2)
         axes.set(yticks=range(len(of)), yticklabels=names, xlim=(min(0, *values), max(1, *values)))
         for at, value in enumerate(values):
-            axes.text(0.01, at, f"{value:.3f}", va="center", color="white", fontsize=8)
+            inside = value > WIDTH_OF_NUMBER
+            axes.text(0.01, at, f"{value:.3f}", va="center", color="white" if inside else "black", fontsize=8)
         if guess := of[0]["majority_class_accuracy"]:
-            axes.axvline(float(guess), color=RED, linewidth=1, linestyle=":")
+            axes.axvline(float(guess), color=RED, linewidth=1.5, linestyle=":")
         what = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
         axes.set_title(f"{dataset}, {what}: test {SCORE_NAMES.get(score, score)}", fontsize=9, loc="left")
-    caption = "Bars at the ends: standard deviation over partitions. Dotted: the majority class."
+    spread = "Bars at the ends: standard deviation over partitions. " if any(row["spread"] for row in rows) else ""
+    caption = f"{spread}Dotted: the majority class of the training part."
     figure.supxlabel(caption, fontsize=7, color=GREY)
     return figure

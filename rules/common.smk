@@ -217,6 +217,24 @@ def finished_experiments():
     return sorted({path.format(name) for name in EXPERIMENTS} | set(others))
 
 
+def intermediate_files(wildcards):
+    """Every file that the experiments' results are made from."""
+    found = set()
+    for dataset in GRAINS:
+        shards = shards_of(dataset)
+        found |= {f"results/datasets/{dataset}/graphs/{shard}.h5" for shard in shards}
+        found |= {f"results/datasets/{dataset}/runs/{shard}.json" for shard in shards if dataset in SIMULATED}
+    for name, one in EXPERIMENTS.items():
+        folder, encoded = f"results/datasets/{one['dataset']}", CONFIG["encoded_sets"].get(one["features"])
+        found |= {f"{folder}/features/{one['features']}.h5", f"{folder}/splits/{one['split']}.csv"}
+        if encoded:
+            found |= {f"{folder}/codes/{encoded['encoder']}-{encoded['components']}.h5"}
+            found |= {f"{folder}/encoders/{encoded['encoder']}/encoder.h5"}
+        found |= {f"results/experiments/{name}/trials/{job}/trials.json" for job in jobs_of(name)}
+        found |= {f"results/experiments/{name}/test_metrics.json"}
+    return sorted(found)
+
+
 def rejected_tables(wildcards):
     return [path.removesuffix(".h5") + ".rejected.csv" for path in graph_shards(wildcards)]
 

@@ -12,8 +12,7 @@ rule vision_features:
         rejected=lambda wc: [] if wc.dataset in IMAGES else rejected_tables(wc),
         src=sources("scripts/vision_features.py"),
     output:
-        features="results/datasets/{dataset}/features/{vision}.h5",
-        rejected="results/datasets/{dataset}/features/{vision}.rejected.csv",
+        "results/datasets/{dataset}/features/{vision}.h5",
     log:
         "results/logs/features/{dataset}/{vision}.log",
     benchmark:
@@ -31,10 +30,12 @@ rule vision_features:
         # functions of `input` or `output` are not recorded: where data and weights lie makes nothing stale
         given=lambda wc, input: vision_input(wc, input),
         weights=lambda wc, output: vision_weights(wc.vision),
+        # no output: it has to stay where too much was rejected
+        rejected=lambda wc, output: Path(output[0]).with_suffix(".rejected.csv"),
         max_rejected=lambda wc, input: DATASETS[wc.dataset]["max_rejected"],
         device=lambda wc, output: CONFIG["device"],
     shell:
         "python -m scripts.vision_features --name {wildcards.dataset}/{wildcards.vision} {params.given}"
         " --max-rejected {params.max_rejected} --settings {params.settings:q} {params.weights}"
-        " --device {params.device} --threads {threads} --out {output.features} --rejected {output.rejected}"
+        " --device {params.device} --threads {threads} --out {output} --rejected {params.rejected}"
         " 2>&1 | tee {log}"

@@ -43,7 +43,7 @@ def main(args) -> None:
                 found = predicted > 0.5 if kind == ABNORMAL else predicted
                 report(true.astype(int), found.astype(int), classes, heading, folder, suffix)
         for axis in AGAINST:
-            if axis in trials[0]["params"]:
+            if len({trial["params"].get(axis) for trial in trials}) > 1:
                 figure = figures.score_against(trials, axis, score, select, title)
                 figures.save(figure, folder / f"{score}_against_{axis}.png")
         if "subset" in trials[0]["params"]:
@@ -54,7 +54,8 @@ def draw_curves(records: dict[Path, dict], name: str, title: str, path: Path) ->
     """Draw a trial's training curves; a model that is not trained in steps has none."""
     steps, curves, columns, kept = curves_of(records, name)
     if steps.size:
-        figures.save(figures.training_curves(steps, curves, columns, kept, f"{title}: {name}"), path)
+        unit = "iteration" if records[next(iter(records))]["model"] == "sgc" else "epoch"
+        figures.save(figures.training_curves(steps, curves, columns, kept, f"{title}: {name}", unit), path)
 
 
 def curves_of(records: dict[Path, dict], name: str) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
@@ -104,7 +105,8 @@ def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path
             rows.append((shown_threshold, subset.replace("+", " "), subset.count("+") + 1, *values, trial["trial"]))
         gains = ablation.importance(best, score)
         mean, error, _ = (np.array(column) for column in zip(*gains.values(), strict=True))
-        figure = figures.importance(list(gains), mean, error, score, title)
+        heading = f"{title}, growth ratio > {shown_threshold}" if shown_threshold else title
+        figure = figures.importance(list(gains), mean, error, score, heading)
         figures.save(figure, folder / f"feature_importance{'_t' + shown_threshold if shown_threshold else ''}.png")
     header = ("threshold", "features", "number", f"validation_{score}", f"validation_{select}", "trial")
     csv_table.write(folder / "feature_subsets.csv", header, rows)

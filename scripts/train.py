@@ -88,19 +88,25 @@ def check(name: str, parts: dict[str, np.ndarray], target: targets.Target, data)
         for threshold, values in target.values.items():
             seen = values[inside]
             if (seen == seen[0]).all():
-                raise BadInput(f"{name}: {same(seen, threshold)} of partition {partition}{remedy(target.kind)}")
+                what = same(seen, threshold, getattr(data, "classes", None))
+                raise BadInput(f"{name}: {what} of partition {partition}{remedy(target.kind)}")
 
 
-def same(seen: np.ndarray, threshold: float | None) -> str:
+def same(seen: np.ndarray, threshold: float | None, classes: list[str] | None) -> str:
     """What is wrong where all that is seen in training is the same."""
     if threshold is None:
-        return f"all {seen.size} training targets are {seen[0]:g}, in the training part"
+        shown = f"of class {classes[seen[0]]}" if classes else f"{seen[0]:g}"
+        return f"all {seen.size} training targets are {shown}, in the training part"
     kind = "abnormal" if seen[0] else "normal"
     return f"at threshold {threshold:g} all {seen.size} training targets are {kind}, in the training part"
 
 
 def remedy(kind: str) -> str:
-    return "; choose another target.threshold" if kind == targets.ABNORMAL else "; use more or other data"
+    return (
+        "; choose another target.threshold"
+        if kind == targets.ABNORMAL
+        else "; use more data, fewer folds or another seed of the split"
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ from mlflow.models import set_model
 
 class Served(mlflow.pyfunc.PythonModel):
     def load_context(self, context) -> None:
-        if importlib.util.find_spec("graincast") is None:
+        found = importlib.util.find_spec("graincast")
+        if found is None or found.origin is None:  # a folder of that name, such as a clone's, is no package
+            sys.modules.pop("graincast", None)
             folder = tempfile.mkdtemp(prefix="graincast-")  # unpacked: what numba compiles is kept beside the sources
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             with zipfile.ZipFile(context.artifacts["sources"]) as sources:

@@ -401,6 +401,39 @@ def test_every_key_has_a_row():
     assert set(KEYS) | NEEDS_THE_FILE == keys
 
 
+MISSING = {
+    "trials.json of training": ("experiments/made/trials/all/trials.json", TRAIN["made"]),
+    "test results": ("experiments/given/test_metrics.json", EVALUATE["given"]),
+    "features": ("datasets/made/features/plain.h5", {"features:made/plain"} | TRAIN["made"]),
+    "codes": ("datasets/given/codes/tiny-2.h5", ENCODE),
+    "an encoder": ("datasets/given/encoders/tiny/encoder.h5", ENCODER),
+    "pictures": ("datasets/images/features/random.h5", VISION),
+    "a split": ("datasets/given/splits/folds.csv", SPLIT["folds"]),
+    "a shard": ("datasets/given/graphs/0001.h5", {"graphs:given/0001"} | AFTER_GRAPHS["given"]),
+    "simulated runs": (
+        "datasets/made/runs/0001.json",
+        {"simulate:made/0001", "graphs:made/0001"} | AFTER_GRAPHS["made"],
+    ),
+}
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_what_a_failed_step_leaves_missing_is_made_again(finished, missing):
+    """A failed step loses its output while older results that were made from it still stand."""
+    name, expected = MISSING[missing]
+    with edited(finished / "results" / name, None):
+        assert checkout.stale(finished, *CONFIG) == expected
+
+
+def test_a_step_that_fails_fails_again(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    path = folder / "config/experiments/made.yaml"
+    path.write_text(with_edits(yaml.safe_load(path.read_text()), {"target.threshold": [1000]}))
+    for _ in range(2):
+        failed = checkout.run(folder, *CONFIG)
+        assert failed.returncode != 0 and "training targets are normal" in failed.stdout, failed.stdout
+
+
 def test_a_moved_file_of_weights_makes_nothing_stale(finished, tmp_path):
     """The file itself is too large for a test: its features count as made (--touch) and then it moves."""
     folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
