@@ -27,14 +27,14 @@ include: "rules/report.smk"
 if workflow.is_main_process:
 
     onstart:
-        shell("{sys.executable:q} -E -m scripts.cancel_leftovers")
+        shell("{sys.executable:q} -m scripts.cancel_leftovers")
 
     onsuccess:
-        shell("{sys.executable:q} -E -m scripts.track --tracking {TRACKING:q} sync --never-fail")
-        shell("{sys.executable:q} -E -m scripts.where")
+        shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
+        shell("{sys.executable:q} -m scripts.where")
 
     onerror:
-        shell("{sys.executable:q} -E -m scripts.track --tracking {TRACKING:q} sync --never-fail")
+        shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
 
 
 # Steps of a second or two are not worth a place in a queue; rule files name theirs.

@@ -11,9 +11,9 @@ from tests.workflow.checkout import jobs
 
 @pytest.fixture(scope="module")
 def finished(make_checkout, area):
-    """A run of the small workflow on SLURM, its results behind a symlink, with a poisoned torch on the host's path."""
-    (area / "poison/torch").mkdir(parents=True)
-    (area / "poison/torch/__init__.py").write_text("raise SystemExit('the host leaked in')")
+    """A run of the small workflow on SLURM, its results behind a symlink, with a poisoned numba on the host's path."""
+    (area / "poison/numba").mkdir(parents=True)
+    (area / "poison/numba/__init__.py").write_text("raise SystemExit('the host leaked in')")
     checkout = make_checkout("slurm", symlinked=True)
     done = checkout.run(*ON_SLURM, PYTHONPATH=str(area / "poison"))
     assert done.returncode == 0, done.stdout

@@ -130,7 +130,10 @@ def test_rejected_with_reasons_and_refused_above_the_share(damaged):
         ("source: spparks", "datasets.graphs: no raw data in "),
         ("hops: two", "config/wrong.yaml: datasets.graphs.hops: 'two'"),
         ("shards: 0", "config/wrong.yaml: datasets.graphs.shards: 0 is less than the minimum of 1"),
-        ("source: sparks", "'sparks' is none of deepspparks-json, spparks, simulate; did you mean 'spparks'"),
+        (
+            "source: sparks",
+            "'sparks' is none of deepspparks-json, spparks, simulate, labelled-images; did you mean 'spparks'",
+        ),
         ("path: $NOT_SET_ANYWHERE/x", "datasets.graphs.path: the environment variable NOT_SET_ANYWHERE is not set"),
         ("path: /nowhere/at/all", "datasets.graphs.path: no folder /nowhere/at/all"),
     ],
