@@ -1,6 +1,7 @@
 """A tracking server started as a person does, by docker/tracking-server/serve.py, and programs that call it."""
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+import psutil
 
 from tests.server.postgresql import PASSWORD, Cluster, free_port
 
@@ -29,6 +32,16 @@ def program(name: str, *arguments: object, **given: object) -> subprocess.Comple
     """Run one of the server's programs to its end."""
     command = [sys.executable, PROGRAMS / f"{name}.py", *map(str, arguments)]
     return subprocess.run(command, env=bare(**given), capture_output=True, text=True, timeout=120)
+
+
+def alive(group: int) -> list[int]:
+    """The processes of a group that have not ended (those that nobody has waited for have)."""
+    found = []
+    for process in psutil.process_iter(["pid", "status"]):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
 
 
 class TrackingServer:
@@ -72,15 +85,16 @@ class TrackingServer:
         if self.process is None:
             return
         self.process.terminate()
+        group, end = self.process.pid, time.monotonic() + 30
         try:
             self.process.wait(30)
+            while alive(group) and time.monotonic() < end:
+                time.sleep(0.1)
+            assert not alive(group), "the server left processes behind"
         finally:
-            group, self.process = self.process.pid, None
-            try:
+            self.process = None
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
-            except ProcessLookupError:
-                return
-        raise AssertionError("the server left processes behind")
 
     def request(self, path: str, user: tuple[str, str] | None = None, body: object = None, **headers: str):
         """The status and the text of an answer."""
