@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 
+from graincast import normalisation
 from graincast.features.table import FeatureTable
 
 
@@ -42,6 +43,4 @@ def moments(table: FeatureTable, chosen: np.ndarray) -> tuple[np.ndarray, np.nda
 
     A constant feature gets a standard deviation of 1.
     """
-    x = table.x[np.repeat(chosen, np.diff(table.node_ptr))]
-    mean, std = x.mean(axis=0), x.std(axis=0)
-    return mean, np.where(std > 1e-12 * np.maximum(1, np.abs(mean)), std, 1.0)
+    return normalisation.moments(table.x[np.repeat(chosen, np.diff(table.node_ptr))])

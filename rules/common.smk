@@ -27,7 +27,6 @@ from graincast.encoders import registry as encoders
 from graincast.models import registry
 from graincast.raw import files
 from graincast.source_files import closure
-from graincast.vision import labelled
 
 
 def as_json(value):
@@ -115,8 +114,8 @@ def scan_raw_data():
             try:
                 manifest.scan(
                     root,
-                    {**files.RUNS, **labelled.RUNS}[source],
-                    {**files.FILES, **labelled.FILES}[source],
+                    files.RUNS[source],
+                    files.FILES[source],
                     one["shards"],
                     manifests(dataset),
                 )

@@ -20,6 +20,7 @@ from graincast.features import table
 from graincast.features.table import FeatureTable
 from graincast.graph_batches import Batch, Graphs
 from graincast.models.trained import Trained
+from graincast.normalisation import moments
 from graincast.targets import ABNORMAL, ALL, Target
 from graincast.training.device import device_of
 from graincast.training.generators import seeded
@@ -239,11 +240,8 @@ def _normalisation(data: FeatureTable, chosen: np.ndarray) -> dict[str, torch.Te
     """
     found = {}
     for prefix, values, ptr in (("", data.x, data.node_ptr), ("edge_", data.edge_x, data.edge_ptr)):
-        rows = values[np.repeat(chosen, np.diff(ptr))]
-        mean = rows.mean(axis=0) if len(rows) else np.zeros(values.shape[1])
-        std = rows.std(axis=0) if len(rows) else np.ones(values.shape[1])
-        found[f"{prefix}mean"] = torch.from_numpy(mean)
-        found[f"{prefix}std"] = torch.from_numpy(np.where(std > 1e-12 * np.maximum(1, np.abs(mean)), std, 1.0))
+        mean, std = moments(values[np.repeat(chosen, np.diff(ptr))])
+        found[f"{prefix}mean"], found[f"{prefix}std"] = torch.from_numpy(mean), torch.from_numpy(std)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are raw runs: of DeepSPPARKS JSON graphs and of SPPARKS/meso run folders.
+"""Which files of a folder are raw runs: DeepSPPARKS JSON graphs, SPPARKS/meso run folders, labelled images.
 
 A run folder is either of
 
@@ -10,22 +10,35 @@ Symlinked folders are followed, each real folder once; hidden names are passed o
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 INITIAL, STATS = "initial.dream3d", "stats.h5"
+IMAGES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
 def json_graphs(root: Path) -> list[Path]:
-    """The *.json files below a folder, sorted by path; symlinked folders are followed, each real folder once."""
+    """The *.json files at or below a folder, as `_below` lists them."""
     root = Path(root)
-    if root.is_file():
-        return [root]
+    return [root] if root.is_file() else _below(root, (".json",))
+
+
+def image_files(root: Path) -> list[Path]:
+    """The image files below a folder, as `_below` lists them, whatever the case of their suffixes."""
+    return _below(root, IMAGES, str.lower)
+
+
+def _below(root: Path, suffixes: tuple[str, ...], compared: Callable[[str], str] = str) -> list[Path]:
+    """The files below a folder, sorted by path; symlinked folders are followed, each real folder once.
+
+    Hidden names are passed over.
+    """
     found, seen = [], set()
     for folder, inside, files in os.walk(root, followlinks=True, onerror=_fail):
         real = os.path.realpath(folder)
         inside[:] = sorted(x for x in inside if not x.startswith(".")) if real not in seen else []
         if real not in seen:
-            found += [Path(folder, x) for x in files if x.endswith(".json") and not x.startswith(".")]
+            found += [Path(folder, x) for x in files if compared(x).endswith(suffixes) and not x.startswith(".")]
         seen.add(real)
     return sorted(found)
 
@@ -69,6 +82,6 @@ def _numerical(path):
     return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], path.parent.name
 
 
-RUNS = {"deepspparks-json": json_graphs, "spparks": run_folders}
-FILES = {"deepspparks-json": lambda graph: [graph], "spparks": run_files}
+RUNS = {"deepspparks-json": json_graphs, "spparks": run_folders, "labelled-images": image_files}
+FILES = {"deepspparks-json": lambda graph: [graph], "spparks": run_files, "labelled-images": lambda image: [image]}
 """By the source of a data set: how to list its runs, and the files of one run."""

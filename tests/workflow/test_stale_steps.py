@@ -278,6 +278,10 @@ STAGES = {
         TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
         "graincast/models/sgc.py graincast/propagation.py",
     ),
+    "train sgc or gat": (
+        TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"] | TRAIN["attended"],
+        "graincast/normalisation.py",
+    ),
     "train gat": (TRAIN["attended"], "graincast/graph_batches.py graincast/models/gat.py"),
     "train svm": (TRAIN["pictured"], "graincast/models/svm.py"),
     "evaluate": (
