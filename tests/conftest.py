@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests."""
+"""Fixtures and reporting shared by all tests."""
 
 import os
 from pathlib import Path
@@ -14,3 +14,21 @@ def raw_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"no raw data: {root} is no folder (set RAW_DATA_ROOT)")
     return root
+
+
+FAILED_SETUPS: dict[int, tuple[BaseException, str]] = {}
+"""Exceptions raised while a test was set up (by id, and kept so that no id is used twice), and the first test."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Report a shared fixture that failed as one error: further tests that need it are skipped and name the first."""
+    report = yield
+    if call.when == "setup" and report.failed:
+        error = call.excinfo.value  # pytest raises the same object again for each test that wants the fixture
+        _, first = FAILED_SETUPS.setdefault(id(error), (error, item.nodeid))
+        if first != item.nodeid:
+            path, line, _ = item.location
+            report.outcome = "skipped"
+            report.longrepr = (path, line or 0, f"Skipped: a fixture failed in the set-up of {first}")
+    return report

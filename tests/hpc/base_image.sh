@@ -3,8 +3,9 @@
 #
 #   tests/hpc/base_image.sh [--out FOLDER]      the SIF's path is the last line on stdout; nothing is built twice
 #
-# pip inside the build uses this machine's pip settings (indexes, certificate, folders of wheels); folders that these name
-# are mounted read-only at their own paths while building. None of it stays in the image.
+# pip inside the build reaches packages as it does on this machine (indexes, proxy, certificates, folders of wheels; see
+# pip_settings.py); what these settings name is mounted read-only at its own path while building. None of it stays in
+# the image.
 # Exit 77 = cannot run here, with the reason. IMAGE_DIR: state folder (default /var/lib/graincast-images).
 set -euo pipefail
 
@@ -42,23 +43,12 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     step "base image made in $((SECONDS - started)) s"
 fi
 
-# pip's settings in force here (files, then environment), as one file.
+# How this machine reaches packages, as one file of pip settings; the paths in it are mounted while building.
 pip=$(command -v "$root/.venv/bin/pip" || command -v pip3 || command -v pip) || skip "no pip to read this machine's settings from"
 pip_conf=$state/pip.conf
-(umask 077 && "$pip" config list | python3 -c '
-import ast, sys
-settings = {}
-for line in sorted(sys.stdin, key=lambda line: line.startswith(":env:")):
-    name, _, value = line.strip().partition("=")
-    settings[name.rpartition(".")[2]] = " ".join(ast.literal_eval(value).split())
-print("[global]", *(f"{key} = {value}" for key, value in settings.items()), sep="\n")
-' >"$pip_conf")
+paths=$(umask 077 && "$pip" config list | python3 "$here/pip_settings.py" "$pip_conf")
 flags=(--layers=false --secret "id=pip.conf,src=$pip_conf")
-# An index's pages point at files beside it, so its parent is mounted.
-for path in $(sed -n 's/^[a-z-]*url = //p; s/^find-links = //p; s/^cert = //p' "$pip_conf"); do
-    case "$path" in file://*) path=$(dirname "${path#file://}") ;; esac
-    if [ -e "$path" ]; then flags+=(--volume "$path:$path:ro"); fi
-done
+for path in $paths; do flags+=(--volume "$path:$path:ro"); done
 # A folder that holds the cpu build of torch makes its public index unnecessary.
 if grep -q find-links "$pip_conf"; then flags+=(--build-arg TORCH_INDEX=none); fi
 BUILD_FLAGS="${flags[*]}" exec "$root/docker/build.sh" --base "$base" --out "$out"

@@ -233,12 +233,12 @@ do_start() {
     write_conf
     start_munge
     running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null || slurmctld
-    wait_for 30 scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
+    wait_for 150 scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
     running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null || start_slurmd
     if ! wait_for 15 node_ready; then
         # a node that was left down or drained by an earlier end of the cluster
         scontrol update "nodename=$(node)" state=resume 2>/dev/null || true
-        wait_for 45 node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
+        wait_for 225 node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
     fi
     say "up: $(sinfo --noheader --partition main --format '%n %T, %c CPUs, %m MB')"
 }
@@ -252,7 +252,7 @@ end() { # file program [signal]
     local pid
     pid=$(running "$1" "$2") || return 0
     kill "-${3:-TERM}" "$pid" 2>/dev/null || true
-    wait_for 20 test ! -d "/proc/$pid" || kill -KILL "$pid" 2>/dev/null || true
+    wait_for 100 test ! -d "/proc/$pid" || kill -KILL "$pid" 2>/dev/null || true
     rm -f "$1"
 }
 
@@ -278,7 +278,7 @@ do_stop() {
     needs_root
     if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && [ -n "$(squeue --noheader 2>/dev/null)" ]; then
         squeue --noheader --format %A | sort -u | xargs -r scancel 2>/dev/null || true
-        wait_for 20 no_jobs || true
+        wait_for 100 no_jobs || true
     fi
     end "$CLUSTER_DIR/run/slurmd.pid" slurmd
     end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
@@ -301,7 +301,7 @@ do_slurmd_restart() {
         end "$CLUSTER_DIR/run/slurmd.pid" slurmd
     fi
     start_slurmd
-    wait_for 60 node_ready || fail "the node does not come back: $(sinfo --noheader --format '%T %E')"
+    wait_for 300 node_ready || fail "the node does not come back: $(sinfo --noheader --format '%T %E')"
 }
 
 kill_tree() {

@@ -47,7 +47,7 @@ class Checkout:
     def run(self, *arguments: str, **how) -> subprocess.CompletedProcess:
         """Run Snakemake to its end."""
         process = self.start(*arguments, **how)
-        return subprocess.CompletedProcess(arguments, process.wait(timeout=900), self.log())
+        return subprocess.CompletedProcess(arguments, process.wait(timeout=3600), self.log())
 
     def log(self) -> str:
         return (self.folder / "run.log").read_text(errors="replace")
@@ -69,7 +69,7 @@ class Checkout:
         return {(r["microstructure"], r["split"], r["trial"], r["label"]): float(r["probability"]) for r in rows}
 
 
-def wait_for(what: Callable, seconds: float = 120):
+def wait_for(what: Callable, seconds: float = 600):
     """The first true value of what(); fails after that time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

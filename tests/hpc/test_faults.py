@@ -42,7 +42,7 @@ def test_cancelled_out_of_time_out_of_memory_and_a_restarted_node(make_checkout,
 
     wait_for(lambda: running(checkout, "rule_train"), 300)
     subprocess.run([cluster, "slurmd-restart"], check=True, capture_output=True)
-    assert process.wait(timeout=600) == 0, checkout.log()
+    assert process.wait(timeout=3600) == 0, checkout.log()
 
     assert_same_results(checkout, local)
     assert_nothing_partial(checkout)

@@ -72,7 +72,7 @@ def test_two_users_do_not_meet(make_checkout, cluster):
     subprocess.run(["chown", "-R", user, str(other.folder)], check=True)
     shutil.rmtree(one.folder / "results", ignore_errors=True)
     processes = [one.start(target, *ON_SLURM), other.start(target, *ON_SLURM, user=user)]
-    assert [process.wait(timeout=600) for process in processes] == [0, 0], one.log() + other.log()
+    assert [process.wait(timeout=3600) for process in processes] == [0, 0], one.log() + other.log()
     assert {(one.folder / target).owner(), (other.folder / target).owner()} == {"root", user}
     owners = {path.owner() for path in (other.folder / "results").rglob("*")}
     assert owners == {user}

@@ -41,7 +41,7 @@ sys.exit(sum(os.waitpid(job, 0)[1] != 0 for job in jobs) > 0)
 def test_200_jobs_at_once(server, cluster, tmp_path):
     environment = bare(**server.client()) | {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
     command = [sys.executable, "-c", WRITERS, tmp_path]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stdout + done.stderr
     database = server.folder.name
 

@@ -31,7 +31,7 @@ def bare(**given: object) -> dict[str, str]:
 def program(name: str, *arguments: object, **given: object) -> subprocess.CompletedProcess:
     """Run one of the server's programs to its end."""
     command = [sys.executable, PROGRAMS / f"{name}.py", *map(str, arguments)]
-    return subprocess.run(command, env=bare(**given), capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=bare(**given), capture_output=True, text=True, timeout=600)
 
 
 def alive(group: int) -> list[int]:
@@ -74,7 +74,7 @@ class TrackingServer:
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while self.status("/health") != 200:
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()[-3000:]
             time.sleep(0.2)
@@ -85,9 +85,9 @@ class TrackingServer:
         if self.process is None:
             return
         self.process.terminate()
-        group, end = self.process.pid, time.monotonic() + 30
+        group, end = self.process.pid, time.monotonic() + 150
         try:
-            self.process.wait(30)
+            self.process.wait(150)
             while alive(group) and time.monotonic() < end:
                 time.sleep(0.1)
             assert not alive(group), "the server left processes behind"
@@ -130,4 +130,4 @@ def track(*arguments: str, timeout: float = 60, **client: str) -> subprocess.Com
     store = {"store": "sqlite:////nonexistent/mlflow.db", "experiment_prefix": "graincast/", "timeout": timeout}
     command = [sys.executable, "-m", "scripts.track", "--tracking", json.dumps(store), *arguments]
     environment = bare(**client) | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout + 60)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout + 600)
