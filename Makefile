@@ -22,7 +22,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
-	@python -m scripts.show_config --paths $(CONFIG) experiments >/dev/null
+	@python -m graincast config --paths $(CONFIG) experiments >/dev/null
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
 
 test: $(READY) $(SERVER_READY) lint  ## all checks and tests
@@ -48,7 +48,7 @@ ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
 
 sync-tracking: $(READY)  ## send what could not be sent to MLflow
-	@python -m scripts.track --tracking "$$(python -m scripts.show_config $(CONFIG) tracking)" sync
+	@python -m scripts.track --tracking "$$(python -m graincast config $(CONFIG) tracking)" sync
 
 tracking-server: $(SERVER_READY)  ## start a tracking server with accounts on http://127.0.0.1:5000 (docs/tracking-server.md)
 	@$(from-environment)
@@ -67,13 +67,13 @@ from-environment = $(foreach name,TRACKING_ADMIN_PASSWORD TRACKING_DATABASE_PASS
 	$(filter command,$(origin $(name))),$(error give $(name) in the environment or by $(name)_FILE: other users see an argument)))true
 
 conda-file: $(READY)  ## make envs/conda.yaml from envs/requirements.lock
-	@python -m scripts.conda_file envs/requirements.lock envs/conda.yaml
+	@python -m tools.conda_file envs/requirements.lock envs/conda.yaml
 
 container:  ## build the worker image for --use-singularity (ARGS="--variant cuda --base IMAGE")
 	@docker/build.sh $(ARGS)
 
 config-table: $(READY)  ## make config/README.md from config/schema.yaml
-	@python -m scripts.config_table config/README.md
+	@python -m tools.config_table config/README.md
 
 $(READY): $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "graincast needs Python 3.11 or newer; name one with PYTHON=…")'

@@ -47,9 +47,9 @@ rule all:
     input:
         "results/tracking/store",
         "results/comparison.png",
-        expand("results/datasets/{dataset}/accepted.json", dataset=GRAINS),
-        expand("results/datasets/{dataset}/summary.csv", dataset=GRAINS),
-        expand("results/experiments/{experiment}/figures", experiment=EXPERIMENTS),
-        encoder_figures,
+        expand("results/datasets/{dataset}/checked.json", dataset=PLAN.grains),
+        expand("results/datasets/{dataset}/summary.csv", dataset=PLAN.grains),
+        expand("results/experiments/{experiment}/figures", experiment=PLAN.experiments),
+        PLAN.encoder_figures(),
         # all that lies between, too: what a failed step leaves missing would not be missed behind older results
-        intermediate_files,
+        PLAN.intermediate_files(),

@@ -20,9 +20,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 from skimage.measure import regionprops_table
 
+from graincast.features.regionprops import measure
+from graincast.raw.coco_rle import decode, paint, parse_size
 from graincast.raw.deepspparks import read
-from graincast.raw.rle import decode, paint, parse_size
-from graincast.regionprops import measure
 
 SCIKIT_IMAGE = {
     "area": "area",

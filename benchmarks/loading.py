@@ -18,8 +18,8 @@ from torch_geometric.data import Batch, Data, Dataset
 from torch_geometric.loader import DataLoader
 
 from benchmarks.sgc import made_up, published
-from graincast import graph_batches
 from graincast.features.table import FeatureTable
+from graincast.training import graph_batches
 
 
 class Files(Dataset):

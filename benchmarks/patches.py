@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from graincast.boundaries import adjacency
 from graincast.encoders import patches, pca
-from graincast.encoders.stream import Compact, Sample
+from graincast.encoders.stream import LabelRuns, Sample
+from graincast.graphs.boundaries import adjacency
+from graincast.graphs.label_runs import encode
+from graincast.graphs.palette import PATCH_GREY, PATCH_RAISED
 from graincast.raw import deepspparks
-from graincast.raw.files import json_graphs
-from graincast.runs import encode
+from graincast.raw.sources import json_graphs
 
 
 def voronoi(seed: int, size: int = 512, grains: int = 445) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,7 +54,7 @@ def grains_by_masks(labels: np.ndarray, types: np.ndarray) -> np.ndarray:
     made = []
     for i in range(types.size):
         mask = labels == i + 1
-        made.append(centred(mask, np.where(mask, patches.GREY[types[i]], 0).astype(np.uint8), 96))
+        made.append(centred(mask, np.where(mask, PATCH_GREY[types[i]], 0).astype(np.uint8), 96))
     return np.stack(made)
 
 
@@ -62,8 +63,8 @@ def boundaries_by_masks(labels: np.ndarray, types: np.ndarray, pairs: np.ndarray
     for pair in pairs:
         masks = [labels == i + 1 for i in pair]
         touching = (masks[0] & grown(masks[1])) | (masks[1] & grown(masks[0]))
-        image = sum(np.where(mask, patches.GREY[types[i]], 0) for mask, i in zip(masks, pair, strict=True))
-        made.append(centred(touching, (image + patches.RAISED * touching).astype(np.uint8), 48))
+        image = sum(np.where(mask, PATCH_GREY[types[i]], 0) for mask, i in zip(masks, pair, strict=True))
+        made.append(centred(touching, (image + PATCH_RAISED * touching).astype(np.uint8), 48))
     return np.stack(made)
 
 
@@ -91,11 +92,11 @@ def compared(many: list[tuple]) -> None:
 
 def million(count: int) -> None:
     """So many boundary patches through the incremental PCA, and memory in use along the way."""
-    many: list[Compact] = []
+    many: list[LabelRuns] = []
     patched = 0
     while patched < count:
         labels, types, pairs = voronoi(len(many))
-        many.append(Compact(f"{len(many):05d}", labels.shape, *encode(labels), types, pairs.astype(np.int32)))
+        many.append(LabelRuns(f"{len(many):05d}", labels.shape, *encode(labels), types, pairs.astype(np.int32)))
         patched += len(pairs)
     print(f"{len(many)} microstructures made, {patched:,} boundaries; memory {peak():.2f} GiB at most", flush=True)
     sample = Sample(many, patches.BOUNDARY).at_most(count)

@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 from scipy import stats
 
-from graincast import potts
 from graincast.microstructure import CANDIDATE
+from graincast.potts import protocol
 from graincast.potts.lattice import Lattice
 from graincast.potts.neighbourhoods import mobilities
 
@@ -136,7 +136,7 @@ def validate_sample(sample: SpparksState, runs: int) -> dict:
     found = {name: [] for name in REFERENCE}
     started = time.process_time()
     for seed in range(runs):
-        growth = potts.grow(
+        growth = protocol.grow(
             sample.labels, sample.grain_type, temperature=TEMPERATURE, record_times=[0, SAMPLE_END], seed=seed
         )
         found["growth ratio"].append(growth.areas[-1, sample.candidate] / growth.areas[0, sample.candidate])
@@ -171,7 +171,7 @@ def ranks_among_spparks(states: Iterable[SpparksState], runs: int) -> tuple[floa
     ratios, counts = [], []
     for number, state in enumerate(states):
         grown = [
-            potts.grow(
+            protocol.grow(
                 state.labels,
                 state.grain_type,
                 temperature=TEMPERATURE,

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch_geometric.nn import SGConv
 
-from graincast.boundaries import cut
+from graincast.experiment.targets import Target
 from graincast.features import table
-from graincast.features.columns import features
+from graincast.features.nodes import features
+from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.models import sgc
 from graincast.raw import deepspparks
-from graincast.raw.files import json_graphs
-from graincast.targets import Target
+from graincast.raw.sources import json_graphs
 
 COLUMNS = ["type", "degree", "area", "perimeter", "equivalent_diameter", "major_axis_length", "minor_axis_length"]
 GRID = {
     "threshold": [6.0, 8.0, 10.0, 12.0, 14.0],
-    "hops": [1, 2, 3, 4],
+    "propagation_steps": [1, 2, 3, 4],
     "learning_rate": [0.1, 0.01, 0.001],
     "weight_decay": [0.0, 0.001, 0.01],
     "seed": [0],
@@ -34,10 +34,9 @@ GRID = {
 def published(root: Path) -> table.FeatureTable:
     parts = []
     for path in json_graphs(root):
-        one = cut(deepspparks.read(path, path.stem), None)
-        ratio = np.stack([area[-1] / area[0] for area in one.areas])
+        one = k_hop_subgraph(deepspparks.read(path, path.stem), None)
         edges = {"edges": one.edges, "edge_x": one.boundary_length[:, None].astype(float), "candidate": one.candidate}
-        parts.append({"name": one.name, "x": features(one, COLUMNS), "growth_ratio": ratio, **edges})
+        parts.append({"name": one.name, "x": features(one, COLUMNS), "growth_ratio": one.growth_ratios, **edges})
     return table.assemble(COLUMNS, parts)
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from graincast import tracking
-from graincast.models.trained import read_models, save
+from graincast.experiment.trained import read_models, save
+from graincast.tracking import api as tracking
 from scripts import track
 from tests.tracked import ABOUT, job_of, made_results, settings_of
 from tests.tracked_server import mlflow_server
@@ -74,8 +74,8 @@ def main(args: argparse.Namespace) -> None:
                     tracking.log_trials(job, track.read(job / track.UNSENT), settings)
                     took.append((time.perf_counter() - started, time.process_time() - cpu))
                 wall, cpu = ((many - one) / args.trials for one, many in zip(*took[1:], strict=True))
-                share = f"{program:.1f} s | {program_cpu:.1f} s | {program / MINUTE:.1%}"
-                print(f"| {name} | {share} | {wall:.2f} s | {cpu:.2f} s |")
+                fraction = f"{program:.1f} s | {program_cpu:.1f} s | {program / MINUTE:.1%}"
+                print(f"| {name} | {fraction} | {wall:.2f} s | {cpu:.2f} s |")
 
 
 if __name__ == "__main__":

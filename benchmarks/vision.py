@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from graincast import splits, targets
+from graincast.experiment import splits, targets
 from graincast.models import svm
 from graincast.vision import table, vgg16
 
@@ -52,31 +52,31 @@ def rates(count: int, batches: list[int]) -> None:
 
 
 def machines(data: table.VisionTable, threshold: float) -> None:
-    names = splits.by_folds(data.name, folds=5, repeats=1, validation=0.2, seed=0)
-    parts = {partition: np.array(part) for partition, part in names.items()}
+    names = splits.k_fold(data.name, folds=5, repeats=1, validation=0.2, seed=0)
+    subsets = {fold: np.array(subset) for fold, subset in names.items()}
     target, grid = targets.of_data(data, [threshold]), {"threshold": [threshold], **GRID}
     start = time.perf_counter()
-    trained = svm.train(data, parts, target, grid, {})
+    trained = svm.train(data, subsets, target, grid, {})
     seconds = time.perf_counter() - start
     print(f"{len(trained.models)} machines on {data.x.shape} features trained together in {seconds:.1f} s")
     start = time.perf_counter()
     said = {key: svm.predict(model, data) for key, model in trained.models.items()}
     print(f"and asked about all pictures in {time.perf_counter() - start:.1f} s")
 
-    abnormal, (first, part) = target.values[threshold], next(iter(parts.items()))
-    inside, different = part == "train", 0
+    abnormal, (first, subset) = target.values[threshold], next(iter(subsets.items()))
+    inside, different = subset == "train", 0
     start = time.perf_counter()
     for variance, whiten, c in itertools.product(*GRID.values()):
         one = make_pipeline(PCA(variance, whiten=whiten, svd_solver="full"), SVC(C=c))
         answer = one.fit(data.x[inside], abnormal[inside]).predict(data.x)
         different += int(np.sum(answer != (said[(threshold, variance, whiten, c), first] > 0.5)))
     seconds = time.perf_counter() - start
-    count = len(trained.models) // len(parts)
+    count = len(trained.models) // len(subsets)
     print(f"scikit-learn, {count} of them one by one with predictions: {seconds:.1f} s; {different} answers differ")
-    chosen(said, parts, abnormal)
+    chosen(said, subsets, abnormal)
 
 
-def chosen(said: dict, parts: dict[str, np.ndarray], abnormal: np.ndarray) -> None:
+def chosen(said: dict, subsets: dict[str, np.ndarray], abnormal: np.ndarray) -> None:
     """Print the test accuracy and AUC of the points with the best mean validation accuracy and the best mean AUC."""
     measures = {
         "accuracy": lambda true, probability: np.mean(true == (probability > 0.5)),
@@ -85,7 +85,7 @@ def chosen(said: dict, parts: dict[str, np.ndarray], abnormal: np.ndarray) -> No
     trials = list(dict.fromkeys(trial for trial, _ in said))
 
     def mean(trial: tuple, kind: str, measure: str) -> float:
-        inside = {partition: part == kind for partition, part in parts.items()}
+        inside = {fold: subset == kind for fold, subset in subsets.items()}
         return np.mean([measures[measure](abnormal[i], said[trial, p][i]) for p, i in inside.items()])
 
     for measure in measures:

@@ -7,9 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from graincast import figures, pictures, potts
-from graincast.boundaries import adjacency
+from graincast.figures import microstructure
+from graincast.figures.style import save
+from graincast.graphs.boundaries import adjacency
+from graincast.graphs.palette import COLOUR, NAME
 from graincast.microstructure import Microstructure
+from graincast.potts import protocol
 
 HERE = Path(__file__).parent
 
@@ -21,26 +24,26 @@ def state(labels: np.ndarray, types: np.ndarray, candidate_from: np.ndarray) -> 
     one = Microstructure(
         "", labels, np.arange(1, kinds.size + 1), kinds, kinds == 0, edges, length, np.zeros(0), [], []
     )
-    return pictures.rgb(one, centre_of=candidate_from)
+    return microstructure.rgb(one, centre_of=candidate_from)
 
 
 def growth_picture(path: Path) -> None:
-    initial = potts.initialise(256, temperature=0.9, time=125, quench_temperature=0.1, quench_time=3, seed=4)
-    types = potts.assign_types(initial, 0.2, seed=4)
+    initial = protocol.initialise(256, temperature=0.9, time=125, quench_temperature=0.1, quench_time=3, seed=4)
+    types = protocol.assign_types(initial, 0.2, seed=4)
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     middle = initial == np.flatnonzero(types[1:] == 0)[0] + 1
     for axes, end in zip(figure.subplots(1, 3), (0, 250_000, 1_000_000), strict=True):
         labels, title = initial, "initial state"
         if end:
-            grown = potts.grow(initial, types, temperature=0.9, record_times=np.array([0.0, end]), seed=1)
+            grown = protocol.grow(initial, types, temperature=0.9, record_times=np.array([0.0, end]), seed=1)
             ratio = grown.areas[-1][types == 0].max() / middle.sum()
             labels, title = grown.labels, f"{end:,} MCS: growth ratio {ratio:.1f}"
         axes.imshow(state(labels, types, middle), interpolation="nearest")
         axes.set_axis_off()
         axes.set_title(title, fontsize=9)
-    patches = [Patch(color=colour, label=pictures.NAMES[kind]) for kind, colour in pictures.COLOURS.items()]
+    patches = [Patch(color=colour, label=NAME[kind]) for kind, colour in COLOUR.items()]
     figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False)
-    figures.save(figure, path, dpi=110)
+    save(figure, path, dpi=110)
 
 
 def rule_picture(path: Path) -> None:

@@ -9,7 +9,7 @@ CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY = 0, 1, 2
 
 
 class BadInput(ValueError):
-    """Raw data that cannot be used; the message is the reason, without the file's name."""
+    """Input that cannot be used. The message is one line; a reader's does not name the file, which its caller adds."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,18 @@ class Microstructure:
     degree: np.ndarray
     times: list[np.ndarray]
     areas: list[np.ndarray]
+
+    @property
+    def candidate_index(self) -> int:
+        """The node of the candidate; of several, the first."""
+        return int(self.candidate.argmax())
+
+    @property
+    def growth_ratios(self) -> np.ndarray:
+        """Final over initial area of every grain in each growth run, float64 [runs, n]."""
+        return np.stack([area[-1] / area[0] for area in self.areas])
+
+    @property
+    def candidate_growth_ratios(self) -> np.ndarray:
+        """The candidate's growth ratio in each growth run, float64 [runs]."""
+        return self.growth_ratios[:, self.candidate_index]

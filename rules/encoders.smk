@@ -15,7 +15,7 @@ localrules:
 rule encoder:
     input:
         graphs=graph_shards,
-        src=lambda wc: sources("scripts/encoder.py", encoder_source(wc.encoder)),
+        src=encoder_sources("scripts/encoder.py"),
     output:
         encoder="results/datasets/{dataset}/encoders/{encoder}/encoder.h5",
         errors="results/datasets/{dataset}/encoders/{encoder}/errors.csv",
@@ -27,14 +27,12 @@ rule encoder:
         "results/benchmarks/encoder/{dataset}/{encoder}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 2
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 240 * attempt,
     params:
-        encoder=lambda wc: as_json(encoder_of(wc.encoder)),
+        encoder=lambda wc: as_json(CONFIG["encoders"][wc.encoder]),
         device=lambda wc, output: CONFIG["device"],
         folder=lambda wc, output: Path(output.encoder).parent,
         checkpoints=lambda wc, output: Path(output.encoder).parent.with_suffix(".checkpoints"),
@@ -58,8 +56,6 @@ rule encoder_figures:
         "results/benchmarks/encoder_figures/{dataset}/{encoder}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=1000,
@@ -75,7 +71,7 @@ rule encode:
     input:
         graphs=graph_shards,
         encoder="results/datasets/{dataset}/encoders/{encoder}/encoder.h5",
-        src=lambda wc: sources("scripts/encode.py", encoder_source(wc.encoder)),
+        src=encoder_sources("scripts/encode.py"),
     output:
         "results/datasets/{dataset}/codes/{encoder}-{components}.h5",
     log:
@@ -84,8 +80,6 @@ rule encode:
         "results/benchmarks/encode/{dataset}/{encoder}-{components}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
@@ -102,7 +96,7 @@ rule encoded_features:
     input:
         graphs=graph_shards,
         rejected=rejected_tables,
-        codes=codes_of,
+        codes=lambda wc: PLAN.codes(wc.dataset, wc.encoded),
         src=sources("scripts/encoded_features.py"),
     output:
         "results/datasets/{dataset}/features/{encoded}.h5",
@@ -112,15 +106,13 @@ rule encoded_features:
         "results/benchmarks/features/{dataset}/{encoded}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
     params:
         columns=lambda wc: as_json(CONFIG["encoded_sets"][wc.encoded]["columns"]),
-        max_rejected=lambda wc, input: DATASETS[wc.dataset]["max_rejected"],
+        max_rejected=lambda wc, input: PLAN.datasets[wc.dataset]["max_rejected"],
     shell:
         "python -m scripts.encoded_features --name {wildcards.dataset}/{wildcards.encoded} --graphs {input.graphs}"
         " --codes {input.codes} --rejected {input.rejected} --max-rejected {params.max_rejected}"

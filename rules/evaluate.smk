@@ -16,7 +16,7 @@ rule evaluate:
         models=trial_files("models.pt"),
         features=features_of,
         split=split_of,
-        src=lambda wc: sources("scripts/evaluate.py", model_source(wc.experiment)),
+        src=model_sources("scripts/evaluate.py"),
     output:
         metrics="results/experiments/{experiment}/test_metrics.json",
         trials="results/experiments/{experiment}/trials.csv",
@@ -28,15 +28,13 @@ rule evaluate:
         "results/benchmarks/evaluate/{experiment}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=30,
     params:
-        model=lambda wc: EXPERIMENTS[wc.experiment]["model"],
-        select=lambda wc: EXPERIMENTS[wc.experiment]["select"],
+        model=lambda wc: PLAN.experiments[wc.experiment]["model"],
+        select=lambda wc: PLAN.experiments[wc.experiment]["select"],
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
     shell:
         "python -m scripts.evaluate --trials {params.folders} --features {input.features} --split {input.split}"
@@ -59,8 +57,6 @@ rule figures:
         "results/benchmarks/figures/{experiment}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=1000,
@@ -68,7 +64,7 @@ rule figures:
     params:
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
         tracking=lambda wc, output: TRACKING,
-        about=lambda wc, output: as_json(told_of(wc.experiment)),
+        about=lambda wc, output: as_json(PLAN.mlflow_context(wc.experiment)),
     shell:
         "{{ python -m scripts.figures --trials {params.folders} --metrics {input.metrics}"
         " --predictions {input.predictions} --out {output} &&"

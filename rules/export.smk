@@ -16,11 +16,9 @@ rule export:
     benchmark:
         "results/benchmarks/export/{dataset}.jsonl"
     wildcard_constraints:
-        dataset="|".join(GRAINS) or "-",
+        dataset="|".join(PLAN.grains) or "-",
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,

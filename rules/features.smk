@@ -19,8 +19,6 @@ rule features:
         "results/benchmarks/features/{dataset}/{features}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
@@ -28,7 +26,7 @@ rule features:
     params:
         columns=lambda wc: as_json(CONFIG["feature_sets"][wc.features]),
         # a function of `input` is not recorded: an edit of it checks the data set again, but measures nothing again
-        max_rejected=lambda wc, input: DATASETS[wc.dataset]["max_rejected"],
+        max_rejected=lambda wc, input: PLAN.datasets[wc.dataset]["max_rejected"],
     shell:
         "python -m scripts.features --name {wildcards.dataset}/{wildcards.features} --graphs {input.graphs}"
         " --rejected {input.rejected} --max-rejected {params.max_rejected} --columns {params.columns:q} --out {output} 2>&1 | tee {log}"

@@ -22,8 +22,6 @@ rule compare:
         "results/benchmarks/compare.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=500,
@@ -44,8 +42,6 @@ rule comparison_figure:
         "results/benchmarks/comparison_figure.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=1000,

@@ -17,18 +17,16 @@ rule simulate:
     benchmark:
         "results/benchmarks/simulate/{dataset}/{shard}.jsonl"
     wildcard_constraints:
-        dataset="|".join(SIMULATED) or "-",
+        dataset="|".join(PLAN.simulated) or "-",
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
         runtime=lambda wc, attempt: 240 * attempt,
     params:
-        simulate=lambda wc: as_json(simulation_of(wc.dataset)),
-        states=lambda wc: as_json(states_of(wc)),
+        simulate=lambda wc: as_json(PLAN.simulation(wc.dataset)),
+        states=lambda wc: as_json(PLAN.states(wc.dataset, wc.shard)),
     shell:
         "python -m scripts.simulate --name {wildcards.dataset}/{wildcards.shard}"
         " --simulate {params.simulate:q} --states {params.states:q}"

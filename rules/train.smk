@@ -2,7 +2,7 @@
 
 in   results/datasets/{dataset}/features/{features}.h5, splits/{split}.csv
 out  results/experiments/{experiment}/trials/{job}/trials.json, history.h5, models.pt
-     (format: graincast/models/trained.py)
+     (format: graincast/experiment/trained.py)
 """
 
 
@@ -21,8 +21,6 @@ rule tracking_store:
     priority: 100
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=1000,
@@ -38,7 +36,7 @@ rule train:
     input:
         features=features_of,
         split=split_of,
-        src=lambda wc: sources("scripts/train.py", model_source(wc.experiment)),
+        src=model_sources("scripts/train.py"),
     output:
         trials="results/experiments/{experiment}/trials/{job}/trials.json",
         history="results/experiments/{experiment}/trials/{job}/history.h5",
@@ -49,20 +47,18 @@ rule train:
         "results/benchmarks/train/{experiment}/{job}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 1
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 120 * attempt,
     params:
-        model=lambda wc: EXPERIMENTS[wc.experiment]["model"],
-        target=lambda wc: as_json(target_of(wc.experiment)),
-        grid=lambda wc: as_json(jobs_of(wc.experiment)[wc.job]),
-        training=lambda wc: as_json(EXPERIMENTS[wc.experiment]["training"]),
+        model=lambda wc: PLAN.experiments[wc.experiment]["model"],
+        target=lambda wc: as_json(PLAN.target(wc.experiment)),
+        grid=lambda wc: as_json(PLAN.training_jobs(wc.experiment)[wc.job]),
+        training=lambda wc: as_json(PLAN.experiments[wc.experiment]["training"]),
         device=lambda wc, output: CONFIG["device"],
         tracking=lambda wc, output: TRACKING,
-        about=lambda wc, output: as_json(told_of(wc.experiment)),
+        about=lambda wc, output: as_json(PLAN.mlflow_context(wc.experiment)),
         folder=lambda wc, output: Path(output.trials).parent,
     shell:
         "{{ python -m scripts.train --name {wildcards.experiment}/{wildcards.job} --features {input.features}"

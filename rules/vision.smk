@@ -8,8 +8,8 @@ out  results/datasets/{dataset}/features/{vision}.h5             (format: grainc
 
 rule vision_features:
     input:
-        names=names_of,
-        rejected=lambda wc: [] if wc.dataset in IMAGES else rejected_tables(wc),
+        names=lambda wc: PLAN.name_lists(wc.dataset),
+        rejected=lambda wc: [] if wc.dataset in PLAN.images else rejected_tables(wc),
         src=sources("scripts/vision_features.py"),
     output:
         "results/datasets/{dataset}/features/{vision}.h5",
@@ -19,20 +19,18 @@ rule vision_features:
         "results/benchmarks/features/{dataset}/{vision}.jsonl"
     conda:
         "../envs/conda.yaml"
-    container:
-        WORKER_IMAGE
     threads: 2
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 240 * attempt,
     params:
-        settings=lambda wc: as_json(vision_of(wc.vision)),
+        settings=lambda wc: as_json(PLAN.vision_settings(wc.vision)),
         # functions of `input` or `output` are not recorded: where data and weights lie makes nothing stale
         given=lambda wc, input: vision_input(wc, input),
-        weights=lambda wc, output: vision_weights(wc.vision),
+        weights=lambda wc, output: vision_weights(wc),
         # no output: it has to stay where too much was rejected
         rejected=lambda wc, output: Path(output[0]).with_suffix(".rejected.csv"),
-        max_rejected=lambda wc, input: DATASETS[wc.dataset]["max_rejected"],
+        max_rejected=lambda wc, input: PLAN.datasets[wc.dataset]["max_rejected"],
         device=lambda wc, output: CONFIG["device"],
     shell:
         "python -m scripts.vision_features --name {wildcards.dataset}/{wildcards.vision} {params.given}"

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from graincast.program import parser, run
+from graincast.program.main import parser, run
 
 JOB_NAME = re.compile(r"(.*_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the executor's run ID
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from graincast import csv_table
-from graincast.program import parser, run
+from graincast.files import csv_table
+from graincast.program.main import parser, run
 
 ABOUT = ("dataset", "experiment", "model", "features", "network", "split")
 METRICS = {
@@ -29,10 +29,10 @@ def main(args) -> None:
                     **{key: result[key] or "" for key in ABOUT},
                     "target": kind,
                     "threshold": float(threshold) if threshold else "",
-                    "partitions": len(of["test_by_partition"]),
+                    "folds": len(of["test_by_fold"]),
                     "test_predictions": test["count"],
                     **{name: test.get(name, "") for name in metrics},
-                    "spread": of["test_spread_over_partitions"][first],
+                    "spread": of["test_std_over_folds"][first],
                     **{name: test.get(name, "") for name in BASELINES},
                     "chosen_trial": of["chosen_trial"],
                 }

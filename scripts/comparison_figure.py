@@ -1,22 +1,22 @@
 """Draw the test results of finished experiments side by side, all or chosen ones, from the table that compares them."""
 
-import csv
 from pathlib import Path
 
-from graincast import figures
+from graincast.figures import experiment
+from graincast.figures.style import save
+from graincast.files import csv_table
 from graincast.microstructure import BadInput
-from graincast.program import parser, run
+from graincast.program.main import parser, run
 
 
 def main(args) -> None:
-    with args.comparison.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_table.records(args.comparison)
     known = {row["experiment"] for row in rows}
     for name in args.experiments or []:
         if name not in known:
             raise BadInput(f"{args.comparison}: has no experiment {name} (it has {', '.join(sorted(known))})")
     rows = [row for row in rows if not args.experiments or row["experiment"] in args.experiments]
-    figures.save(figures.comparison(rows), args.out)
+    save(experiment.comparison(rows), args.out)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from graincast import shards
 from graincast.encoders import codes, trained
+from graincast.graphs import shards
 from graincast.microstructure import BadInput
-from graincast.program import parser, run
-from graincast.progress import Progress
+from graincast.program.main import parser, run
+from graincast.program.progress import Progress
 
 
 def main(args) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from graincast import csv_table, hdf5
-from graincast.atomic import whole
 from graincast.encoders import registry, stream, trained
 from graincast.encoders.patches import KINDS
+from graincast.files import csv_table, hdf5
+from graincast.files.atomic import whole
 from graincast.microstructure import BadInput
-from graincast.program import json_with, parser, run
-from graincast.progress import Progress
+from graincast.program.main import json_with, parser, run
+from graincast.program.progress import Progress
 
 SAMPLES = 8  # patches of each kind that are stored with their reconstructions
 SHOWN = 4  # numbers of components they are reconstructed with, at most
@@ -23,7 +23,7 @@ def main(args) -> None:
     method = importlib.import_module(f"graincast.encoders.{encoder['method']}")
     parts = stream.divided(stream.read(args.graphs), encoder["validation"])
     samples = {kind: sampled(parts, kind, encoder["max_patches"]) for kind in KINDS}
-    work = sum(method.work(*both, encoder) for both in samples.values())
+    work = sum(method.total_steps(*both, encoder) for both in samples.values())
     progress = Progress(f"encoder {args.name}", work, "patches")
     with threadpool_limits(args.threads):
         if encoder["method"] != "pca":
@@ -60,7 +60,7 @@ def checked(encoder: dict) -> dict:
 
 
 def sampled(parts: tuple, kind: str, limit: int) -> tuple[stream.Sample, stream.Sample]:
-    """The patches of a kind to train on, at most `limit`, and the same share of those held out."""
+    """The patches of a kind to train on, at most `limit`, and the same fraction of those held out."""
     train, validation = (stream.Sample(many, kind) for many in parts)
     for sample, what in ((train, "train on"), (validation, "validate with")):
         if not sample.total:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from graincast import csv_table, figures, hdf5
-from graincast.atomic import whole
-from graincast.encoders.figures import error_against_components, sample_reconstructions
-from graincast.program import parser, run
+from graincast.figures.encoder import error_against_components, sample_reconstructions
+from graincast.figures.style import save
+from graincast.files import csv_table, hdf5
+from graincast.files.atomic import whole
+from graincast.program.main import parser, run
 
 
 def main(args) -> None:
@@ -18,8 +19,8 @@ def main(args) -> None:
     with whole(args.out) as folder:
         folder.mkdir(parents=True)
         against = error_against_components(errors, curves, f"{title}: error")
-        figures.save(against, folder / "error_against_components.png")
-        figures.save(sample_reconstructions(samples, f"{title}: held out"), folder / "sample_reconstructions.png")
+        save(against, folder / "error_against_components.png")
+        save(sample_reconstructions(samples, f"{title}: held out"), folder / "sample_reconstructions.png")
 
 
 def by_kind(path: Path) -> dict[str, np.ndarray]:

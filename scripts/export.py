@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from graincast import shards
-from graincast.program import parser, run
-from graincast.progress import track
+from graincast.graphs import shards
+from graincast.program.main import parser, run
+from graincast.program.progress import track
 from graincast.raw.deepspparks_writing import NEW, OLD, write_folder
 
 

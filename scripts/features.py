@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from graincast import csv_table, rejection, shards
 from graincast.features import table
 from graincast.features.rows import row
-from graincast.program import from_json, parser, run
-from graincast.progress import Progress
+from graincast.files import csv_table
+from graincast.graphs import rejection, shards
+from graincast.program.main import from_json, parser, run
+from graincast.program.progress import Progress
 
 
 def main(args) -> None:
@@ -27,7 +28,7 @@ if __name__ == "__main__":
     p.add_argument("--name", required=True, help="dataset/feature set, for progress lines")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
-    p.add_argument("--max-rejected", type=float, default=1, help="largest share that may be rejected")
+    p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
     p.add_argument("--columns", type=from_json, required=True, help='node features, as JSON: ["type", "area"]')
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

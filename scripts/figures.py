@@ -1,21 +1,23 @@
 """Draw an experiment's figures, and write its tables, from its stored results."""
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from graincast import ablation, csv_table, figures, hdf5
-from graincast.atomic import whole
+from graincast.evaluation import ablation
+from graincast.experiment.record import read_record
+from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO
+from graincast.figures import experiment
+from graincast.figures.style import save
+from graincast.files import csv_table, hdf5
+from graincast.files.atomic import whole
 from graincast.microstructure import BadInput
-from graincast.program import parser, run
-from graincast.targets import ABNORMAL, GROWTH_RATIO
-from graincast.trials import read_record
+from graincast.program.main import parser, run
 
 SCORE = {GROWTH_RATIO: "r2"}  # for all others, accuracy
-AGAINST = ("hops", "variance", "c")
+AGAINST = ("propagation_steps", "variance", "c")
 """The axes of a grid that a figure shows the score against."""
 
 
@@ -34,8 +36,8 @@ def main(args) -> None:
             true, predicted = tested(args.predictions, threshold)
             if kind == GROWTH_RATIO:
                 heading = f"{title}: test R² {shown(of['test']['r2'])}, mean absolute error {of['test']['mae']:.2f}"
-                figure = figures.predicted_against_true(true, predicted, heading)
-                figures.save(figure, folder / "predicted_against_true.png")
+                figure = experiment.predicted_against_true(true, predicted, heading)
+                save(figure, folder / "predicted_against_true.png")
             else:
                 what = f", growth ratio > {threshold}" if threshold else ""
                 classes = result["classes"] or ["normal", "abnormal"]
@@ -44,9 +46,9 @@ def main(args) -> None:
                 report(true.astype(int), found.astype(int), classes, heading, folder, suffix)
         for axis in AGAINST:
             if len({trial["params"].get(axis) for trial in trials}) > 1:
-                figure = figures.score_against(trials, axis, score, select, title)
-                figures.save(figure, folder / f"{score}_against_{axis}.png")
-        if "subset" in trials[0]["params"]:
+                figure = experiment.score_against(trials, axis, score, select, title)
+                save(figure, folder / f"{score}_against_{axis}.png")
+        if "feature_subset" in trials[0]["params"]:
             ablate(trials, score, select, title, folder)
 
 
@@ -55,28 +57,26 @@ def draw_curves(records: dict[Path, dict], name: str, title: str, path: Path) ->
     steps, curves, columns, kept = curves_of(records, name)
     if steps.size:
         unit = "iteration" if records[next(iter(records))]["model"] == "sgc" else "epoch"
-        figures.save(figures.training_curves(steps, curves, columns, kept, f"{title}: {name}", unit), path)
+        save(experiment.training_curves(steps, curves, columns, kept, f"{title}: {name}", unit), path)
 
 
 def curves_of(records: dict[Path, dict], name: str) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
-    """A trial's steps, curves by partition, their columns, and kept iterations."""
+    """A trial's steps, curves by fold, their columns, and kept iterations."""
     for folder, record in records.items():
         for i, trial in enumerate(record["trials"]):
             if trial["trial"] == name:
                 with hdf5.opened(folder / "history.h5") as file:
-                    kept = np.array([one["iteration"] for one in trial["by_partition"].values()])
+                    kept = np.array([one["iteration"] for one in trial["by_fold"].values()])
                     columns = [column.decode() for column in file.attrs["columns"]]
                     return file["steps"][:], file["curves"][i], columns, kept
     raise BadInput(f"the chosen trial {name} is in none of the folders of --trials")
 
 
 def tested(path: Path, threshold: str) -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted values of the test part, of all partitions one after another: float [n] each."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        header = next(rows)
-        at, part = header.index("threshold"), header.index("split")
-        values = [(row[-2], row[-1]) for row in rows if row[at] == threshold and row[part] == "test"]
+    """True and predicted values of the test subset, of all folds one after another: float [n] each."""
+    header, rows = csv_table.read(path)
+    at, subset = header.index("threshold"), header.index("subset")
+    values = [(row[-2], row[-1]) for row in rows if row[at] == threshold and row[subset] == "test"]
     true, predicted = np.array(values, float).reshape(-1, 2).T
     return true, predicted
 
@@ -87,7 +87,7 @@ def report(
     """Draw the confusion matrix of some classes and write their precision, recall and F1."""
     labels = range(len(classes))
     counts = confusion_matrix(true, predicted, labels=labels)
-    figures.save(figures.confusion_matrix(counts, classes, heading), folder / f"confusion_matrix{suffix}.png")
+    save(experiment.confusion_matrix(counts, classes, heading), folder / f"confusion_matrix{suffix}.png")
     measured = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0)
     rows = [(name, *(f"{value:.6g}" for value in values)) for name, *values in zip(classes, *measured, strict=True)]
     header = ("class", "precision", "recall", "f1", "count")
@@ -98,7 +98,7 @@ def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path
     """Write which subsets of features are best, and draw what each feature adds, for each threshold."""
     rows = []
     for threshold in sorted({trial["params"].get("threshold") for trial in trials}):
-        best = ablation.best_by_subset((t for t in trials if t["params"].get("threshold") == threshold), select)
+        best = ablation.best_by_feature_subset((t for t in trials if t["params"].get("threshold") == threshold), select)
         shown_threshold = "" if threshold is None else f"{threshold:g}"
         for subset, trial in sorted(best.items(), key=lambda item: -(item[1]["validation"][score] or 0)):
             values = [f"{trial['validation'][name]:.6g}" for name in (score, select)]
@@ -106,8 +106,8 @@ def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path
         gains = ablation.importance(best, score)
         mean, error, _ = (np.array(column) for column in zip(*gains.values(), strict=True))
         heading = f"{title}, growth ratio > {shown_threshold}" if shown_threshold else title
-        figure = figures.importance(list(gains), mean, error, score, heading)
-        figures.save(figure, folder / f"feature_importance{'_t' + shown_threshold if shown_threshold else ''}.png")
+        figure = experiment.importance(list(gains), mean, error, score, heading)
+        save(figure, folder / f"feature_importance{'_t' + shown_threshold if shown_threshold else ''}.png")
     header = ("threshold", "features", "number", f"validation_{score}", f"validation_{select}", "trial")
     csv_table.write(folder / "feature_subsets.csv", header, rows)
 

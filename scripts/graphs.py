@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from graincast import csv_table, manifest, shards, time_steps
-from graincast.boundaries import cut
+from graincast.files import csv_table
+from graincast.graphs import shards, time_steps
+from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.microstructure import BadInput
-from graincast.program import json_with, parser, run
-from graincast.progress import track
-from graincast.raw import deepspparks, spparks
+from graincast.program.main import json_with, parser, run
+from graincast.program.progress import track
+from graincast.raw import deepspparks, manifest, spparks
 
 READ = {"deepspparks-json": deepspparks.read, "spparks": spparks.read, "simulate": spparks.read}
 
@@ -28,7 +29,7 @@ def main(args) -> None:
         raw = paths[0] if args.source == "deepspparks-json" else args.root / entry["name"]
         try:
             whole = READ[args.source](raw if raw.exists() else args.root, entry["name"])
-            found.append(cut(time_steps.reduced(whole, args.keep["time_steps"]), args.cut["hops"]))
+            found.append(k_hop_subgraph(time_steps.reduced(whole, args.keep["time_steps"]), args.cut["hops"]))
         except BadInput as reason:
             rejected.append((entry["name"], " ".join(str(reason).split())))
     shards.write(args.out, found)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from graincast import manifest
-from graincast.atomic import whole
-from graincast.program import from_json, json_with, parser, run
-from graincast.raw.files import run_files
-from graincast.simulation import simulate
+from graincast.files.atomic import whole
+from graincast.potts.dataset import simulate
+from graincast.program.main import from_json, json_with, parser, run
+from graincast.raw import manifest
+from graincast.raw.sources import run_files
 
 
 def main(args) -> None:

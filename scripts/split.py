@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from graincast import manifest, shards, splits
-from graincast.atomic import whole
+from graincast.experiment import splits
+from graincast.graphs import shards
 from graincast.microstructure import BadInput
-from graincast.program import json_with, parser, run
+from graincast.program.main import json_with, parser, run
+from graincast.raw import manifest
 
 
 def main(args) -> None:
@@ -14,14 +15,14 @@ def main(args) -> None:
     else:
         names = shards.names(args.graphs)
     try:
-        parts = splits.partitions(names, args.split, args.table)
+        subsets = splits.subsets_by_fold(names, args.split, args.table)
     except ValueError as error:
         raise BadInput(str(error)) from None
-    with whole(args.out) as partial:
-        splits.write(partial, names, parts)
-    for name, part in list(parts.items())[:1]:
+    splits.write(args.out, names, subsets)
+    for name, subset in list(subsets.items())[:1]:
         print(
-            f"{args.out.stem}: {len(names)} microstructures, {count(part)}" + (f" in {name}" if len(parts) > 1 else "")
+            f"{args.out.stem}: {len(names)} microstructures, {count(subset)}"
+            + (f" in {name}" if len(subsets) > 1 else "")
         )
     if args.table:
         unknown = sorted(splits.given(args.table).keys() - set(names))
@@ -29,10 +30,10 @@ def main(args) -> None:
             print(f"{args.out.stem}: {len(unknown)} names of the table are not in the data set, {unknown[0]} first")
 
 
-def count(part: list[str]) -> str:
-    """How many belong to each part, e.g. 200 train, 50 validation, 50 test, 300 in none."""
-    named = [f"{part.count(kind)} {kind}" for kind in splits.PARTS]
-    return ", ".join(named + ([f"{part.count('')} in none"] if "" in part else []))
+def count(subset: list[str]) -> str:
+    """How many belong to each subset, e.g. 200 train, 50 validation, 50 test, 300 in none."""
+    named = [f"{subset.count(kind)} {kind}" for kind in splits.SUBSETS]
+    return ", ".join(named + ([f"{subset.count('')} in none"] if "" in subset else []))
 
 
 if __name__ == "__main__":
@@ -47,5 +48,5 @@ if __name__ == "__main__":
         help='the configured split: {"method": "fractions", "seed": 0, "validation": 0.2, "test": 0.2}',
     )
     p.add_argument("--table", type=Path, help="given CSV with the columns microstructure, split, for method file")
-    p.add_argument("--out", type=Path, required=True, help="CSV, a column a partition")
+    p.add_argument("--out", type=Path, required=True, help="CSV, a column a fold")
     run(main, p)

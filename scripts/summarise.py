@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from graincast import csv_table, shards, splits
-from graincast.program import parser, run
-from graincast.progress import track
+from graincast.experiment import splits
+from graincast.files import csv_table
+from graincast.graphs import shards
+from graincast.program.main import parser, run
+from graincast.program.progress import track
 
 
 def main(args) -> None:
@@ -12,8 +14,7 @@ def main(args) -> None:
     rows = {}
     for path in track(args.graphs, f"summary {args.name}", len(args.graphs), "shards"):
         for one in shards.read(path):
-            own = one.candidate.argmax()
-            rows[one.name] = (one.grain_id.size, [area[-1, own] / area[0, own] for area in one.areas])
+            rows[one.name] = (one.grain_id.size, one.candidate_growth_ratios)
     growth_runs = max((len(ratios) for _, ratios in rows.values()), default=0)
     header = ["microstructure", "grains", *(f"cgr_{i + 1}" for i in range(growth_runs))]
     header += [f"{split}{suffix}" for split, (suffixes, _) in columns.items() for suffix in suffixes]
@@ -29,13 +30,13 @@ def main(args) -> None:
 
 def split_columns(path: Path) -> tuple[list[str], dict[str, list]]:
     """Column suffixes and each name's entries: its part, or for k-fold the fold that tests it in each repeat."""
-    names, partitions = splits.read(path)
-    if list(partitions) == ["all"]:
-        return [""], {name: [part] for name, part in zip(names, partitions["all"], strict=True)}
-    repeats = sorted({name.partition("f")[0] for name in partitions}, key=lambda repeat: int(repeat[1:]))
+    names, folds = splits.read(path)
+    if list(folds) == ["all"]:
+        return [""], {name: [part] for name, part in zip(names, folds["all"], strict=True)}
+    repeats = sorted({name.partition("f")[0] for name in folds}, key=lambda repeat: int(repeat[1:]))
     entries: dict[str, list] = {name: [] for name in names}
     for repeat in repeats:
-        folds = {key: parts for key, parts in partitions.items() if key.partition("f")[0] == repeat}
+        folds = {key: parts for key, parts in folds.items() if key.partition("f")[0] == repeat}
         for i, name in enumerate(names):
             entries[name].append(next(key.partition("f")[2] for key, parts in folds.items() if parts[i] == "test"))
     return [f".{repeat}" for repeat in repeats], entries

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from graincast import addresses, provenance
-from graincast.atomic import write_text
-from graincast.program import describe, from_json, json_with, parser, run
+from graincast.files.atomic import write_text
+from graincast.planning import provenance
+from graincast.program.main import describe, from_json, json_with, parser, run
+from graincast.tracking import addresses
 
 UNSENT = "unsent.json"
 RECORDS = {"trials": "trials.json", "experiment": "test_metrics.json"}
@@ -161,7 +162,7 @@ def attempt(act: Callable, settings: dict) -> bool:
     advance()
     try:
         gc.set_threshold(500_000)  # looking again and again through what is imported, and stays, takes 0.3 s
-        from graincast import tracking  # within the time: importing MLflow is part of what may hang
+        from graincast.tracking import api as tracking  # within the time: importing MLflow is part of what may hang
 
         act(tracking, advance)
         return True

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graincast import csv_table, manifest, rejection, shards
+from graincast.files import csv_table
+from graincast.graphs import rejection, shards
 from graincast.microstructure import BadInput
-from graincast.program import json_with, parser, run
-from graincast.progress import Progress
+from graincast.program.main import json_with, parser, run
+from graincast.program.progress import Progress
+from graincast.raw import manifest
 from graincast.training.device import device_of
 from graincast.vision import images, labelled, table, vgg16
 
@@ -44,9 +46,8 @@ def of_graphs(args, settings: dict, network: str, through: Callable) -> table.Vi
     def pictures() -> Iterator[np.ndarray]:
         for path in args.graphs:
             for one in shards.read(path):
-                own = one.candidate.argmax()
                 names.append(one.name)
-                ratios.append(np.array([area[-1, own] / area[0, own] for area in one.areas]))
+                ratios.append(one.candidate_growth_ratios)
                 yield images.of_microstructure(one, settings["crop"], settings["size"])
 
     x = through(pictures(), Progress(f"vision {args.name}", total, "pictures").advance)
@@ -105,7 +106,7 @@ if __name__ == "__main__":
     given.add_argument("--images", type=Path, nargs="+", help="a data set of labelled images: its manifests")
     p.add_argument("--root", type=Path, default=Path(), help="folder that the manifests' paths start from")
     p.add_argument("--graphs-rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
-    p.add_argument("--max-rejected", type=float, default=1, help="largest share that may be rejected")
+    p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
     p.add_argument(
         "--settings",
         type=json_with("network", optional=["crop", "size", "batch"]),

@@ -1,9 +1,9 @@
 """Say where a run's results lie, and the main numbers."""
 
-import csv
 from pathlib import Path
 
-from graincast.program import parser, run
+from graincast.files import csv_table
+from graincast.program.main import parser, run
 
 NAMES = {
     "accuracy": "accuracy",
@@ -26,8 +26,7 @@ def main(args) -> None:
     path = args.results / "comparison.csv"
     if not path.is_file():
         return  # a dry run, or another target
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_table.records(path)
     print(f"\n{'experiment':32} {'target':>16}  result")
     for row in rows:
         target = f"{row['target']} > {row['threshold']}" if row["threshold"] else row["target"]

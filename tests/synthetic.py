@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from graincast.raw.rle import encode
+from graincast.raw.coco_rle import encode_runs
+
+
+def encode(mask: np.ndarray) -> str:
+    """Run-length string of a mask [height, width], the inverse of `coco_rle.decode`."""
+    flat = np.ascontiguousarray(np.asarray(mask, dtype=bool).T).reshape(-1)
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    start = [0, 0] if flat.size and flat[0] else [0]
+    return encode_runs(np.diff(np.concatenate([start, edges, [flat.size]])))
 
 
 def voronoi(size: int, grains: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from graincast.boundaries import adjacency
 from graincast.features.table import FeatureTable, assemble
+from graincast.graphs.boundaries import adjacency
 from graincast.microstructure import Microstructure
 from tests.synthetic import voronoi
 
@@ -32,7 +32,7 @@ def microstructure(name: str, seed: int, size: int = 16, grains: int = 7, record
     )
 
 
-def parts(count: int, columns: int = 3, seed: int = 0) -> list[dict]:
+def table_parts(count: int, columns: int = 3, seed: int = 0) -> list[dict]:
     """Random connected graphs of 3 to 9 nodes with features on very different scales, as `assemble` takes them.
 
     The growth ratio of the candidate, anywhere among its nodes, rises with its neighbours' first feature.
@@ -63,4 +63,4 @@ def parts(count: int, columns: int = 3, seed: int = 0) -> list[dict]:
 
 def feature_table(count: int, columns: int = 3, seed: int = 0) -> FeatureTable:
     """A table of such graphs, its columns named c0, c1, …"""
-    return assemble([f"c{i}" for i in range(columns)], parts(count, columns, seed))
+    return assemble([f"c{i}" for i in range(columns)], table_parts(count, columns, seed))

@@ -9,13 +9,13 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from graincast import grid, splits
+from graincast.experiment import grid, splits
 from graincast.features import table
 from scripts import evaluate, figures, track, train
 from tests.tables import feature_table
 
 ROOT = Path(__file__).parents[1]
-GRID = {"threshold": [8], "hops": [1, 2], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
+GRID = {"threshold": [8], "propagation_steps": [1, 2], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
 TRAINING = {"iterations": 30, "evaluate_every": 10}
 TRIALS = [grid.trial_name(point) for point in grid.points(GRID)]
 ABOUT = {"description": "A made-up experiment", "dataset": "made", "model": "sgc"}
@@ -27,7 +27,7 @@ def made_results(root: Path) -> Path:
     features = root / "results" / "datasets" / "made" / "features" / "three.h5"
     table.write(features, data)
     split = root / "split.csv"
-    splits.write(split, data.name, splits.by_folds(data.name, 2, 1, 0.3, 0))
+    splits.write(split, data.name, splits.k_fold(data.name, 2, 1, 0.3, 0))
     train_and_test(root, features, split, "sgc", GRID, TRAINING, kind="abnormal", aggregate="mean")
     experiment = job_of(root).parents[1]
     metrics, predictions = experiment / "test_metrics.json", experiment / "predictions.csv"

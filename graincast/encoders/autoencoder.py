@@ -18,7 +18,7 @@ from graincast.training.loop import Settings, fit
 BATCH = 256  # of measurement
 
 
-def work(train: Sample, validation: Sample, encoder: dict) -> int:
+def total_steps(train: Sample, validation: Sample, encoder: dict) -> int:
     """How much there is to do, as `advance` is told of it: patches, of each epoch."""
     return encoder["epochs"] * train.size
 

@@ -10,6 +10,7 @@ E directed edges in all, each in the order of the grain graph:
     boundary   float32 [E, components]   that of an edge; its two directions have the same
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -17,10 +18,10 @@ from dataclasses import dataclass, fields
 import h5py
 import numpy as np
 
-from graincast import hdf5
 from graincast.encoders import patches
-from graincast.microstructure import Microstructure
-from graincast.shards import offsets
+from graincast.files import hdf5
+from graincast.graphs.shards import offsets
+from graincast.microstructure import BadInput, Microstructure
 
 FORMAT = {"format": "graincast codes", "version": 1}
 
@@ -35,9 +36,15 @@ class Codes:
     edge_ptr: np.ndarray
     boundary: np.ndarray
 
+    @functools.cached_property
+    def _position(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.name)}
+
     def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """The codes of a microstructure's grains and of its edges. Raises ValueError for an unknown name."""
-        i = self.name.index(name)
+        """The codes of a microstructure's grains and of its edges. Raises BadInput for an unknown name."""
+        if name not in self._position:
+            raise BadInput(f"has no codes of {name}; make it again")
+        i = self._position[name]
         return self.grain[slice(*self.node_ptr[i : i + 2])], self.boundary[slice(*self.edge_ptr[i : i + 2])]
 
 

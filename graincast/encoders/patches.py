@@ -17,13 +17,12 @@ import math
 import numpy as np
 from numba import njit
 
-from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
+from graincast.graphs.palette import PATCH_GREY, PATCH_RAISED
+from graincast.graphs.periodic import mean_position, unit_circle
 
 GRAIN, BOUNDARY = "grain", "boundary"
 KINDS = (GRAIN, BOUNDARY)
 WINDOW = {GRAIN: 96, BOUNDARY: 48}
-GREY = {LOW_MOBILITY: 105, HIGH_MOBILITY: 165, CANDIDATE: 225}
-RAISED = 30  # half a step between types, so that all six levels differ
 
 
 def grains(labels: np.ndarray, grain_type: np.ndarray, window: int = WINDOW[GRAIN]) -> np.ndarray:
@@ -68,8 +67,8 @@ def undirected(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _grey(grain_type: np.ndarray) -> np.ndarray:
-    levels = np.zeros(max(GREY) + 1, np.uint8)
-    levels[list(GREY)] = list(GREY.values())
+    levels = np.zeros(max(PATCH_GREY) + 1, np.uint8)
+    levels[list(PATCH_GREY)] = list(PATCH_GREY.values())
     return levels[grain_type]
 
 
@@ -77,8 +76,8 @@ def _grey(grain_type: np.ndarray) -> np.ndarray:
 def _grain_middles(labels, n):
     """The middle of each grain, int64 [n, 2]; -1 for one without sites."""
     height, width = labels.shape
-    cos_row, sin_row = _circle(height)
-    cos_col, sin_col = _circle(width)
+    cos_row, sin_row = unit_circle(height)
+    cos_col, sin_col = unit_circle(width)
     sums = np.zeros((n, 4))
     count = np.zeros(n, np.int64)
     for r in range(height):
@@ -97,8 +96,8 @@ def _grain_middles(labels, n):
 @njit(cache=True)
 def _middles(touching, n, height, width):
     """The middle of each boundary, int64 [n, 2]; -1 for one without sites."""
-    cos_row, sin_row = _circle(height)
-    cos_col, sin_col = _circle(width)
+    cos_row, sin_row = unit_circle(height)
+    cos_col, sin_col = unit_circle(width)
     sums = np.zeros((n, 4))
     count = np.zeros(n, np.int64)
     for i in range(len(touching)):
@@ -112,24 +111,18 @@ def _middles(touching, n, height, width):
 
 
 @njit(cache=True)
-def _circle(size):
-    angle = 2 * math.pi * np.arange(size) / size
-    return np.cos(angle), np.sin(angle)
-
-
-@njit(cache=True)
 def _rounded(sums, count, height, width):
     middle = np.empty((count.size, 2), np.int64)
     for i in range(count.size):
         for axis, size in ((0, height), (1, width)):
-            x, y = sums[i, 2 * axis], sums[i, 2 * axis + 1]
+            mean = mean_position(sums[i, 2 * axis], sums[i, 2 * axis + 1], count[i], size)
             if count[i] == 0:
                 middle[i, axis] = -1
-            elif math.hypot(x, y) < 1e-9 * count[i]:
+            elif math.isnan(mean):
                 middle[i, axis] = 0
             else:
                 # Half is rounded up with some slack, so that a symmetric grain's middle moves with it.
-                middle[i, axis] = math.floor(math.atan2(y, x) * size / (2 * math.pi) + 0.5 + 1e-9) % size
+                middle[i, axis] = math.floor(mean + 0.5 + 1e-9) % size
     return middle
 
 
@@ -217,4 +210,4 @@ def _raise(touching, middle, height, width, image):
         r = (touching[i, 1] - middle[pair, 0] + height // 2) % height - height // 2 + window // 2
         c = (touching[i, 2] - middle[pair, 1] + width // 2) % width - width // 2 + window // 2
         if 0 <= r < window and 0 <= c < window:
-            image[pair, r, c] += RAISED
+            image[pair, r, c] += PATCH_RAISED

@@ -16,7 +16,7 @@ from graincast.microstructure import BadInput
 BATCH = 512  # at least; patches are decomposed together with the components so far
 
 
-def work(train: Sample, validation: Sample, encoder: dict) -> int:
+def total_steps(train: Sample, validation: Sample, encoder: dict) -> int:
     """How much there is to do, as `advance` is told of it: patches, of each pass."""
     return 2 * train.size + validation.size
 

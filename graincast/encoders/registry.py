@@ -15,8 +15,3 @@ SETTINGS = {
         "validation",
     ),
 }
-
-
-def source(method: str) -> str:
-    """The path of a method's module in the project."""
-    return f"graincast/encoders/{method}.py"

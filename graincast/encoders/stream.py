@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graincast import runs, shards
 from graincast.encoders import patches as cut
+from graincast.files.name_hash import uniform
+from graincast.graphs import label_runs, shards
 from graincast.microstructure import BadInput, Microstructure
-from graincast.name_hash import uniform
 
 POOL = 4096  # patches that are held at once, and among which an order is drawn
 
 
 @dataclass(frozen=True)
-class Compact:
+class LabelRuns:
     """What patches are cut from: a microstructure's name, label image in runs, grain types, undirected boundaries."""
 
     name: str
@@ -37,31 +37,26 @@ class Compact:
 
     def patches(self, kind: str) -> np.ndarray:
         """All patches of a kind, uint8 [count, size, size], in order of grains or of boundaries."""
-        labels = runs.decode(self.value, self.length, self.shape)
+        labels = label_runs.decode(self.value, self.length, self.shape)
         if kind == cut.GRAIN:
             return cut.grains(labels, self.grain_type)
         return cut.boundaries(labels, self.grain_type, self.pairs)
 
 
-def compact(one: Microstructure) -> Compact:
+def compact(one: Microstructure) -> LabelRuns:
     """A microstructure without what patches do not need."""
-    value, length = runs.encode(one.labels)
+    value, length = label_runs.encode(one.labels)
     pairs = cut.undirected(one.edges)[0].astype(np.int32)
-    return Compact(one.name, one.labels.shape, value, length, one.grain_type, pairs)
+    return LabelRuns(one.name, one.labels.shape, value, length, one.grain_type, pairs)
 
 
-def read(paths: Iterable[str | os.PathLike]) -> list[Compact]:
+def read(paths: Iterable[str | os.PathLike]) -> list[LabelRuns]:
     """The microstructures of some shards, in order of their names. Raises BadInput if a file is no shard."""
     return sorted((compact(one) for path in paths for one in shards.read(path)), key=lambda one: one.name)
 
 
-def patches(paths: Iterable[str | os.PathLike], kind: str, batch: int) -> Iterator[np.ndarray]:
-    """All patches of a kind ("grain" or "boundary") of some shards, uint8 [batch, size, size], the last ones fewer."""
-    yield from Sample(read(paths), kind).batches(batch)
-
-
-def divided(many: Sequence[Compact], share: float) -> tuple[list[Compact], list[Compact]]:
-    """The microstructures to train on and those held out: a share of them by their names, at least one of each.
+def divided(many: Sequence[LabelRuns], fraction: float) -> tuple[list[LabelRuns], list[LabelRuns]]:
+    """The microstructures to train on and those held out: a fraction of them by their names, at least one of each.
 
     Raises BadInput where there are fewer than two.
     """
@@ -69,7 +64,7 @@ def divided(many: Sequence[Compact], share: float) -> tuple[list[Compact], list[
         raise BadInput(f"an encoder needs two microstructures or more, one to measure its error on; here: {len(many)}")
     place = {one.name: uniform("encoder", one.name) for one in many}
     last = sorted(many, key=lambda one: place[one.name])
-    bound = min(max(share, np.nextafter(place[last[0].name], 1)), place[last[-1].name])
+    bound = min(max(fraction, np.nextafter(place[last[0].name], 1)), place[last[-1].name])
     train = [one for one in many if place[one.name] >= bound]
     return train, [one for one in many if place[one.name] < bound]
 
@@ -78,12 +73,12 @@ def divided(many: Sequence[Compact], share: float) -> tuple[list[Compact], list[
 class Sample:
     """Patches of a kind, all of some microstructures or evenly spaced ones among them.
 
-    share  every 1/share-th patch: (numerator, denominator)
+    fraction  every 1/fraction-th patch: (numerator, denominator)
     """
 
-    many: Sequence[Compact]
+    many: Sequence[LabelRuns]
     kind: str
-    share: tuple[int, int] = (1, 1)
+    fraction: tuple[int, int] = (1, 1)
 
     @property
     def total(self) -> int:
@@ -93,17 +88,17 @@ class Sample:
     @property
     def size(self) -> int:
         """The number of patches of the sample."""
-        return -(-self.total * self.share[0] // self.share[1])
+        return -(-self.total * self.fraction[0] // self.fraction[1])
 
     def at_most(self, limit: int) -> "Sample":
         """The sample cut down to at most `limit` patches; 0: all of it."""
         if not limit or self.size <= limit:
             return self
-        return dataclasses.replace(self, share=(limit, self.total))
+        return dataclasses.replace(self, fraction=(limit, self.total))
 
     def like(self, other: "Sample") -> "Sample":
-        """The sample with the share of another one."""
-        return dataclasses.replace(self, share=other.share)
+        """The sample with the fraction of another one."""
+        return dataclasses.replace(self, fraction=other.fraction)
 
     def batches(
         self, batch: int, permutation: Callable[[int], np.ndarray] | None = None, least: int = 1
@@ -133,7 +128,7 @@ class Sample:
         order = range(len(self.many)) if permutation is None else permutation(len(self.many))
         pool: list[np.ndarray] = []
         for i in order:
-            index = -(-np.arange(begin[i], begin[i + 1] + 1) * self.share[0] // self.share[1])
+            index = -(-np.arange(begin[i], begin[i + 1] + 1) * self.fraction[0] // self.fraction[1])
             kept = np.flatnonzero(np.diff(index))
             if kept.size:
                 pool.append(self.many[i].patches(self.kind)[kept])
@@ -146,7 +141,7 @@ class Sample:
     @property
     def fingerprint(self) -> str:
         """A hash of all patches, 16 hexadecimal digits."""
-        digest = hashlib.sha256(f"{self.kind} {self.share}\n".encode())
+        digest = hashlib.sha256(f"{self.kind} {self.fraction}\n".encode())
         for one in self.many:
             digest.update(f"{one.name} {one.shape} {one.value.size} {len(one.pairs)}\n".encode())
             for array in (one.value, one.length, one.grain_type, one.pairs):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graincast import hdf5
+from graincast.files import hdf5
 
 FORMAT = {"format": "graincast encoder", "version": 1}
 CURVES = ("train_loss", "validation_loss")

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from graincast.features.columns import features
+from graincast.features.nodes import features
 from graincast.microstructure import Microstructure
 
 
@@ -16,5 +14,5 @@ def row(one: Microstructure, columns: Sequence[str]) -> dict:
         "candidate": one.candidate,
         "edges": one.edges,
         "edge_x": one.boundary_length[:, None].astype(float),
-        "growth_ratio": np.stack([area[-1] / area[0] for area in one.areas]),
+        "growth_ratio": one.growth_ratios,
     }

@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields
 import h5py
 import numpy as np
 
-from graincast import fingerprint, hdf5
+from graincast.files import fingerprint, hdf5
 
 FORMAT = {"format": "graincast features", "version": 2}
 LISTS = ("columns", "edge_columns")

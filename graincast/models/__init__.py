@@ -1,18 +1,1 @@
-"""Models, one a module: read(path) the data, train(…) a grid, predict(…), as graincast/models/sgc.py documents.
-
-Programs load a model's module by its name, and which models there are stands in registry.py, so that neither an edit
-of one model nor a new one makes another's training stale.
-"""
-
-import importlib
-from pathlib import Path
-from types import ModuleType
-
-from graincast.microstructure import BadInput
-
-
-def load(name: str) -> ModuleType:
-    """A model's module. Raises BadInput for an unknown name."""
-    if not Path(__file__).with_name(f"{name}.py").is_file():
-        raise BadInput(f"no model {name!r} in graincast/models")
-    return importlib.import_module(f"graincast.models.{name}")
+"""Models, one per module: `read` the data, `train` a grid of trials, `predict`; sgc.py documents the interface."""

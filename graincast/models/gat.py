@@ -15,16 +15,16 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, dropout, elu, mse_loss
 from torch_geometric.nn import GATConv
 
-from graincast import graph_batches
+from graincast.experiment.targets import ABNORMAL, ALL, Target
+from graincast.experiment.trained import Trained
 from graincast.features import table
 from graincast.features.table import FeatureTable
-from graincast.graph_batches import Batch, Graphs
-from graincast.models.trained import Trained
-from graincast.normalisation import moments
-from graincast.targets import ABNORMAL, ALL, Target
+from graincast.training import graph_batches
 from graincast.training.device import device_of
 from graincast.training.generators import seeded
+from graincast.training.graph_batches import Batch, Graphs
 from graincast.training.loop import Fitted, Settings, fit
+from graincast.training.normalisation import moments
 
 COLUMNS = {
     True: ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
@@ -44,8 +44,8 @@ class Network(torch.nn.Module):
     """Attention layers with exponential linear units, and a linear layer: [n, columns] to [n].
 
     hidden             channels of each of the heads, which stand side by side
-    dropout            share of the channels dropped behind each layer in training
-    attention_dropout  share of the neighbours
+    dropout            fraction of the channels dropped behind each layer in training
+    attention_dropout  fraction of the neighbours
     residual           whether a linear function of a grain's own features is added to what each layer gathers:
                        attention of this kind ranks neighbours alike for every grain and cannot single out the grain
                        itself, so without it normal growth is not learned; with few data it overfits sooner
@@ -84,14 +84,14 @@ class Network(torch.nn.Module):
         return self.last(x)[:, 0]
 
 
-def work(points: int, partitions: int, training: dict) -> tuple[int, str]:
+def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
     """How much there is to do, as `advance` is told of it, and in which unit."""
-    return points * partitions * training["epochs"], "epochs"
+    return points * folds * training["epochs"], "epochs"
 
 
 def train(
     data: FeatureTable,
-    parts: dict[str, np.ndarray],
+    subsets: dict[str, np.ndarray],
     target: Target,
     grid: dict[str, list],
     training: dict,
@@ -100,28 +100,28 @@ def train(
     device: str = "cpu",
     checkpoints: Path | None = None,
 ) -> Trained:
-    """Train every point of a grid on every partition, one after the other.
+    """Train every point of a grid on every fold, one after the other.
 
-    parts     for each partition the part of each microstructure: str [g], "train", "validation", "test" or ""
+    subsets     for each fold the subset of each microstructure: str [g], "train", "validation", "test" or ""
     target    abnormal or not (cross-entropy), or the growth ratio, scaled with the extremes of those that are learned
               from (mean squared error); of the candidates or of all grains, and so the curves
     grid      the axes threshold (for abnormal), learning_rate, weight_decay, seed
     training  the keys TRAINING: of loop.Settings and Network, batch_size (graphs), and loss_grains, whose targets are
               learned from: candidate, all, or None for the target's grains
     advance   told of epochs done, with a note of the validation loss
-    checkpoints  a folder to go on from, with a file a trial and partition; whoever keeps what is returned removes it
-    Features of nodes and edges are normalised with mean and deviation of the training part.
+    checkpoints  a folder to go on from, with a file a trial and fold; whoever keeps what is returned removes it
+    Features of nodes and edges are normalised with mean and deviation of the training set.
     """
     where = device_of(device)
     result = Trained({}, {}, {}, np.arange(training["epochs"] + 1), COLUMNS[target.kind == ABNORMAL])
-    for name, part in parts.items():
-        normalisation = _normalisation(data, part == "train")
+    for name, subset in subsets.items():
+        normalisation = _normalisation(data, subset == "train")
         graphs = _graphs(data, normalisation).to(where)
         for trial in itertools.product(*grid.values()):
             point = dict(zip(grid, trial, strict=True))
-            identity = _identity(data, part, target, point, training)
+            identity = _identity(data, subset, target, point, training)
             file = f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.pt"
-            problem = _Problem(data, graphs, part, target, point.get("threshold"), training)
+            problem = _Problem(data, graphs, subset, target, point.get("threshold"), training)
             with seeded(point["seed"]):
                 shape = {key: training[key] for key in SHAPE}
                 network = Network(len(data.columns), len(data.edge_columns), **shape)
@@ -178,13 +178,13 @@ class _Problem:
     """What one trial learns from: the targets on the graphs, batches of them, the loss, and what is measured."""
 
     def __init__(
-        self, data: FeatureTable, graphs: Graphs, part: np.ndarray, target: Target, threshold, training: dict
+        self, data: FeatureTable, graphs: Graphs, subset: np.ndarray, target: Target, threshold, training: dict
     ) -> None:
         self.classify, self.grains = target.kind == ABNORMAL, target.grains
         self.loss_grains = training["loss_grains"] or target.grains
         self.batch_size = training["batch_size"]
         y = _of_all_grains(data, target, threshold)
-        learned = np.repeat(part == "train", np.diff(data.node_ptr))
+        learned = np.repeat(subset == "train", np.diff(data.node_ptr))
         if self.loss_grains != ALL:
             learned &= data.candidate
         self.low, self.span = 0.0, 1.0
@@ -193,9 +193,9 @@ class _Problem:
             self.span = float(y[learned].max() - self.low) or 1.0
         scaled = torch.from_numpy(((y - self.low) / self.span).astype(np.float32))
         self.graphs = graph_batches.with_targets(graphs, scaled)
-        numbers = {name: torch.from_numpy(np.flatnonzero(part == name)) for name in ("train", "validation")}
+        numbers = {name: torch.from_numpy(np.flatnonzero(subset == name)) for name in ("train", "validation")}
         self.train = numbers["train"]
-        self.parts = {name: _whole(self.graphs, which) for name, which in numbers.items()}
+        self.subsets = {name: _whole(self.graphs, which) for name, which in numbers.items()}
 
     def batches(self, order: torch.Generator):
         for some in torch.randperm(len(self.train), generator=order).split(self.batch_size):
@@ -206,7 +206,7 @@ class _Problem:
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         found = {}
-        for name, batches in self.parts.items():
+        for name, batches in self.subsets.items():
             pairs = [_chosen(network, batch, self.grains) for batch in batches]
             score, y = (torch.cat(some).double() for some in zip(*pairs, strict=True))
             second = ((score > 0) == (y > 0.5)).double() if self.classify else self.span * (score - y).abs()
@@ -256,10 +256,10 @@ def _whole(graphs: Graphs, which: torch.Tensor) -> list[Batch]:
     return [graphs.batch(some.to(graphs.x.device)) for some in which.split(MEASURED_TOGETHER) if len(some)]
 
 
-def _identity(data: FeatureTable, part: np.ndarray, target: Target, point: dict, training: dict) -> str:
+def _identity(data: FeatureTable, subset: np.ndarray, target: Target, point: dict, training: dict) -> str:
     """What is trained on what, as text."""
     values = hashlib.sha256(_of_all_grains(data, target, point.get("threshold")).tobytes())
-    values.update("\n".join(part.tolist()).encode())
+    values.update("\n".join(subset.tolist()).encode())
     what = {"data": data.fingerprint, "kind": target.kind, "grains": target.grains, "values": values.hexdigest()}
     return "gat " + json.dumps({**what, "point": point, "training": training}, sort_keys=True)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from graincast.targets import ABNORMAL, GROWTH_RATIO, LABEL
+from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO, LABEL
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Model:
 
 MODELS = {
     "sgc": Model(
-        axes=("subset", "hops", "learning_rate", "weight_decay", "seed"),
+        axes=("feature_subset", "propagation_steps", "learning_rate", "weight_decay", "seed"),
         training=("iterations", "evaluate_every"),
         features="feature_sets",
         kinds=(ABNORMAL, GROWTH_RATIO),
@@ -61,8 +61,3 @@ MODELS = {
         calibrated=False,
     ),
 }
-
-
-def source(model: str) -> str:
-    """The path of a model's module in the project."""
-    return f"graincast/models/{model}.py"

@@ -1,7 +1,7 @@
 """Simple graph convolution (Wu et al. 2019, arXiv 1902.07153), all points of a grid trained together.
 
 The prediction for a microstructure is a linear function of its candidate's features averaged K times over neighbours
-(S^K X W + b), so the propagation is done once, and what remains is small enough that all trials on all partitions of
+(S^K X W + b), so the propagation is done once, and what remains is small enough that all trials on all folds of
 the data are one stack of matrices. Each trial's numbers are those that it gets when trained alone.
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from graincast.experiment.targets import ABNORMAL, Target
+from graincast.experiment.trained import Trained
 from graincast.features import table
 from graincast.features.table import FeatureTable
-from graincast.models.trained import Trained
-from graincast.propagation import moments, propagated
-from graincast.targets import ABNORMAL, Target
+from graincast.models.sgc_propagation import moments, propagated
 
 COLUMNS = {
     True: ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
@@ -23,19 +23,19 @@ COLUMNS = {
 }
 LARGEST = 32_000_000  # predictions of one iteration that are held at once: 256 MB
 
-AXES = ("hops", "learning_rate", "weight_decay", "seed")  # and subset, where wanted
+AXES = ("propagation_steps", "learning_rate", "weight_decay", "seed")  # and feature_subset, where wanted
 TRAINING = ("iterations", "evaluate_every")
 read = table.read
 
 
-def work(points: int, partitions: int, training: dict) -> tuple[int, str]:
+def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
     """How much there is to do, as `advance` is told of it, and in which unit."""
     return training["iterations"], "iterations"
 
 
 def train(
     data: FeatureTable,
-    parts: dict[str, np.ndarray],
+    subsets: dict[str, np.ndarray],
     target: Target,
     grid: dict[str, list],
     training: dict,
@@ -44,33 +44,35 @@ def train(
     device: str = "cpu",
     checkpoints: object = None,
 ) -> Trained:
-    """Train every point of a grid on every partition.
+    """Train every point of a grid on every fold.
 
-    parts     for each partition the part of each microstructure: str [g], "train", "validation", "test" or ""
+    subsets     for each fold the subset of each microstructure: str [g], "train", "validation", "test" or ""
     target    of the candidates: abnormal or not (cross-entropy), or the growth ratio, scaled with the extremes of the
-              training part (mean squared error)
-    grid      the axes threshold (for abnormal), subset ("area+degree": the features used; all without it), hops,
-              learning_rate, weight_decay, seed
+              training set (mean squared error)
+    grid      the axes threshold (for abnormal), feature_subset ("area+degree": the features used; all without it),
+              propagation_steps, learning_rate, weight_decay, seed
     training  iterations, evaluate_every
     advance   told of iterations done, with a note of the mean loss
-    A trial's model on a partition is that of the least validation loss among those evaluated. Runs on the CPU, in one
+    A trial's model on a fold is that of the least validation loss among those evaluated. Runs on the CPU, in one
     go: device and checkpoints have no effect.
     """
-    normalised, normalisation = _inputs(data, parts, grid["hops"])
-    axes = {"threshold": [None], "subset": ["+".join(data.columns)], **grid}
+    normalised, normalisation = _inputs(data, subsets, grid["propagation_steps"])
+    axes = {"threshold": [None], "feature_subset": ["+".join(data.columns)], **grid}
     of_one = normalised.shape[0] * normalised.shape[1] * normalised.shape[2]
     of_one *= np.prod([len(axes[axis]) for axis in ("threshold", "learning_rate", "weight_decay", "seed")])
     at_once = max(1, int(LARGEST // of_one))
-    subsets = [axes["subset"][start : start + at_once] for start in range(0, len(axes["subset"]), at_once)]
+    feature_subsets = [
+        axes["feature_subset"][start : start + at_once] for start in range(0, len(axes["feature_subset"]), at_once)
+    ]
     made = []
-    for number, some in enumerate(subsets):
-        stack = _Stack(normalised, parts, target, {**axes, "subset": some}, list(data.columns))
+    for number, some in enumerate(feature_subsets):
+        stack = _Stack(normalised, subsets, target, {**axes, "feature_subset": some}, list(data.columns))
 
         def done(iterations: int, note: str, number: int = number) -> None:
-            share = iterations * (number + 1) // len(subsets) - iterations * number // len(subsets)
-            advance(share, note)
+            fraction = iterations * (number + 1) // len(feature_subsets) - iterations * number // len(feature_subsets)
+            advance(fraction, note)
 
-        made.append(_trained(stack, training, done, data, list(parts), normalisation, list(grid)))
+        made.append(_trained(stack, training, done, data, list(subsets), normalisation, list(grid)))
     first = made[0]
     for other in made[1:]:
         for key in ("models", "iterations", "curves"):
@@ -85,7 +87,7 @@ def predict(model: dict, data: FeatureTable) -> np.ndarray:
     """
     if list(data.columns) != list(model["columns"]):
         raise ValueError(f"the model wants the features {model['columns']}, the data have {data.columns}")
-    z, s = propagated(data, [model["hops"]])
+    z, s = propagated(data, [model["propagation_steps"]])
     x = (torch.from_numpy(z[0]) - torch.from_numpy(s[0])[:, None] * model["mean"]) / model["std"]
     score = x @ model["weight"] + model["bias"]
     if "extremes" in model:
@@ -94,37 +96,39 @@ def predict(model: dict, data: FeatureTable) -> np.ndarray:
     return torch.softmax(score, dim=1)[:, 1].numpy()
 
 
-def _inputs(data: FeatureTable, parts: dict[str, np.ndarray], hops: list[int]) -> tuple[torch.Tensor, list]:
-    """Normalised propagated features [K, partitions, g, columns], and each partition's mean and std."""
-    z, s = propagated(data, hops)
-    normalisation = [moments(data, part == "train") for part in parts.values()]
+def _inputs(
+    data: FeatureTable, subsets: dict[str, np.ndarray], propagation_steps: list[int]
+) -> tuple[torch.Tensor, list]:
+    """Normalised propagated features [K, folds, g, columns], and each fold's mean and std."""
+    z, s = propagated(data, propagation_steps)
+    normalisation = [moments(data, subset == "train") for subset in subsets.values()]
     x = np.stack([(z - s[..., None] * mean) / std for mean, std in normalisation], axis=1)
     return torch.from_numpy(x), normalisation
 
 
 class _Stack:
-    """The stack of trials: axes [K, partition, rate, subset, threshold, seed], rate = (learning rate, weight decay)."""
+    """The stack of trials: axes [K, fold, rate, features, threshold, seed]; a rate is (learning rate, weight decay)."""
 
-    def __init__(self, x: torch.Tensor, parts: dict, target: Target, axes: dict, columns: list[str]) -> None:
+    def __init__(self, x: torch.Tensor, subsets: dict, target: Target, axes: dict, columns: list[str]) -> None:
         self.axes, self.columns = axes, columns
         self.classify = target.kind == ABNORMAL
         self.outputs = 2 if self.classify else 1  # classes normal and abnormal, or the scaled growth ratio
         self.rates = list(itertools.product(axes["learning_rate"], axes["weight_decay"]))
         k, p, g, _ = x.shape
         self.flat = x.reshape(k * p, g, len(columns))
-        self.shape = (k, p, len(axes["subset"]), len(axes["threshold"]), len(axes["seed"]))
-        self.weights = {}  # for each part: 1 / count where a microstructure belongs to it, [partitions, g]
+        self.shape = (k, p, len(axes["feature_subset"]), len(axes["threshold"]), len(axes["seed"]))
+        self.weights = {}  # for each subset: 1 / count where a microstructure belongs to it, [folds, g]
         for name in ("train", "validation"):
-            inside = torch.tensor(np.stack([part == name for part in parts.values()]), dtype=torch.float64)
+            inside = torch.tensor(np.stack([subset == name for subset in subsets.values()]), dtype=torch.float64)
             self.weights[name] = inside / inside.sum(dim=1, keepdim=True)
         true = torch.tensor(np.stack([target.values[t] for t in axes["threshold"]]), dtype=torch.float64)  # [t, g]
-        trained_on = [part == "train" for part in parts.values()]
+        trained_on = [subset == "train" for subset in subsets.values()]
         ratios = [target.values[None][inside] for inside in trained_on] if not self.classify else []
         self.extremes = [(float(one.min()), float(one.max())) for one in ratios]
         low, high = torch.tensor(self.extremes or [(0.0, 1.0)] * p, dtype=torch.float64).T[..., None]
-        self.span = torch.where(high > low, high - low, 1.0)  # [partitions, 1]
-        self.true = (true[:, None] - low) / self.span  # [t, partitions, g]
-        chosen = [subset.split("+") for subset in axes["subset"]]
+        self.span = torch.where(high > low, high - low, 1.0)  # [folds, 1]
+        self.true = (true[:, None] - low) / self.span  # [t, folds, g]
+        chosen = [feature_subset.split("+") for feature_subset in axes["feature_subset"]]
         self.mask = torch.tensor([[column in one for column in columns] for one in chosen], dtype=torch.float64)
 
     def initial(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -175,9 +179,9 @@ class _Stack:
             second = (scores - true).abs() * self.span[:, None, None, None, None]
         return torch.stack(
             [
-                torch.einsum("kprftsg,pg->kprfts", value, self.weights[part])
+                torch.einsum("kprftsg,pg->kprfts", value, self.weights[subset])
                 for value in (self.losses(scores), second)
-                for part in ("train", "validation")
+                for subset in ("train", "validation")
             ]
         ).numpy()
 
@@ -230,14 +234,14 @@ def _taken_apart(
         trial = tuple(stack.axes[axis][at[axis]] for axis in axes)
         rate = at["learning_rate"] * len(stack.axes["weight_decay"]) + at["weight_decay"]
         for p, name in enumerate(names):
-            here = (at["hops"], p, rate, at["subset"], at["threshold"], at["seed"])
+            here = (at["propagation_steps"], p, rate, at["feature_subset"], at["threshold"], at["seed"])
             mean, std = normalisation[p]
             models[trial, name] = {
-                "hops": stack.axes["hops"][at["hops"]],
+                "propagation_steps": stack.axes["propagation_steps"][at["propagation_steps"]],
                 "columns": stack.columns,
                 "mean": torch.from_numpy(mean),
                 "std": torch.from_numpy(std),
-                "weight": torch.from_numpy(best["weight"][here]) * stack.mask[at["subset"]][:, None],
+                "weight": torch.from_numpy(best["weight"][here]) * stack.mask[at["feature_subset"]][:, None],
                 "bias": torch.from_numpy(best["bias"][here].copy()),
             }
             if stack.extremes:

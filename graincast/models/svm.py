@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.linalg import eigh
 from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
 from sklearn.svm import SVC
 
+from graincast.experiment.targets import ABNORMAL, LABEL, Target
+from graincast.experiment.trained import Trained
 from graincast.microstructure import BadInput
-from graincast.models.trained import Trained
-from graincast.targets import ABNORMAL, LABEL, Target
 from graincast.vision import table
 from graincast.vision.table import VisionTable
 
@@ -26,14 +26,14 @@ LARGEST = 8000  # training pictures whose kernel is held as a whole: 512 MB; for
 read = table.read
 
 
-def work(points: int, partitions: int, training: dict) -> tuple[int, str]:
+def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
     """How much there is to do, as `advance` is told of it, and in which unit."""
-    return points * partitions, "machines"
+    return points * folds, "SVMs"
 
 
 def train(
     data: VisionTable,
-    parts: dict[str, np.ndarray],
+    subsets: dict[str, np.ndarray],
     target: Target,
     grid: dict[str, list],
     training: dict,
@@ -42,29 +42,29 @@ def train(
     device: str = "cpu",
     checkpoints: object = None,
 ) -> Trained:
-    """Train every point of a grid on every partition.
+    """Train every point of a grid on every fold.
 
-    parts     for each partition the part of each picture: str [g], "train", "validation", "test" or ""
+    subsets     for each fold the subset of each picture: str [g], "train", "validation", "test" or ""
     target    abnormal or not, or the classes of labelled images
-    grid      the axes threshold (for abnormal), variance (share of it that the components keep), whiten, c
+    grid      the axes threshold (for abnormal), variance (fraction of it that the components keep), whiten, c
     advance   told of machines trained, with a note of their support vectors
     There are no curves, and iterations are the solver's. On the CPU: device and checkpoints have no effect.
-    Raises BadInput for another kind of target, or if a training part has one class only.
+    Raises BadInput for another kind of target, or if a training set has one class only.
     """
     if target.kind not in (ABNORMAL, LABEL):
         raise BadInput(f"target.kind: model svm does not learn {target.kind}; choose {ABNORMAL} or {LABEL}")
     result = Trained({}, {}, {}, np.zeros(0, int), ())
     thresholds = grid.get("threshold", [None])
-    for partition, part in parts.items():
-        inside = part == "train"
+    for fold, subset in subsets.items():
+        inside = subset == "train"
         true = {threshold: target.values[threshold][inside].astype(np.int64) for threshold in thresholds}
         for threshold, values in true.items():
             if np.unique(values).size < 2:
                 at = "" if threshold is None else f"at threshold {threshold:g} "
-                raise BadInput(f"partition {partition}: {at}all training targets are the same; nothing can be learned")
-        decomposed = _Decomposed(data.x[inside], max(grid["variance"]))
+                raise BadInput(f"fold {fold}: {at}all training targets are the same; nothing can be learned")
+        components = _Components(data.x[inside], max(grid["variance"]))
         for variance, whiten in itertools.product(grid["variance"], grid["whiten"]):
-            space = decomposed.space(variance, whiten)
+            space = components.space(variance, whiten)
             z = space["learned"].numpy() * space["scale"].numpy()
             gamma = 1 / (z.shape[1] * z.var())
             kernel = np.exp(-gamma * cdist(z, z, "sqeuclidean")) if len(z) <= LARGEST else None
@@ -72,7 +72,7 @@ def train(
                 machine = SVC(C=c, kernel="rbf" if kernel is None else "precomputed", gamma=gamma, tol=TOLERANCE)
                 machine.fit(z if kernel is None else kernel, true[threshold])
                 point = {"threshold": threshold, "variance": variance, "whiten": whiten, "c": c}
-                key = tuple(point[axis] for axis in grid), partition
+                key = tuple(point[axis] for axis in grid), fold
                 count = 2 if target.kind == ABNORMAL else len(data.classes)
                 result.models[key] = {**space, **_machine(machine, gamma), "kind": target.kind, "count": count}
                 result.iterations[key] = int(np.sum(machine.n_iter_))
@@ -87,7 +87,7 @@ def predict(model: dict, data: VisionTable) -> np.ndarray:
     abnormal  float64 [g] in (0, 1): the logistic function of the decision function, above 1/2 where the machine says
               abnormal; NOT calibrated as a probability
     label     float64 [g, classes]: scores, the largest that of the machine's class; classes that were not among the
-              training part have -inf. A class's score is the number of other classes that it wins against, and less
+              training set have -inf. A class's score is the number of other classes that it wins against, and less
               than a half of how surely, which decides where numbers are equal.
     Raises ValueError for another number of features than the model was trained on.
     """
@@ -113,38 +113,34 @@ def decisions(model: dict, x: np.ndarray) -> np.ndarray:
     return kernel @ model["coefficients"].numpy() + model["intercept"].numpy()
 
 
-class _Decomposed:
-    """The principal components of n rows with f features, from the smaller of their two matrices of products.
+class _Components:
+    """The principal components of n rows with f features, found once and sliced for each fraction of variance.
 
-    All models of a partition hold views of its components and of its rows' coordinates, so a file holds them once.
-    They are of single precision, as the features, and do not depend on how many of them are kept.
+    All models of a fold hold views of its components and of its rows' coordinates, so a file holds them once.
+    They are of single precision, as the features are.
     """
 
     def __init__(self, x: np.ndarray, variance: float) -> None:
-        mean = x.mean(axis=0, dtype=np.float64)
-        centred = x - mean
         n, f = x.shape
-        values, vectors = eigh(centred @ centred.T if n < f else centred.T @ centred)
-        if values[-1] <= 0:
+        pca = PCA(svd_solver="covariance_eigh" if n > f else "full").fit(x.astype(np.float64))
+        if not pca.explained_variance_[0] > 0:
             raise BadInput("all training pictures have the same features; nothing can be learned")
-        # the last ones are zero but for rounding; they are never kept, and are kept from overflowing here
-        values, vectors = np.maximum(values[::-1], np.finfo(float).eps * values[-1]), vectors[:, ::-1]
-        axes = vectors.T @ centred / np.sqrt(values)[:, None] if n < f else vectors.T
-        self.variance = values / (n - 1)
-        self.reached = np.cumsum(values / values.sum())
-        self.mean = mean.astype(np.float32)
-        axes = axes.astype(np.float32)
-        most = self.components(variance)
+        # the last ones are zero except for rounding: they are hardly ever kept, and must not overflow when whitened
+        self.variance = np.maximum(pca.explained_variance_, np.finfo(float).eps * pca.explained_variance_[0])
+        self.reached = np.cumsum(self.variance / self.variance.sum())
+        self.mean = pca.mean_.astype(np.float32)
+        axes, most = pca.components_.astype(np.float32), self.count(variance)
         self.axes = torch.from_numpy(axes[:most].copy())
+        # along all axes, so that coordinates do not depend on how many of them are kept
         self.learned = torch.from_numpy(_projected(x, self.mean, axes)[:, :most].astype(np.float32))
 
-    def components(self, variance: float) -> int:
-        """How many components together exceed a share of the variance."""
+    def count(self, variance: float) -> int:
+        """How many components together exceed a fraction of the variance."""
         return min(int(np.searchsorted(self.reached, variance, side="right")) + 1, self.reached.size)
 
     def space(self, variance: float, whiten: bool) -> dict:
-        """The part of a model that projects: mean [f], axes [components, f], scale [components]; learned [n, …]."""
-        count = self.components(variance)
+        """What a model projects with: mean [f], axes [components, f], scale [components]; learned [n, components]."""
+        count = self.count(variance)
         scale = self.variance[:count] ** -0.5 if whiten else np.ones(count)
         return {
             "mean": torch.from_numpy(self.mean),

@@ -1,5 +1,1 @@
-"""The Monte Carlo Potts model of candidate-grain growth (DeCost & Holm 2017)."""
-
-from graincast.potts.protocol import Growth, assign_types, grow, initialise
-
-__all__ = ["Growth", "assign_types", "grow", "initialise"]
+"""The Monte Carlo Potts model of candidate-grain growth (DeCost & Holm 2017), and data sets simulated with it."""

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from graincast.boundaries import adjacency
+from graincast.graphs.boundaries import adjacency
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
-from graincast.raw.rle import decode, paint, parse_size
+from graincast.raw.coco_rle import decode, paint, parse_size
 
 _EDGE = re.compile(r"\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
 BEFORE_CUT = "degree_before_cut"

@@ -21,11 +21,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from graincast import runs
-from graincast.atomic import whole
+from graincast.files.atomic import whole
+from graincast.graphs import label_runs
 from graincast.microstructure import BadInput, Microstructure
 from graincast.raw import deepspparks
-from graincast.raw.rle import encode_runs
+from graincast.raw.coco_rle import encode_runs
 
 NEW, OLD = "new", "old"
 NOTE = "graincast-export.txt"
@@ -105,7 +105,7 @@ def document(microstructure: Microstructure, form: str = NEW) -> dict:
 
 def masks(labels: np.ndarray, n: int) -> list[str]:
     """Run-length strings (rle.py) of the masks of labels 1 … n of an image int [height, width]."""
-    value, length = runs.encode(labels.T)
+    value, length = label_runs.encode(labels.T)
     stop = np.cumsum(length, dtype=np.int64)
     order = np.argsort(value, kind="stable")
     found = []

@@ -10,10 +10,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from graincast.boundaries import adjacency
+from graincast.graphs.boundaries import adjacency
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME
-from graincast.raw.files import INITIAL, STATS, run_files
+from graincast.raw.sources import INITIAL, STATS, run_files
 
 MAX_SIDE = 2**14
 SMALL_CHUNKS = 1000  # from so many chunks on, HDF5 spends its time on bookkeeping

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graincast import hdf5
+from graincast.files import hdf5
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, QUATERNIONS
 
 

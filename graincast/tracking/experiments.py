@@ -51,7 +51,7 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
     kept = parents.settle(client, experiment_id, name, parent, current)
     advance()
     _log_curves(client, folder, result, kept)
-    from graincast.models.trained import (
+    from graincast.experiment.trained import (
         read_models,
     )  # takes torch, which those who tell of trials alone do not wait for
 

@@ -18,13 +18,13 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType, Array, DataType
 
 from graincast.microstructure import BadInput
-from graincast.served_columns import LENGTHS, OUTPUT
-from graincast.source_files import closure
+from graincast.planning.source_files import closure
+from graincast.prediction.columns import LENGTHS, OUTPUT
 
 ROOT = Path(__file__).parents[2]
-CODE = ROOT / "graincast" / "models" / "served.py"
+CODE = ROOT / "graincast" / "prediction" / "pyfunc.py"
 SERVED = ("sgc", "gat")
-"""The models that graincast/serving.py reads input for; of the others the parameters alone are kept."""
+"""The models that graincast/prediction/predict.py reads input for; of the others the parameters alone are kept."""
 PACKAGES = ("mlflow", "numpy", "pandas", "scipy", "torch", "h5py", "numba")
 MORE = {"gat": ("torch_geometric",)}
 ARTIFACTS = {
@@ -91,7 +91,7 @@ def requirements(model: str) -> tuple[str, ...]:
 
 @functools.cache
 def signature(columns: tuple[str, ...], kind: str) -> ModelSignature:
-    """Either form of input that graincast/serving.py takes, so that no column is required by itself."""
+    """Either form of input that graincast/prediction/predict.py takes, so that no column is required by itself."""
     fixed = {
         "path": DataType.string,
         "microstructure": DataType.string,
@@ -123,9 +123,9 @@ def packed() -> bytes:
     """The sources that serving any model takes, as a zip: a process may load several models, and takes the sources of
     the first. Equal sources give equal bytes.
     """
-    files = closure(ROOT, "graincast/serving.py", *(f"graincast/models/{model}.py" for model in SERVED))
+    files = closure(ROOT, "graincast/prediction/predict.py", *(f"graincast/models/{model}.py" for model in SERVED))
     if any(path.startswith("scripts/") for path in files):
-        raise BadInput("graincast/serving.py or a served model imports a program of scripts/")
+        raise BadInput("graincast/prediction/predict.py or a served model imports a program of scripts/")
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:

@@ -13,9 +13,9 @@ from graincast.microstructure import BadInput
 
 @dataclass(frozen=True)
 class Parameters:
-    """The models of a trial, one a partition.
+    """The models of a trial, one a fold.
 
-    models  {partition: model}; where they are read without tensors, those are None
+    models  {fold: model}; where they are read without tensors, those are None
     file    the file that holds them and nothing else (None: they are written from `models`)
     trial   the name under which they stand in `file`
     """
@@ -25,7 +25,7 @@ class Parameters:
     trial: str | None = None
 
     def save(self, path: Path) -> None:
-        """Write them for torch.load: {partition: model}, or {trial: {partition: model}} where `trial` is given."""
+        """Write them for torch.load: {fold: model}, or {trial: {fold: model}} where `trial` is given."""
         if self.file:
             shutil.copyfile(self.file, path)
             return
@@ -40,7 +40,7 @@ def of_job(path: Path, trials: list[str]) -> dict[str, Parameters]:
         models = without_tensors(path)
         if list(models) == trials:
             return {trial: Parameters(models[trial], path, trial) for trial in trials}
-    from graincast.models.trained import read_models
+    from graincast.experiment.trained import read_models
 
     return {trial: Parameters(models) for trial, models in read_models(path).items()}
 

@@ -25,7 +25,7 @@ def register(
     """Log a chosen model under the parent run and register it; what is registered already makes no new version.
 
     name    of the experiment with its prefix; characters that the registry refuses become dots
-    models  {partition: parameters}
+    models  {fold: parameters}
     """
     if not is_served(result["model"], models):
         log_model(client, parent, result, threshold or None, about, Parameters(models))  # as a file

@@ -1,4 +1,4 @@
-"""Trained models in MLflow's form: served by graincast/models/served.py, with the sources that it takes in a zip.
+"""Trained models in MLflow's form: served by graincast/prediction/pyfunc.py, with the sources that it takes in a zip.
 
 MLflow's folder of a model is made once a process for each kind of input, and copied for each trial.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, Run
 
-from graincast.served_columns import LENGTHS
+from graincast.prediction.columns import LENGTHS
 from graincast.tracking import model_folder
 from graincast.tracking.parameters import Parameters
 
@@ -25,7 +25,7 @@ def log_model(
     about: dict,
     parameters: Parameters,
 ) -> LoggedModel | None:
-    """Log the models of all partitions as one that averages them. Returns None where it can only be kept as a file.
+    """Log the models of all folds as one that averages them. Returns None where it can only be kept as a file.
 
     record     of the job or the experiment: model, columns, target
     """
@@ -58,7 +58,7 @@ def is_served(model: str, models: dict[str, dict]) -> bool:
 
 
 def description(record: dict, threshold: str | float | None, about: dict) -> dict:
-    """What graincast/serving.py has to know of a model."""
+    """What graincast/prediction/predict.py has to know of a model."""
     target = record["target"]
     return {
         "model": record["model"],

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from graincast import addresses
+from graincast.tracking import addresses
 
 SQLITE = "sqlite:///"
 _HELD: set[str] = set()

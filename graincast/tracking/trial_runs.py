@@ -11,11 +11,11 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from graincast import hdf5
+from graincast.experiment.record import read_record
+from graincast.files import hdf5
 from graincast.tracking import parents, store
 from graincast.tracking.parameters import Parameters, of_job
 from graincast.tracking.served_models import log_model
-from graincast.trials import read_record
 
 A_CALL = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's own limits, and 1000 of all together
 LONGEST_VALUE, LONGEST_LIST = 6000, 500
@@ -94,7 +94,7 @@ def record_tags(record: dict, note: dict) -> dict[str, str]:
 
 
 def _point_tags(record: dict, trial: dict) -> dict[str, str]:
-    folds = list(trial["by_partition"])
+    folds = list(trial["by_fold"])
     joined = ",".join(folds)
     if len(joined) > LONGEST_LIST:
         joined = f"{folds[0]} … {folds[-1]} ({len(folds)})"
@@ -125,7 +125,7 @@ def _readable(value: object) -> str:
 
 
 def _metrics(record: dict, trial: dict, steps: np.ndarray, curve: np.ndarray, now: int) -> list[Metric]:
-    """Curves (mean over the partitions that still ran), validation metrics, and main measures by partition."""
+    """Curves (mean over the folds that still ran), validation metrics, and main measures by fold."""
     found = []
     for column, name in enumerate(record.get("curves", CURVES) if curve.size else ()):
         values = curve[..., column]
@@ -134,7 +134,7 @@ def _metrics(record: dict, trial: dict, steps: np.ndarray, curve: np.ndarray, no
         there = ran.any(axis=0)
         found += [Metric(name, float(v), now, int(s)) for s, v in zip(steps[there], mean[there], strict=True)]
     found += scalars("best_validation_{}", trial["validation"], now)
-    for i, measured in enumerate(trial["by_partition"].values()):
+    for i, measured in enumerate(trial["by_fold"].values()):
         found += scalars("partition_{}", {key: measured.get(key) for key in BY_PARTITION}, now, i)
     return found
 

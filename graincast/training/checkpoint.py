@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from graincast.atomic import whole
+from graincast.files.atomic import whole
 
 DIGEST = hashlib.sha256().digest_size
 

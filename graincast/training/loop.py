@@ -19,7 +19,7 @@ from graincast.training import checkpoint as checkpoints
 from graincast.training.device import device_of
 from graincast.training.generators import restore, seeded, states
 
-CHECKPOINT_SHARE = 0.05  # of the time at most goes into checkpoints: short epochs are not all written
+CHECKPOINT_FRACTION = 0.05  # of the time at most goes into checkpoints: short epochs are not all written
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def fit(
             training.pass_over(batches, loss)
             training.measured(measure)
             begin = time.monotonic()
-            if checkpoint and (training.finished or begin - written > took / CHECKPOINT_SHARE):
+            if checkpoint and (training.finished or begin - written > took / CHECKPOINT_FRACTION):
                 checkpoints.write(checkpoint, identity, training.content())
                 written = time.monotonic()
                 took = written - begin

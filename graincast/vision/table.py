@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 import h5py
 import numpy as np
 
-from graincast import fingerprint, hdf5
+from graincast.files import fingerprint, hdf5
 
 FORMAT = {"format": "graincast vision", "version": 1}
 TEXTS = ("name", "classes")

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from graincast import manifest
 from graincast.microstructure import BadInput
+from graincast.raw import manifest
 
 LAYERS = (1, 1, "pool", 2, 2, "pool", 4, 4, 4, "pool", 8, 8, 8, "pool", 8, 8, 8, "pool")
 WIDTH, HIDDEN = 64, 4096

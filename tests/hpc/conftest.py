@@ -46,7 +46,7 @@ split: held-out
 features: plain
 model: sgc
 target: {{threshold: [{threshold}]}}
-grid: {{hops: [1, 2], learning_rate: [0.1]}}
+grid: {{propagation_steps: [1, 2], learning_rate: [0.1]}}
 training: {{iterations: 50, evaluate_every: 10}}
 """
 

@@ -66,7 +66,10 @@ class Checkout:
     def predictions(self, name: str) -> dict[tuple, float]:
         with (self.folder / f"results/experiments/{name}/predictions.csv").open() as file:
             rows = list(csv.DictReader(file))
-        return {(r["microstructure"], r["split"], r["trial"], r["label"]): float(r["probability"]) for r in rows}
+        return {
+            (r["microstructure"], r["subset"], r["trial"], r["abnormal"]): float(r["probability_abnormal"])
+            for r in rows
+        }
 
 
 def wait_for(what: Callable, seconds: float = 600):

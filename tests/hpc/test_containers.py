@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from graincast import containers
+from graincast.planning import containers
 
 
 @pytest.fixture(scope="module")

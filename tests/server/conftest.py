@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graincast import splits
+from graincast.experiment import splits
 from graincast.features import table
 from tests.tables import feature_table
 
@@ -44,11 +44,11 @@ def trained(tmp_path_factory) -> Path:
     features, split, experiment = root / "three.h5", root / "split.csv", root / "results" / "experiments" / "one"
     data = feature_table(40)
     table.write(features, data)
-    splits.write(split, data.name, splits.by_folds(data.name, 2, 1, 0.3, 0))
-    grid = {"threshold": [8], "hops": [1], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
+    splits.write(split, data.name, splits.k_fold(data.name, 2, 1, 0.3, 0))
+    grid = {"threshold": [8], "propagation_steps": [1], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
     given = ["--features", features, "--split", split, "--model", "sgc"]
     settings = {
-        "--target": {"aggregate": "mean", "share": 0.5},
+        "--target": {"aggregate": "mean", "fraction": 0.5},
         "--grid": grid,
         "--training": {"iterations": 30, "evaluate_every": 10},
     }

@@ -11,7 +11,7 @@ JOBS, STEPS = 200, 40
 WRITERS = f"""
 import os, sys
 from pathlib import Path
-from graincast import tracking
+from graincast.tracking import api as tracking
 from mlflow.entities import Metric, Param
 
 settings = {{"store": "unused", "experiment_prefix": "graincast/", "timeout": 120}}

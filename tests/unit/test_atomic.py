@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from graincast.atomic import whole, write_if_changed, write_text
+from graincast.files.atomic import whole, write_if_changed, write_text
 
 
 def tree(folder):

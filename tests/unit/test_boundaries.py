@@ -6,7 +6,8 @@ from collections import Counter, deque
 import numpy as np
 import pytest
 
-from graincast.boundaries import DENSE, adjacency, cut, hop_distance
+from graincast.graphs.boundaries import DENSE, adjacency
+from graincast.graphs.k_hop_subgraph import hop_distance, k_hop_subgraph
 from graincast.microstructure import Microstructure
 
 
@@ -146,7 +147,7 @@ def test_hop_distance():
 @pytest.mark.parametrize("hops", [0, 1, 2, 3, 50])
 def test_cut(hops):
     whole = microstructure(blocks(80, 9, seed=5), candidate=31)
-    part = cut(whole, hops)
+    part = k_hop_subgraph(whole, hops)
     distance = hop_distance(whole.edges, whole.grain_id.size, [31])
     kept = np.flatnonzero(distance <= hops)
     assert part.grain_id.tolist() == whole.grain_id[kept].tolist()
@@ -163,11 +164,11 @@ def test_cut(hops):
     for key in ("labels", "edges", "boundary_length", "degree", "grain_id"):
         assert getattr(part, key).dtype == np.int32, key
     for radius in range(hops + 1):
-        np.testing.assert_array_equal(cut(part, radius).labels, cut(whole, radius).labels)
+        np.testing.assert_array_equal(k_hop_subgraph(part, radius).labels, k_hop_subgraph(whole, radius).labels)
 
 
 def test_no_cut():
     whole = microstructure(blocks(40, 4, seed=6))
-    assert cut(whole, None) is whole
+    assert k_hop_subgraph(whole, None) is whole
     with pytest.raises(ValueError, match="hop"):
-        cut(whole, -1)
+        k_hop_subgraph(whole, -1)

@@ -6,8 +6,9 @@ import re
 import pytest
 import yaml
 
-from graincast import configuration
-from graincast.configuration import SCHEMA, ConfigError, expand, load, read
+from graincast.configuration.load import SCHEMA, ConfigError, checked, load, read
+from graincast.files.expansion import expand
+from graincast.microstructure import BadInput
 
 SCHEMA_CONTENT = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 CONFIGS = sorted(SCHEMA.parent.glob("*.yaml"))
@@ -67,7 +68,7 @@ def test_every_experiment_file_is_used_by_a_config_file():
 
 
 def test_defaults_are_filled_in_at_every_level(project):
-    config = project({"datasets.made.simulate.growth": "{runs: 3}"}, {"grid": "{hops: [1]}"})
+    config = project({"datasets.made.simulate.growth": "{runs: 3}"}, {"grid": "{propagation_steps: [1]}"})
     assert config["tracking"]["timeout"] == 120
     assert config["datasets"]["made"]["hops"] is None
     simulate = config["datasets"]["made"]["simulate"]
@@ -80,9 +81,15 @@ def test_defaults_are_filled_in_at_every_level(project):
         "grains": "candidate",
         "threshold": [10],
         "aggregate": "mean",
-        "share": 0.5,
+        "fraction": 0.5,
     }
-    grid = {"feature_subsets": None, "hops": [1], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}
+    grid = {
+        "feature_subsets": None,
+        "propagation_steps": [1],
+        "learning_rate": [0.01],
+        "weight_decay": [0],
+        "seed": [0],
+    }
     assert experiment["grid"] == grid  # no axis of another model
     assert experiment["select"] == "nll"
 
@@ -288,29 +295,35 @@ def test_wrong_configuration_is_refused_in_one_line(project, change, expected):
         ({"gird": "{}"}, "top level: unknown key 'gird'; did you mean 'grid'?"),
         (
             {"grid.lr": "[0.1]"},
-            "grid: unknown key 'lr' (known: feature_subsets, hops, variance, whiten, c, learning_rate, weight_decay, "
-            "seed)",
+            "grid: unknown key 'lr' (known: feature_subsets, propagation_steps, variance, whiten, c, learning_rate, "
+            "weight_decay, seed)",
         ),
         ({"grid.learning_rate": "[0.1, 1e-2]"}, "grid.learning_rate.1: '1e-2' is not a number; YAML takes it"),
-        ({"grid.hops": "2"}, "grid.hops: 2 is not a list; write [2]"),
-        ({"grid.hops": "[1.5]"}, "grid.hops.0: 1.5 is not an integer"),
+        ({"grid.propagation_steps": "2"}, "grid.propagation_steps: 2 is not a list; write [2]"),
+        ({"grid.propagation_steps": "[1.5]"}, "grid.propagation_steps.0: 1.5 is not an integer"),
         ({"target.threshold": "[10, 10.0]"}, "target.threshold: [10, 10.0] has non-unique elements"),
         ({"target.threshold": ...}, "target: kind abnormal needs the key 'threshold', such as [10]"),
-        ({"target.aggregate": "maen"}, "'maen' is none of mean, median, min, max, share; did you mean 'mean'?"),
+        ({"target.aggregate": "maen"}, "'maen' is none of mean, median, min, max, fraction; did you mean 'mean'?"),
         ({"fan_out": "[hop]"}, "fan_out.0: 'hop' is none of"),
         ({"select": "loss"}, "select: 'loss' is none of nll, brier, accuracy, balanced_accuracy, auc"),
-        ({"target.share": 0.4}, "target.share: no effect with aggregate mean; it is for share"),
+        ({"target.fraction": 0.4}, "target.fraction: no effect with aggregate mean; it is for fraction"),
         (
             {"training": "{iterations: 40, evaluate_every: 50}"},
             "training.evaluate_every: 50 is more than the 40 iterations",
         ),
         ({"training.iterations": 0}, "training.iterations: 0 is less than the minimum of 1"),
         ({"training.epochs": 5}, "training.epochs: no effect with model sgc (it has iterations, evaluate_every)"),
-        ({"grid.c": "[1]"}, "grid.c: no effect with model sgc (it has feature_subsets, hops, learning_rate"),
+        (
+            {"grid.c": "[1]"},
+            "grid.c: no effect with model sgc (it has feature_subsets, propagation_steps, learning_rate",
+        ),
         ({"fan_out": "[c]"}, "fan_out: c is no axis of model sgc with target.kind abnormal"),
-        ({"model": "gat", "grid.hops": "[1]"}, "grid.hops: no effect with model gat (it has learning_rate"),
+        (
+            {"model": "gat", "grid.propagation_steps": "[1]"},
+            "grid.propagation_steps: no effect with model gat (it has learning_rate",
+        ),
         ({"target.kind": "growth-ratio"}, "target.threshold: no effect with kind growth-ratio; it is for abnormal"),
-        ({"target": "{kind: growth-ratio, aggregate: share}"}, "target.aggregate: share is for kind abnormal"),
+        ({"target": "{kind: growth-ratio, aggregate: fraction}"}, "target.aggregate: fraction is for kind abnormal"),
         ({"target.grains": "all"}, "target.grains: model sgc predicts candidates only; all is for gat"),
         ({"target": "{kind: label}"}, "target.kind: model sgc does not learn label (it does abnormal, growth-ratio)"),
         ({"select": "r2"}, "select: r2 is no metric of abnormal (it has nll, accuracy, "),
@@ -345,14 +358,14 @@ def test_unknown_reference_is_refused_with_the_names_there_are(project, key, sec
 
 
 def test_hops_beyond_the_cut_of_the_data_set_are_refused(project):
-    message = refused(project, {"datasets.made.hops": 3}, {"grid.hops": "[0, 4]"})
+    message = refused(project, {"datasets.made.hops": 3}, {"grid.propagation_steps": "[0, 4]"})
     assert message == (
-        f"{project.experiment_file}: grid.hops: 4 reaches beyond the 3 hops that datasets.made.hops cuts graphs to"
-        "; lower the one or raise the other"
+        f"{project.experiment_file}: grid.propagation_steps: 4 reaches beyond the 3 hops that datasets.made.hops "
+        "cuts graphs to; lower the one or raise the other"
     )
-    assert "grid.hops: 2" in refused(project, {"datasets.made.hops": 1})  # the default
-    assert project({"datasets.made.hops": 3}, {"grid.hops": "[0, 3]"})
-    assert project(None, {"grid.hops": "[64]"})  # whole microstructures
+    assert "grid.propagation_steps: 2" in refused(project, {"datasets.made.hops": 1})  # the default
+    assert project({"datasets.made.hops": 3}, {"grid.propagation_steps": "[0, 3]"})
+    assert project(None, {"grid.propagation_steps": "[64]"})  # whole microstructures
 
 
 def test_keys_that_only_a_default_brings_are_not_refused(project):
@@ -362,11 +375,11 @@ def test_keys_that_only_a_default_brings_are_not_refused(project):
 
 def test_whole_numbers_are_integers_however_written(project):
     given = {"datasets.made.simulate.size": 128.0, "datasets.made.simulate.growth.record": [10.0, 10.5]}
-    config = project(given, {"grid.hops": [1.0], "target.threshold": [8.0]})
+    config = project(given, {"grid.propagation_steps": [1.0], "target.threshold": [8.0]})
     simulate = config["datasets"]["made"]["simulate"]
     assert repr(simulate["size"]) == "128"
     assert repr(simulate["growth"]["record"]) == "[10, 10.5]"
-    assert repr(config["experiments"]["first"]["grid"]["hops"]) == "[1]"
+    assert repr(config["experiments"]["first"]["grid"]["propagation_steps"]) == "[1]"
     assert repr(config["experiments"]["first"]["target"]["threshold"]) == "[8]"
 
 
@@ -407,12 +420,12 @@ def test_paths_are_expanded(monkeypatch):
 @pytest.mark.parametrize("path", ["$SOME_ROOT/a", "/a/${SOME_ROOT}b"])
 def test_an_unset_environment_variable_is_named(monkeypatch, path):
     monkeypatch.delenv("SOME_ROOT", raising=False)
-    with pytest.raises(ConfigError, match=r"^here: the environment variable SOME_ROOT is not set; export it"):
+    with pytest.raises(BadInput, match=r"^here: the environment variable SOME_ROOT is not set; export it"):
         expand(path, "here")
 
 
 def test_an_unknown_home_is_named():
-    with pytest.raises(ConfigError, match=r"^here: ~no-such-user/a: "):
+    with pytest.raises(BadInput, match=r"^here: ~no-such-user/a: "):
         expand("~no-such-user/a", "here")
 
 
@@ -456,6 +469,6 @@ def test_every_key_of_the_schema_is_described_and_has_a_default_or_is_required()
 def test_defaults_are_valid_and_as_complete_as_what_is_written_out():
     for where, part in all_parts():
         if part.get("default") is not None:
-            filled = configuration.checked(part["default"], part, SCHEMA_CONTENT, where)
+            filled = checked(part["default"], part, SCHEMA_CONTENT, where)
             wanted = {key for key, value in part.get("properties", {}).items() if "default" in value}
             assert wanted <= set(filled if isinstance(filled, dict) else []), where

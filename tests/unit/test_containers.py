@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from graincast import manifest
-from graincast.containers import bindings, environment
+from graincast.planning.containers import bindings, environment
+from graincast.raw import manifest
 
 
 @pytest.fixture

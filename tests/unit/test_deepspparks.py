@@ -6,10 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from graincast.boundaries import adjacency
+from graincast.graphs.boundaries import adjacency
 from graincast.raw.deepspparks import read
-from graincast.raw.files import FILES, json_graphs
-from graincast.raw.rle import encode
+from graincast.raw.sources import FILES, json_graphs
+from tests.synthetic import encode
 
 LABELS = np.array([[1, 1, 1, 2], [1, 1, 0, 2], [3, 3, 0, 2], [3, 3, 3, 2], [4, 4, 4, 2]])
 IDS, TYPES = (0, 7, 12, 30), (1, 0, 2, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from graincast.microstructure import BadInput
 from graincast.raw.deepspparks import read
-from graincast.raw.rle import encode
+from tests.synthetic import encode
 from tests.unit.test_deepspparks import LABELS, graph, old_graph, part_of
 
 

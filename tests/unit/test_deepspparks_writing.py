@@ -7,14 +7,13 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from graincast import shards
-from graincast.boundaries import cut
+from graincast.graphs import shards
+from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.microstructure import BadInput, Microstructure
 from graincast.raw import deepspparks, spparks
 from graincast.raw.deepspparks_writing import NOTE, checked, document, masks, write_folder
-from graincast.raw.files import json_graphs
-from graincast.raw.rle import encode
-from tests.synthetic import graph, voronoi
+from graincast.raw.sources import json_graphs
+from tests.synthetic import encode, graph, voronoi
 from tests.tables import microstructure
 
 FORMS = pytest.mark.parametrize("form", ["new", "old"])
@@ -53,7 +52,7 @@ def test_export_reads_back_as_the_same_microstructure(tmp_path, form, seed):
 @FORMS
 @pytest.mark.parametrize("hops", [0, 1, 2])
 def test_cut_graphs_keep_the_degrees_they_had(tmp_path, form, hops):
-    m = cut(whole_graph("m", 5, grains=40), hops)
+    m = k_hop_subgraph(whole_graph("m", 5, grains=40), hops)
     assert (m.labels == 0).any() and (m.degree > np.bincount(m.edges[:, 0], minlength=m.grain_id.size)).any()
     assert_same(read_back(m, form, tmp_path / "out"), m)
 
@@ -78,7 +77,7 @@ def test_masks_of_all_grains_are_those_of_each(seed):
 @FORMS
 def test_what_the_published_code_looks_up_is_there(form):
     """Its loader takes these keys, ids by int(), edges by splitting at ", ", and a node range above every id."""
-    m = cut(whole_graph("a/m", 3), 1)
+    m = k_hop_subgraph(whole_graph("a/m", 3), 1)
     content = json.loads(json.dumps(document(m, form)))
     assert list(content) == ["nodes", "edges", "metadata"]
     assert [tuple(int(x) for x in key.strip("()").split(", ")) for key in content["edges"]] == [
@@ -145,7 +144,7 @@ def test_real_growth_runs(raw_data, tmp_path, form):
     if not folder.is_dir():
         pytest.skip(f"no SPPARKS runs in {raw_data}")
     runs = spparks.read(folder, "run-000001")
-    for m in (runs, cut(runs, 2)):
+    for m in (runs, k_hop_subgraph(runs, 2)):
         assert_same(read_back(m, form, tmp_path / "out"), m)
 
 
@@ -193,7 +192,7 @@ def test_what_the_form_cannot_hold_is_refused(tmp_path):
 
 @pytest.mark.parametrize("wrong", [2, -1, 1.5, True, None, 2**31])
 def test_wrong_degrees_are_bad_input(wrong):
-    content = document(cut(whole_graph("m", 5), 1))
+    content = document(k_hop_subgraph(whole_graph("m", 5), 1))
     (part,) = content["metadata"]["subgraph_metadata"]
     key = max(part["degree_before_cut"], key=lambda key: sum(edge.startswith(f"({key},") for edge in content["edges"]))
     part["degree_before_cut"][key] = wrong
@@ -205,7 +204,7 @@ def test_wrong_degrees_are_bad_input(wrong):
 
 
 def test_a_shard_goes_there_and_back(tmp_path):
-    many = [cut(whole_graph(name, i), 1) for i, name in enumerate(("a", "b/c", "d"))]
+    many = [k_hop_subgraph(whole_graph(name, i), 1) for i, name in enumerate(("a", "b/c", "d"))]
     shards.write(tmp_path / "0.h5", many)
     write_folder(tmp_path / "out", shards.read(tmp_path / "0.h5"))
     again = [deepspparks.read(tmp_path / "out" / f"{one.name}.json", one.name) for one in many]

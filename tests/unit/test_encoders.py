@@ -14,10 +14,10 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from graincast import shards
 from graincast.encoders import autoencoder, codes, pca, registry, stream, trained
 from graincast.encoders.architectures import Autoencoder
 from graincast.encoders.patches import BOUNDARY, GRAIN, KINDS, WINDOW
+from graincast.graphs import shards
 from graincast.microstructure import BadInput
 from scripts import encode, encoder, encoder_figures
 from tests.tables import microstructure
@@ -218,8 +218,8 @@ def test_a_limit_bounds_what_is_trained_on():
     train, validation = encoder.sampled(parts, GRAIN, 10)
     whole_train, whole_validation = encoder.sampled(parts, GRAIN, 0)
     assert train.size == 10 and whole_train.size == whole_train.total > 10
-    share = 10 / whole_train.size
-    assert validation.size == np.ceil(share * whole_validation.size)
+    fraction = 10 / whole_train.size
+    assert validation.size == np.ceil(fraction * whole_validation.size)
 
 
 def test_a_lone_grain_without_boundaries_has_codes_all_the_same(found):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from snakemake.cli import get_argument_parser
 
-from graincast.containers import image_name
-from scripts.conda_file import conda_file
+from graincast.planning.containers import image_name
+from tools.conda_file import conda_file
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "envs/requirements.lock"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graincast.features.columns import SHAPE, features
+from graincast.features.nodes import SHAPE, features
 from tests.tables import microstructure
 
 ALL = ["type", "degree", "red_area", *SHAPE]

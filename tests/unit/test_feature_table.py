@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graincast.features import table
-from tests.tables import feature_table, parts
+from tests.tables import feature_table, table_parts
 
 
 def same(one, other):
@@ -39,7 +39,7 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
 
 
 def test_order_of_the_parts_does_not_matter():
-    made = parts(10)
+    made = table_parts(10)
     same(table.assemble(["c0", "c1", "c2"], made[::-1]), table.assemble(["c0", "c1", "c2"], made))
 
 
@@ -71,7 +71,7 @@ def test_the_fingerprint_knows_where_one_field_ends():
 
 
 def test_candidate_ratios_are_those_of_the_parts():
-    made = parts(12, seed=4)
+    made = table_parts(12, seed=4)
     one = table.assemble(["c0", "c1", "c2"], made)
     assert {len(part["growth_ratio"]) for part in made} == {1, 2, 3}
     for ratio, part in zip(one.candidate_ratios(), made, strict=True):
@@ -79,7 +79,7 @@ def test_candidate_ratios_are_those_of_the_parts():
 
 
 def test_flat_edges_join_the_rows_of_each_microstructure():
-    made = parts(12)
+    made = table_parts(12)
     one = table.assemble(["c0", "c1", "c2"], made)
     found = [tuple(x) for x in one.x[one.flat_edges].reshape(len(one.edges), -1)]
     expected = [tuple(part["x"][edge].ravel()) for part in made for edge in part["edges"]]

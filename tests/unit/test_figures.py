@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from graincast import figures, pictures
+from graincast.figures import experiment
+from graincast.figures.microstructure import figure as draw_microstructure
 from tests.tables import microstructure
 
 LONG = "does-the-area-of-red-grains-matter-on-published-graphs/and_a_folder_without_any_hyphen_in_its_whole_name"
@@ -13,22 +14,22 @@ COLUMNS = ["train_loss", "validation_loss", "train_accuracy", "validation_accura
 RATIOS = np.linspace(0, 20, 30)
 
 
-def curves(partitions: int) -> np.ndarray:
-    """Curves of which a few partitions lie far off, [partitions, 10, 4]."""
-    one = np.empty((partitions, 10, 4))
+def curves(folds: int) -> np.ndarray:
+    """Curves of which a few folds lie far off, [folds, 10, 4]."""
+    one = np.empty((folds, 10, 4))
     one[:] = [0.01, 0.02, 1.0, 0.99]
-    one[: partitions // 5] = [3.0, 4.0, 0.1, 0.2]
+    one[: folds // 5] = [3.0, 4.0, 0.1, 0.2]
     return one
 
 
-def trials(partitions: int) -> list[dict]:
+def trials(folds: int) -> list[dict]:
     return [
         {
-            "params": {"hops": hops, "threshold": 8},
+            "params": {"propagation_steps": propagation_steps, "threshold": 8},
             "validation": {"nll": nll},
-            "by_partition": {str(i): {"accuracy": (hops + 5 * nll + i) / 100} for i in range(partitions)},
+            "by_fold": {str(i): {"accuracy": (propagation_steps + 5 * nll + i) / 100} for i in range(folds)},
         }
-        for hops in (1, 2)
+        for propagation_steps in (1, 2)
         for nll in (0.5, 0.3)
     ]
 
@@ -36,14 +37,21 @@ def trials(partitions: int) -> list[dict]:
 @pytest.mark.parametrize(
     "figure",
     [
-        figures.training_curves(np.arange(10), curves(5), COLUMNS, np.arange(5), LONG),
-        figures.confusion_matrix(COUNTS, ["normal", "abnormal"], LONG),
-        figures.score_against(trials(3), "hops", "accuracy", "nll", LONG),
-        figures.predicted_against_true(RATIOS, RATIOS[::-1], LONG),
-        figures.importance(["area", "minor_axis_length"], RATIOS[:2], RATIOS[:2], "accuracy", LONG),
-        pictures.microstructure(microstructure("a", 1), LONG),
+        experiment.training_curves(np.arange(10), curves(5), COLUMNS, np.arange(5), LONG),
+        experiment.confusion_matrix(COUNTS, ["normal", "abnormal"], LONG),
+        experiment.score_against(trials(3), "propagation_steps", "accuracy", "nll", LONG),
+        experiment.predicted_against_true(RATIOS, RATIOS[::-1], LONG),
+        experiment.importance(["area", "minor_axis_length"], RATIOS[:2], RATIOS[:2], "accuracy", LONG),
+        draw_microstructure(microstructure("a", 1), LONG),
     ],
-    ids=["training curves", "confusion matrix", "score against hops", "predicted", "importance", "microstructure"],
+    ids=[
+        "training curves",
+        "confusion matrix",
+        "score against propagation_steps",
+        "predicted",
+        "importance",
+        "microstructure",
+    ],
 )
 def test_a_long_title_lies_within_the_figure(figure):
     canvas = FigureCanvasAgg(figure)
@@ -56,18 +64,18 @@ def test_a_long_title_lies_within_the_figure(figure):
 
 
 def test_the_band_of_training_curves_is_of_values_that_occur():
-    figure = figures.training_curves(np.arange(10), curves(20), COLUMNS, np.arange(20), "x")
+    figure = experiment.training_curves(np.arange(10), curves(20), COLUMNS, np.arange(20), "x")
     for axes, most in zip(figure.axes, (4.0, 1.0), strict=True):
         bands = np.concatenate([band.get_paths()[0].vertices[:, 1] for band in axes.collections])
         assert bands.min() >= 0 and bands.max() <= most
     (legend,) = figure.legends
-    assert "10% to 90% of 20 partitions" in [text.get_text() for text in legend.get_texts()]
+    assert "10% to 90% of 20 folds" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_curves_end_where_training_ended():
     short = curves(2)
     short[0, 4:], short[1, 7:] = np.nan, np.nan
-    figure = figures.training_curves(np.arange(10), short, COLUMNS, np.arange(2), "x")
+    figure = experiment.training_curves(np.arange(10), short, COLUMNS, np.arange(2), "x")
     for line in figure.axes[0].lines[:2]:
         assert line.get_xdata().max() == 6 and np.isfinite(line.get_ydata()).all()
 
@@ -77,26 +85,26 @@ def test_a_score_is_of_the_best_by_the_metric_that_chooses_whichever_way_it_turn
     for trial in several:
         trial["validation"]["r2"] = -trial["validation"]["nll"]
     lines = [
-        figures.score_against(several, "hops", "accuracy", select, "x").axes[0].lines[0].get_ydata()
+        experiment.score_against(several, "propagation_steps", "accuracy", select, "x").axes[0].lines[0].get_ydata()
         for select in ("nll", "r2")
     ]
     np.testing.assert_array_equal(*lines)
 
 
 def test_one_partition_has_no_band():
-    figure = figures.training_curves(np.arange(10), curves(1), COLUMNS, np.arange(1), "x")
+    figure = experiment.training_curves(np.arange(10), curves(1), COLUMNS, np.arange(1), "x")
     assert not any(axes.collections for axes in figure.axes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation", "checkpoint kept"]
 
 
-@pytest.mark.parametrize("partitions", [1, 4])
-def test_a_score_against_an_axis_is_of_the_trial_of_least_loss_with_bars_for_several_partitions_only(partitions):
-    figure = figures.score_against(trials(partitions), "hops", "accuracy", "nll", "x")
+@pytest.mark.parametrize("folds", [1, 4])
+def test_a_score_against_an_axis_is_of_the_trial_of_least_loss_with_bars_for_several_partitions_only(folds):
+    figure = experiment.score_against(trials(folds), "propagation_steps", "accuracy", "nll", "x")
     (axes,) = figure.axes
     (accuracy,) = [line.get_ydata(orig=False) for line in axes.lines if line.get_marker() == "o"]
-    expected = [(hops + 1.5 + np.arange(partitions)).mean() / 100 for hops in (1, 2)]
+    expected = [(propagation_steps + 1.5 + np.arange(folds)).mean() / 100 for propagation_steps in (1, 2)]
     np.testing.assert_allclose(accuracy, expected)
-    assert bool(axes.containers) == (partitions > 1)
+    assert bool(axes.containers) == (folds > 1)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["growth ratio > 8"]
-    assert ("standard error over 4 partitions" in figure._supxlabel.get_text()) == (partitions > 1)
+    assert ("standard error over 4 folds" in figure._supxlabel.get_text()) == (folds > 1)
     assert "trial of least validation loss" in figure._supxlabel.get_text()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch_geometric.nn import GATConv
 
-from graincast import targets
+from graincast.experiment import targets
 from graincast.features.table import FeatureTable, assemble
 from graincast.models import gat
 from graincast.training.generators import seeded
@@ -53,7 +53,7 @@ def partition(count: int, seed: int = 2) -> np.ndarray:
 
 def train(data, grid=None, training=None, kind="abnormal", grains="candidate", **how):
     grid = grid or (GRID if kind == "abnormal" else RATIO_GRID)
-    how = {"parts": {"all": partition(len(data.name))}, **how}
+    how = {"subsets": {"all": partition(len(data.name))}, **how}
     target = targets.of_data(data, grid.get("threshold", [None]), kind, grains)
     return gat.train(data, target=target, grid=grid, training={**TRAINING, **(training or {})}, **how)
 
@@ -147,16 +147,16 @@ def test_the_layers_are_those_of_torch_geometric_with_its_self_loops(table, mode
 
 
 def test_normalisation_is_of_the_training_part_alone_and_safe_for_constants(table):
-    part = partition(40)
+    subset = partition(40)
     x = np.column_stack([table.x, np.full(len(table.x), 7.0)])
     data = replace(table, x=x, columns=[*table.columns, "constant"], edge_x=np.full_like(table.edge_x, 3.0))
     model = train(data).models[TRIAL, "all"]
-    inside = np.repeat(part == "train", np.diff(table.node_ptr))
+    inside = np.repeat(subset == "train", np.diff(table.node_ptr))
     np.testing.assert_allclose(model["mean"], x[inside].mean(axis=0))
     np.testing.assert_allclose(model["std"], [*x[inside, :3].std(axis=0), 1])
     assert model["edge_std"].tolist() == [1.0]
     changed = x.copy()
-    changed[~np.repeat(np.isin(part, ["train", "validation"]), np.diff(table.node_ptr))] = 1e6
+    changed[~np.repeat(np.isin(subset, ["train", "validation"]), np.diff(table.node_ptr))] = 1e6
     other = train(replace(data, x=changed)).models[TRIAL, "all"]
     assert all(torch.equal(value, other["state"][key]) for key, value in model["state"].items())
 
@@ -164,7 +164,7 @@ def test_normalisation_is_of_the_training_part_alone_and_safe_for_constants(tabl
 def test_trials_and_partitions_trained_together_are_those_trained_alone(table):
     grid = {"threshold": [8.0, 10.0], "learning_rate": [0.01, 0.002], "weight_decay": [0.0, 0.1], "seed": [0, 3]}
     both = {"one": partition(40, 4), "all": partition(40)}
-    together = train(table, grid, {"epochs": 2}, parts=both)
+    together = train(table, grid, {"epochs": 2}, subsets=both)
     trials = list(itertools.product(*grid.values()))
     assert list(together.models) == [(trial, name) for name in both for trial in trials]
     for trial in (TRIAL, (8.0, 0.002, 0.1, 3)):
@@ -230,7 +230,7 @@ def test_an_early_stop_leaves_nan_and_counts_the_epochs_spared(table):
     (curves,), (best,) = result.curves.values(), result.iterations.values()
     assert curves.shape == (61, 4) and best + 2 < 60
     assert np.isfinite(curves[: best + 3]).all() and np.isnan(curves[best + 3 :]).all()
-    assert sum(told) == gat.work(1, 1, {**TRAINING, **training})[0] == 60
+    assert sum(told) == gat.total_steps(1, 1, {**TRAINING, **training})[0] == 60
 
 
 def test_a_model_survives_its_file(table, model, tmp_path):
@@ -261,15 +261,15 @@ def test_a_training_goes_on_where_it_was_cut_off(table, tmp_path):
             raise Killed
 
     with pytest.raises(Killed):
-        train(table, grid, parts=both, advance=cut_off, checkpoints=tmp_path)
+        train(table, grid, subsets=both, advance=cut_off, checkpoints=tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
     again = []
-    resumed = train(table, grid, parts=both, advance=lambda *told: again.append(told), checkpoints=tmp_path)
+    resumed = train(table, grid, subsets=both, advance=lambda *told: again.append(told), checkpoints=tmp_path)
     notes = [note for _, note in again if "resumed" in note]
     assert notes[:2] == ["resumed after epoch 3"] * 2
     assert notes[2:] in (["resumed after epoch 1"], ["resumed after epoch 2"])  # not every short epoch is written
     assert sum(amount for amount, _ in again) == 12
-    same(resumed, train(table, grid, parts=both))
+    same(resumed, train(table, grid, subsets=both))
 
 
 def chains(count: int, seed: int = 0) -> FeatureTable:
@@ -300,11 +300,11 @@ LEARNING = {"epochs": 30, "batch_size": 16, "hidden": 8, "heads": 2, "dropout": 
 @pytest.mark.parametrize("kind", ["abnormal", "growth-ratio"])
 def test_it_learns_what_depends_on_a_neighbours_neighbour(kind):
     data = chains(300)
-    part = np.repeat(["train", "validation", "test"], [200, 40, 60])
-    result = train(data, None, LEARNING, kind, parts={"all": part})
+    subset = np.repeat(["train", "validation", "test"], [200, 40, 60])
+    result = train(data, None, LEARNING, kind, subsets={"all": subset})
     (model,) = result.models.values()
-    predicted = gat.predict(model, data)[part == "test"]
-    ratio = np.concatenate(data.candidate_ratios())[part == "test"]
+    predicted = gat.predict(model, data)[subset == "test"]
+    ratio = np.concatenate(data.candidate_ratios())[subset == "test"]
     if kind == "abnormal":
         assert np.mean((predicted > 0.5) == (ratio > 10)) > 0.9
     else:

@@ -6,9 +6,9 @@ import torch
 from torch_geometric.data import Batch, Data
 from torch_geometric.utils import add_self_loops
 
-from graincast import graph_batches
 from graincast.features.table import assemble
-from tests.tables import feature_table, parts
+from graincast.training import graph_batches
+from tests.tables import feature_table, table_parts
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def table():
         "edge_x": np.zeros((0, 1)),
         "growth_ratio": np.ones((1, 1)),
     }
-    return assemble(["c0", "c1", "c2"], [*parts(12), lone])
+    return assemble(["c0", "c1", "c2"], [*table_parts(12), lone])
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,15 @@ import re
 
 import pytest
 
-from graincast import grid
+from graincast.experiment import grid
 
-AXES = {"threshold": [6, 10.5], "hops": [1, 2, 3], "learning_rate": [0.01], "weight_decay": [0, 0.001], "seed": [0, 7]}
+AXES = {
+    "threshold": [6, 10.5],
+    "propagation_steps": [1, 2, 3],
+    "learning_rate": [0.01],
+    "weight_decay": [0, 0.001],
+    "seed": [0, 7],
+}
 
 
 def test_points_are_all_combinations_the_last_axis_fastest():
@@ -32,7 +38,7 @@ def test_different_values_have_different_names_that_are_good_in_paths(axis):
         assert float(name.removeprefix(grid.AXES[axis])) == value
 
 
-@pytest.mark.parametrize("fan_out", [[], ["hops"], ["seed", "threshold"], list(AXES), list(AXES)[::-1]])
+@pytest.mark.parametrize("fan_out", [[], ["propagation_steps"], ["seed", "threshold"], list(AXES), list(AXES)[::-1]])
 def test_jobs_cover_the_grid_once(fan_out):
     jobs = grid.jobs(AXES, fan_out)
     trained = [tuple(point.values()) for part in jobs.values() for point in grid.points(part)]
@@ -43,14 +49,14 @@ def test_jobs_cover_the_grid_once(fan_out):
 
 
 def test_job_names_keep_when_another_axis_or_value_is_added():
-    before = grid.jobs(AXES, ["hops", "threshold"])
+    before = grid.jobs(AXES, ["propagation_steps", "threshold"])
     assert list(before) == [f"t{t}_k{k}" for t in (6, 10.5) for k in (1, 2, 3)]
-    after = grid.jobs({**AXES, "hops": [4, 3, 2, 1], "seed": [0]}, ["threshold", "hops"])
+    after = grid.jobs({**AXES, "propagation_steps": [4, 3, 2, 1], "seed": [0]}, ["threshold", "propagation_steps"])
     assert set(before) < set(after)
     assert list(grid.jobs(AXES, [])) == ["all"]
 
 
 def test_jobs_share_no_list_with_the_grid():
-    jobs = grid.jobs(AXES, ["hops"])
+    jobs = grid.jobs(AXES, ["propagation_steps"])
     jobs["k1"]["seed"].append(99)
     assert AXES["seed"] == jobs["k2"]["seed"] == [0, 7]

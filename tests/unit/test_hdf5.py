@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from graincast import hdf5
+from graincast.files import hdf5
 from graincast.microstructure import BadInput
 
 

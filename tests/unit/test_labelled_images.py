@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graincast import csv_table, manifest, shards
+from graincast.files import csv_table
+from graincast.graphs import shards
 from graincast.microstructure import BadInput
-from graincast.raw import files
+from graincast.raw import manifest, sources
 from graincast.vision import images, labelled, table, vgg16
 from tests.tables import microstructure
 
@@ -34,7 +35,7 @@ def write_images(root: Path) -> None:
 
 def scanned(root: Path, folder: Path) -> list[Path]:
     source = "labelled-images"
-    manifest.scan(root, files.RUNS[source], files.FILES[source], 2, folder)
+    manifest.scan(root, sources.RUNS[source], sources.FILES[source], 2, folder)
     return [folder / "0000.json", folder / "0001.json"]
 
 
@@ -61,7 +62,7 @@ def test_a_name_without_a_class_is_refused(name):
 def test_images_of_all_folders_are_runs(tmp_path):
     write_images(tmp_path / "raw")
     (tmp_path / "raw" / "again").symlink_to(tmp_path / "raw")
-    found = [path.relative_to(tmp_path / "raw").as_posix() for path in files.image_files(tmp_path / "raw")]
+    found = [path.relative_to(tmp_path / "raw").as_posix() for path in sources.image_files(tmp_path / "raw")]
     assert found == sorted(found) and len(found) == 9 and "more/deep/In_4.jpg" in found and "Cr_2.BMP" in found
 
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from graincast import manifest
+from graincast.raw import manifest
 
 SHARDS = 4
 

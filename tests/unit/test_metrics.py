@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from graincast import metrics
+from graincast.evaluation import metrics
 
 RNG = np.random.default_rng(0)
 CASES = [(RNG.random(n) < share, np.round(RNG.random(n), 2)) for n, share in ((40, 0.5), (333, 0.1), (57, 0.9))]
@@ -63,11 +63,15 @@ def test_what_one_class_leaves_undefined_is_none(kind):
 
 
 def test_better_turns_losses_and_puts_the_undefined_last():
-    assert metrics.better("nll", 0.3) > metrics.better("nll", 0.4)
-    assert metrics.better("brier", 0.3) > metrics.better("brier", 0.4)
+    assert metrics.selection_score("nll", 0.3) > metrics.selection_score("nll", 0.4)
+    assert metrics.selection_score("brier", 0.3) > metrics.selection_score("brier", 0.4)
     for name in ("accuracy", "balanced_accuracy", "auc"):
-        assert metrics.better(name, 0.4) > metrics.better(name, 0.3) > metrics.better(name, None)
-    assert metrics.better("nll", 1e9) > metrics.better("nll", None)
+        assert (
+            metrics.selection_score(name, 0.4)
+            > metrics.selection_score(name, 0.3)
+            > metrics.selection_score(name, None)
+        )
+    assert metrics.selection_score("nll", 1e9) > metrics.selection_score("nll", None)
 
 
 def test_mean_and_spread_are_over_those_that_define_a_metric():
@@ -78,7 +82,7 @@ def test_mean_and_spread_are_over_those_that_define_a_metric():
     mean = metrics.mean(iter(several))
     assert mean == pytest.approx({"accuracy": 0.6, "auc": 0.8, "count": 40, "precision_abnormal": None})
     assert type(mean["count"]) is int
-    spread = metrics.spread(iter(several))
+    spread = metrics.std(iter(several))
     assert spread == pytest.approx({"accuracy": 0.1, "auc": 0.0, "precision_abnormal": None})
 
 
@@ -94,7 +98,7 @@ def test_regression_against_scikit_learn():
 
 def test_labels_are_those_of_the_largest_score():
     scores = np.array([[0.1, 3, 2], [5, 1, 1], [0, 1, 4], [0, 2, 1]])
-    found = metrics.labelling(np.array([1, 0, 2, 2]), scores)
+    found = metrics.multiclass(np.array([1, 0, 2, 2]), scores)
     assert found["accuracy"] == 0.75
     assert found["balanced_accuracy"] == pytest.approx((1 + 1 + 0.5) / 3)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 1 + 2 / 3) / 3)

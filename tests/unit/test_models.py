@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import yaml
 
-from graincast import metric_names, metrics, models
-from graincast.configuration import SCHEMA
+from graincast.configuration.load import SCHEMA
 from graincast.encoders import registry as encoders
-from graincast.grid import AXES
+from graincast.evaluation import metrics
+from graincast.experiment.grid import AXES
+from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO, LABEL
 from graincast.microstructure import BadInput
-from graincast.models.registry import MODELS, source
-from graincast.targets import ABNORMAL, GROWTH_RATIO, LABEL
+from graincast.models import by_name
+from graincast.models.registry import MODELS
+from graincast.planning.source_files import module as module_path
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["experiment"]["properties"]
@@ -20,21 +22,21 @@ EXPERIMENT = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["experi
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_takes_what_the_registry_says(name):
-    module, model = models.load(name), MODELS[name]
-    assert (ROOT / source(name)).samefile(module.__file__)
+    module, model = by_name.load(name), MODELS[name]
+    assert (ROOT / module_path("models", name)).samefile(module.__file__)
     assert set(module.TRAINING) == set(model.training)
-    assert tuple(axis for axis in model.axes if axis != "subset") == module.AXES
-    amount, unit = module.work(6, 5, {"iterations": 7, "epochs": 7})
+    assert tuple(axis for axis in model.axes if axis != "feature_subset") == module.AXES
+    amount, unit = module.total_steps(6, 5, {"iterations": 7, "epochs": 7})
     assert amount > 0 and unit
 
 
 def test_every_key_and_choice_of_the_schema_belongs_to_a_model():
     axes = {axis for model in MODELS.values() for axis in model.axes}
     assert axes | {"threshold"} == set(AXES)
-    assert set(EXPERIMENT["grid"]["properties"]) == axes - {"subset"} | {"feature_subsets"}
+    assert set(EXPERIMENT["grid"]["properties"]) == axes - {"feature_subset"} | {"feature_subsets"}
     assert set(EXPERIMENT["training"]["properties"]) == {key for model in MODELS.values() for key in model.training}
     assert set(EXPERIMENT["model"]["enum"]) == set(MODELS)
-    assert set(EXPERIMENT["fan_out"]["items"]["enum"]) == set(AXES) - {"subset"}
+    assert set(EXPERIMENT["fan_out"]["items"]["enum"]) == set(AXES) - {"feature_subset"}
     kinds = {kind for model in MODELS.values() for kind in model.kinds}
     assert set(EXPERIMENT["target"]["properties"]["kind"]["enum"]) == kinds == {ABNORMAL, GROWTH_RATIO, LABEL}
 
@@ -48,8 +50,8 @@ def test_every_metric_that_can_choose_is_measured():
     named = set()
     for kind, (true, predicted) in samples.items():
         measured = metrics.measure(kind, np.array(true), np.array(predicted))
-        assert all(measured[name] is not None for name in metric_names.NAMES[kind])
-        named |= set(metric_names.NAMES[kind])
+        assert all(measured[name] is not None for name in metrics.NAMES[kind])
+        named |= set(metrics.NAMES[kind])
     assert named | {None} == set(EXPERIMENT["select"]["enum"])
 
 
@@ -62,4 +64,4 @@ def test_the_schema_knows_the_encoders():
 
 def test_an_unknown_model_is_refused():
     with pytest.raises(BadInput, match="no model 'sgd' in graincast/models"):
-        models.load("sgd")
+        by_name.load("sgd")

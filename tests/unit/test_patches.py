@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graincast import shards
-from graincast.boundaries import adjacency
 from graincast.encoders import patches, stream
-from graincast.encoders.patches import BOUNDARY, GRAIN, GREY, RAISED, boundaries, grains, undirected
+from graincast.encoders.patches import BOUNDARY, GRAIN, boundaries, grains, undirected
+from graincast.graphs import shards
+from graincast.graphs.boundaries import adjacency
+from graincast.graphs.palette import PATCH_GREY as GREY
+from graincast.graphs.palette import PATCH_RAISED as RAISED
 from graincast.microstructure import BadInput
 from tests.synthetic import voronoi
 from tests.tables import microstructure
@@ -146,10 +148,10 @@ def test_a_stream_holds_all_patches_in_order_of_names_however_shards_are_made(tm
         shards.write(tmp_path / f"{i}.h5", found[i::3])
     for kind in (GRAIN, BOUNDARY):
         wanted = np.concatenate([stream.compact(one).patches(kind) for one in found])
-        one_shard = list(stream.patches([tmp_path / "all.h5"], kind, 10))
+        one_shard = list(stream.Sample(stream.read([tmp_path / "all.h5"]), kind).batches(10))
         assert [len(batch) for batch in one_shard[:-1]] == [10] * (len(wanted) // 10)
         np.testing.assert_array_equal(np.concatenate(one_shard), wanted)
-        three = stream.patches([tmp_path / f"{i}.h5" for i in (2, 0, 1)], kind, 10)
+        three = stream.Sample(stream.read([tmp_path / f"{i}.h5" for i in (2, 0, 1)]), kind).batches(10)
         np.testing.assert_array_equal(np.concatenate(list(three)), wanted)
 
 

@@ -27,7 +27,9 @@ def test_files_are_carried_with_the_setting_that_names_them_or_both_are_left_out
 
 def test_private_indexes_and_proxies_are_kept_as_they_are():
     index, proxy = "https://user:secret@packages.example.org/simple", "http://proxy.example.org:3128"
-    kept, paths, dropped = fit(parse(f"global.index-url='{index}'\nglobal.proxy='{proxy}'\nglobal.trusted-host='a b'\n"))
+    kept, paths, dropped = fit(
+        parse(f"global.index-url='{index}'\nglobal.proxy='{proxy}'\nglobal.trusted-host='a b'\n")
+    )
     assert kept == {"index-url": [index], "proxy": [proxy], "trusted-host": ["a", "b"]}
     assert not paths and not dropped
 

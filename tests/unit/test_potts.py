@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.potts import ranks_among_spparks, raw_data_root, spparks_states
-from graincast import potts
+from graincast.potts import protocol
 from graincast.potts.events import RATE, WORDS
 from graincast.potts.lattice import Lattice
 from graincast.potts.neighbourhoods import STEPS, mobilities, words
@@ -167,7 +167,7 @@ def rates_of_all_flips(labels, kind, *, temperature, min_mobility):
 )
 def test_lists_and_rates_stay_those_of_the_labels(temperature, min_mobility, uniform):
     rng = np.random.default_rng(1)
-    labels = potts.initialise(37, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=1)
+    labels = protocol.initialise(37, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=1)
     kind = np.concatenate([[0], rng.integers(0, 3, labels.max())]).astype(np.int8)
     moving = lattice(labels, kind, 2, temperature=temperature, min_mobility=min_mobility, uniform=uniform)
     for _ in range(4):
@@ -193,11 +193,11 @@ def test_lists_and_rates_stay_those_of_the_labels(temperature, min_mobility, uni
 
 
 def test_records_are_the_first_flips_after_their_times():
-    labels = potts.initialise(32, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=3)
-    kind = potts.assign_types(labels, 0.5, seed=3)
+    labels = protocol.initialise(32, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=3)
+    kind = protocol.assign_types(labels, 0.5, seed=3)
     wanted = np.array([0, 0.5, 2.0, 2.001, 8.0, 20.0])
     reports = []
-    growth = potts.grow(
+    growth = protocol.grow(
         labels,
         kind,
         temperature=0.9,
@@ -232,7 +232,7 @@ def test_records_are_the_first_flips_after_their_times():
 
 def test_a_single_grain_is_recorded_to_the_end():
     times = np.array([0, 10.0, 1e7, 2e7, 3e7])
-    growth = potts.grow(BLOB, np.array([0, 0, 2]), temperature=0.9, record_times=times, seed=0)
+    growth = protocol.grow(BLOB, np.array([0, 0, 2]), temperature=0.9, record_times=times, seed=0)
     np.testing.assert_array_equal(growth.times[2:], times[2:])
     assert (growth.areas[-1] == 16).sum() == 1
     assert len(np.unique(growth.labels)) == 1
@@ -240,10 +240,10 @@ def test_a_single_grain_is_recorded_to_the_end():
 
 def test_a_seed_fixes_every_byte():
     def simulate(seed):
-        labels = potts.initialise(40, temperature=0.9, time=20, quench_temperature=0.1, quench_time=3, seed=seed)
-        kind = potts.assign_types(labels, 0.3, seed=seed)
+        labels = protocol.initialise(40, temperature=0.9, time=20, quench_temperature=0.1, quench_time=3, seed=seed)
+        kind = protocol.assign_types(labels, 0.3, seed=seed)
         times = np.linspace(0, 300, 7)
-        growth = potts.grow(labels, kind, temperature=0.9, record_times=times, seed=seed)
+        growth = protocol.grow(labels, kind, temperature=0.9, record_times=times, seed=seed)
         return labels, kind, growth.times, growth.areas, growth.labels
 
     first, second, other = simulate(7), simulate(7), simulate(8)
@@ -252,13 +252,13 @@ def test_a_seed_fixes_every_byte():
 
 
 def test_initial_state_and_types():
-    labels = potts.initialise(33, temperature=0.9, time=10, quench_temperature=0.1, quench_time=3, seed=0)
+    labels = protocol.initialise(33, temperature=0.9, time=10, quench_temperature=0.1, quench_time=3, seed=0)
     assert labels.dtype == np.int32
     np.testing.assert_array_equal(np.unique(labels), np.arange(1, labels.max() + 1))
-    kind = potts.assign_types(np.array([[1, 1, 2, 2]] * 4), 1.0, seed=0)
+    kind = protocol.assign_types(np.array([[1, 1, 2, 2]] * 4), 1.0, seed=0)
     assert kind.dtype == np.int8
     np.testing.assert_array_equal(kind, [0, 0, 2])
-    many = potts.assign_types(np.arange(1, 10001).reshape(100, 100), 0.2, seed=0)
+    many = protocol.assign_types(np.arange(1, 10001).reshape(100, 100), 0.2, seed=0)
     assert (many[1:] == 0).sum() == 1
     assert stats.binomtest(int((many[1:] == 2).sum()), 9999, 0.2).pvalue > 1e-3
 
@@ -268,7 +268,7 @@ def test_grain_area_grows_linearly_at_uniform_mobility():
     size = 256
     labels = np.arange(1, size * size + 1).reshape(size, size)
     times = np.arange(0, 201, 20.0)
-    growth = potts.grow(
+    growth = protocol.grow(
         labels, np.ones(size * size + 1), temperature=0.9, record_times=times, seed=0, uniform_mobility=True
     )
     mean_area = size * size / (growth.areas > 0).sum(1)
@@ -283,7 +283,7 @@ def test_grain_area_grows_linearly_at_uniform_mobility():
 def test_bad_arguments_are_refused(bad):
     arguments = {"temperature": 0.9, "record_times": [0.0, 1.0], "seed": 0} | bad
     with pytest.raises(ValueError):
-        potts.grow(BLOB, np.array([0, 0, 2]), **arguments)
+        protocol.grow(BLOB, np.array([0, 0, 2]), **arguments)
 
 
 def test_growth_ranks_among_runs_of_spparks():

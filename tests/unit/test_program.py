@@ -10,8 +10,8 @@ from pathlib import Path
 import h5py
 import pytest
 
-from graincast import program
 from graincast.microstructure import BadInput
+from graincast.program import main as program
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,20 +102,20 @@ def sized(tmp_path, size: int, code: str) -> subprocess.CompletedProcess:
     text = (
         f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
         f"import sys; sys.argv = ['x', {str(tmp_path / 'out')!r}]\n"
-        f"import numpy as np, torch\nfrom pathlib import Path\nfrom graincast import program\n{code}\n"
+        f"import numpy as np, torch\nfrom pathlib import Path\nfrom graincast.program import main as program\n{code}\n"
         "p = program.parser('x', ''); p.add_argument('out', type=Path); program.run(main, p)"
     )
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=ROOT, check=False)
 
 
 WRITERS = {
-    "shard": "from graincast.shards import write\nfrom tests.tables import microstructure\n"
+    "shard": "from graincast.graphs.shards import write\nfrom tests.tables import microstructure\n"
     "def main(args): write(args.out / 'f', [microstructure(str(i), i) for i in range(20)])",
     "features": "from graincast.features.table import write\nfrom tests.tables import feature_table\n"
     "def main(args): write(args.out / 'f', feature_table(40))",
     "growth run": "from graincast.raw.spparks_writing import write_stats\n"
     "def main(args): write_stats(args.out / 'f', np.arange(2000), np.zeros((2000, 50), int))",
-    "models": "from graincast.models.trained import save\ndef main(args): save(args.out / 'f', torch.zeros(5000))",
+    "models": "from graincast.experiment.trained import save\ndef main(args): save(args.out / 'f', torch.zeros(5000))",
 }
 
 
@@ -136,23 +136,32 @@ BY_HAND += ["--grid", "{}", "--out", "x"]
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["picture", "--graphs", "README.md", "--out", "x"], "README.md: not an HDF5 file, or cut short"),
-        (["show_config", "config/config.yaml", "dataset"], "no section 'dataset'; did you mean 'datasets'? (known: "),
-        (["train", "--target", '{"shares": 1}'], "argument --target: has an unknown key shares (keys: kind, grains, "),
-        (["train", "--grid", '{"hop": [1]}'], "argument --grid: has an unknown key hop (keys: threshold, subset, hops"),
-        (["train", "--grid", '{"hops": 1}'], "argument --grid: has 1 for hops, not a list"),
-        (["train", *BY_HAND, "--training", "{}"], "--training: sgc takes iterations, evaluate_every"),
+        (["tools.picture", "--graphs", "README.md", "--out", "x"], "README.md: not an HDF5 file, or cut short"),
         (
-            ["train", *BY_HAND, "--training", '{"iterations": 1, "evaluate_every": 1}'],
-            "--grid: sgc wants hops, learning",
+            ["graincast", "config", "config/config.yaml", "dataset"],
+            "no section 'dataset'; did you mean 'datasets'? (known: ",
         ),
-        (["train", *BY_HAND, "--training", "{}", "--model", "sgd"], "no model 'sgd' in graincast/models"),
+        (
+            ["scripts.train", "--target", '{"shares": 1}'],
+            "argument --target: has an unknown key shares (keys: kind, grains, ",
+        ),
+        (
+            ["scripts.train", "--grid", '{"hop": [1]}'],
+            "argument --grid: has an unknown key hop (keys: threshold, feature_subset, ",
+        ),
+        (["scripts.train", "--grid", '{"propagation_steps": 1}'], "argument --grid: has 1 for propagation_steps, not"),
+        (["scripts.train", *BY_HAND, "--training", "{}"], "--training: sgc takes iterations, evaluate_every"),
+        (
+            ["scripts.train", *BY_HAND, "--training", '{"iterations": 1, "evaluate_every": 1}'],
+            "--grid: sgc wants propagation_steps, learning",
+        ),
+        (["scripts.train", *BY_HAND, "--training", "{}", "--model", "sgd"], "no model 'sgd' in graincast/models"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_programs_by_hand_say_in_one_line_what_is_wrong(arguments, expected):
     name, *rest = arguments
-    command = [sys.executable, "-m", f"scripts.{name}", *rest]
+    command = [sys.executable, "-m", name, *rest]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode
     assert expected in done.stderr

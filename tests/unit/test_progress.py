@@ -2,8 +2,8 @@
 
 import pytest
 
-from graincast import progress
-from graincast.progress import Progress, duration, track
+from graincast.program import progress
+from graincast.program.progress import Progress, duration, track
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.measure import regionprops
 
-from graincast.regionprops import KEYS, PERIMETER_WEIGHTS, measure
+from graincast.features.regionprops import KEYS, PERIMETER_WEIGHTS, measure
 
 SHAPE_KEYS = [key for key in KEYS if not key.startswith("centroid")]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from graincast.microstructure import BadInput
-from graincast.raw.rle import decode, encode, encode_runs, paint, parse_size
+from graincast.raw.coco_rle import decode, encode_runs, paint, parse_size
+from tests.synthetic import encode
 
 
 def mask_of(runs, shape):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graincast.runs import decode, encode
+from graincast.graphs.label_runs import decode, encode
 
 
 def blocky(rng, shape, values):

@@ -1,15 +1,15 @@
-"""Choosing a trial: within one threshold, for each partition, of equals the first."""
+"""Choosing a trial: within one threshold, for each fold, of equals the first."""
 
 import numpy as np
 import pytest
 
-from graincast.selection import choose, most_chosen
+from graincast.evaluation.selection import choose, most_chosen
 
 
 def trial(name, threshold, **scores):
-    """scores: partition = (nll, accuracy)"""
-    by_partition = {p: {"nll": nll, "accuracy": accuracy} for p, (nll, accuracy) in scores.items()}
-    return {"trial": name, "params": {"threshold": threshold}, "by_partition": by_partition}
+    """scores: fold = (nll, accuracy)"""
+    by_fold = {p: {"nll": nll, "accuracy": accuracy} for p, (nll, accuracy) in scores.items()}
+    return {"trial": name, "params": {"threshold": threshold}, "by_fold": by_fold}
 
 
 def test_each_threshold_and_partition_chooses_for_itself():
@@ -32,8 +32,8 @@ def test_choices_do_not_depend_on_other_thresholds_or_partitions():
     for threshold, chosen in together.items():
         own = [one for one in trials if one["params"]["threshold"] == threshold]
         assert choose(own, "nll") == {threshold: chosen}
-        for partition, name in chosen.items():
-            losses = {one["trial"]: one["by_partition"][partition]["nll"] for one in own}
+        for fold, name in chosen.items():
+            losses = {one["trial"]: one["by_fold"][fold]["nll"] for one in own}
             assert losses[name] == min(losses.values())
 
 

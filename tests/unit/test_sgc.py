@@ -10,16 +10,17 @@ import pytest
 import torch
 from torch_geometric.nn import SGConv
 
-from graincast import metrics, targets
+from graincast.evaluation import metrics
+from graincast.experiment import targets, trained
+from graincast.experiment.grid import feature_subsets
 from graincast.features.table import assemble
-from graincast.grid import subsets
-from graincast.models import sgc, trained
-from tests.tables import feature_table, parts
+from graincast.models import sgc
+from tests.tables import feature_table, table_parts
 
 COLUMNS = ["c0", "c1", "c2"]
 GRID = {
     "threshold": [8, 11],
-    "hops": [3, 1],
+    "propagation_steps": [3, 1],
     "learning_rate": [0.003, 0.3],
     "weight_decay": [0, 0.05],
     "seed": [0, 5],
@@ -28,8 +29,8 @@ TRAINING = {"iterations": 40, "evaluate_every": 7}
 POINTS = list(itertools.product(*GRID.values()))
 
 
-def partitions(count: int) -> dict[str, np.ndarray]:
-    """Two partitions with shares of their own; in the second some microstructures take no part."""
+def folds(count: int) -> dict[str, np.ndarray]:
+    """Two folds with shares of their own; in the second some microstructures take no subset."""
     rng = np.random.default_rng(2)
     return {
         "r1f1": rng.choice(["train", "validation", "test"], count, p=[0.5, 0.3, 0.2]),
@@ -44,7 +45,7 @@ def labels(table, thresholds=GRID["threshold"]) -> dict[float, np.ndarray]:
 def train(table, grid=None, training=None, **how):
     grid = {**GRID, **(grid or {})}
     values = how.pop("labels", None) or labels(table, grid["threshold"])
-    how = {"parts": partitions(len(table.name)), "target": targets.Target("abnormal", "candidate", values), **how}
+    how = {"subsets": folds(len(table.name)), "target": targets.Target("abnormal", "candidate", values), **how}
     return sgc.train(table, grid=grid, training=training or TRAINING, **how)
 
 
@@ -66,22 +67,22 @@ def result(table):
     return train(table)
 
 
-def alone(table, part, true, hops, learning_rate, weight_decay, seed):
+def alone(table, subset, true, propagation_steps, learning_rate, weight_decay, seed):
     """Steps, curves, the iteration kept and the predictions of one trial trained by PyTorch Geometric.
 
-    true  bool [g]: classification; float [g]: regression, scaled to the extremes of the training part
+    true  bool [g]: classification; float [g]: regression, scaled to the extremes of the training set
     """
-    nodes, classify = np.repeat(part == "train", np.diff(table.node_ptr)), true.dtype == bool
+    nodes, classify = np.repeat(subset == "train", np.diff(table.node_ptr)), true.dtype == bool
     x = torch.from_numpy((table.x - table.x[nodes].mean(axis=0)) / table.x[nodes].std(axis=0))
     edges = torch.from_numpy(table.flat_edges.T.copy())
-    low, high = (0, 1) if classify else (true[part == "train"].min(), true[part == "train"].max())
+    low, high = (0, 1) if classify else (true[subset == "train"].min(), true[subset == "train"].max())
     target = torch.from_numpy(true.astype(np.int64) if classify else (true - low) / (high - low))
-    inside = {name: torch.from_numpy(part == name) for name in ("train", "validation")}
+    inside = {name: torch.from_numpy(subset == name) for name in ("train", "validation")}
     outputs = 2 if classify else 1
 
     torch.manual_seed(seed)
     initial = torch.nn.Linear(x.shape[1], outputs, dtype=torch.float64)
-    model = SGConv(x.shape[1], outputs, K=hops).double()
+    model = SGConv(x.shape[1], outputs, K=propagation_steps).double()
     model.lin.weight.data.copy_(initial.weight.data)
     model.lin.bias.data.copy_(initial.bias.data)
     adam = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
@@ -125,9 +126,9 @@ def test_every_trial_of_a_batch_is_that_of_pytorch_geometric_trained_alone(table
     abnormal = labels(table)
     assert 0.3 < abnormal[11].mean() < abnormal[8].mean() < 0.9
     kept = set()
-    for point, (name, part) in itertools.product(POINTS, partitions(len(table.name)).items()):
+    for point, (name, subset) in itertools.product(POINTS, folds(len(table.name)).items()):
         threshold, *settings = point
-        reference = alone(table, part, abnormal[threshold], *settings)
+        reference = alone(table, subset, abnormal[threshold], *settings)
         assert_equal_to_one_trained_alone(result, (point, name), table, reference)
         kept.add(reference[2])
     assert len(kept) > 3  # or the checkpoints would prove little
@@ -138,22 +139,22 @@ def test_growth_ratios_are_learned_as_by_pytorch_geometric_alone(table):
     grid = {axis: values for axis, values in GRID.items() if axis != "threshold"}
     ratios = np.array([one.mean() for one in table.candidate_ratios()])
     target = targets.of_data(table, [None], kind="growth-ratio")
-    found = sgc.train(table, partitions(60), target, grid, TRAINING)
+    found = sgc.train(table, folds(60), target, grid, TRAINING)
     assert found.columns[2:] == ("train_mae", "validation_mae")
-    for point, (name, part) in itertools.product(itertools.product(*grid.values()), partitions(60).items()):
-        reference = alone(table, part, ratios, *point)
+    for point, (name, subset) in itertools.product(itertools.product(*grid.values()), folds(60).items()):
+        reference = alone(table, subset, ratios, *point)
         assert_equal_to_one_trained_alone(found, (point, name), table, reference)
 
 
 @pytest.mark.parametrize("largest", [sgc.LARGEST, 1])
 def test_a_subset_of_features_is_a_table_of_those_features_alone(table, monkeypatch, largest):
     monkeypatch.setattr(sgc, "LARGEST", largest)  # 1: each subset is trained in a stack of its own
-    chosen = subsets(COLUMNS, 1, 3)
+    chosen = feature_subsets(COLUMNS, 1, 3)
     assert len(chosen) == 7 and chosen[3] == "c0+c1"
     grid = {
         "threshold": [8],
-        "subset": chosen,
-        "hops": [1, 2],
+        "feature_subset": chosen,
+        "propagation_steps": [1, 2],
         "learning_rate": [0.3],
         "weight_decay": [0.05],
         "seed": [5],
@@ -161,7 +162,7 @@ def test_a_subset_of_features_is_a_table_of_those_features_alone(table, monkeypa
     told = []
     found = sgc.train(
         table,
-        partitions(60),
+        folds(60),
         targets.Target("abnormal", "candidate", labels(table, [8])),
         grid,
         TRAINING,
@@ -169,11 +170,11 @@ def test_a_subset_of_features_is_a_table_of_those_features_alone(table, monkeypa
     )
     assert sum(told) == TRAINING["iterations"]
     assert len(found.models) == 7 * 2 * 2
-    for subset, hops in itertools.product(chosen, [1, 2]):
-        at = [COLUMNS.index(column) for column in subset.split("+")]
-        part = partitions(60)["r1f2"]
-        reference = alone(replace(table, x=table.x[:, at]), part, labels(table)[8], hops, 0.3, 0.05, 5)
-        key = (8, subset, hops, 0.3, 0.05, 5), "r1f2"
+    for features, propagation_steps in itertools.product(chosen, [1, 2]):
+        at = [COLUMNS.index(column) for column in features.split("+")]
+        subset = folds(60)["r1f2"]
+        reference = alone(replace(table, x=table.x[:, at]), subset, labels(table)[8], propagation_steps, 0.3, 0.05, 5)
+        key = (8, features, propagation_steps, 0.3, 0.05, 5), "r1f2"
         assert_equal_to_one_trained_alone(found, key, table, reference)
         weight = found.models[key]["weight"]
         assert (weight.abs().sum(dim=1) > 0).tolist() == [i in at for i in range(3)]
@@ -182,7 +183,7 @@ def test_a_subset_of_features_is_a_table_of_those_features_alone(table, monkeypa
 def test_the_kept_model_is_a_copy_of_the_best_and_not_the_last(table, result):
     abnormal, overtrained = labels(table), 0
     for (point, name), curves in result.curves.items():
-        held_out = partitions(len(table.name))[name] == "validation"
+        held_out = folds(len(table.name))[name] == "validation"
         probability = sgc.predict(result.models[point, name], table)[held_out]
         measured = metrics.classification(abnormal[point[0]][held_out], probability)
         assert measured["nll"] == pytest.approx(curves[:, 1].min(), abs=1e-12)
@@ -194,23 +195,23 @@ def test_the_kept_model_is_a_copy_of_the_best_and_not_the_last(table, result):
 
 
 def test_training_lowers_the_loss_and_predicts_better_than_guessing(table):
-    grid = {"threshold": [8], "hops": [1], "learning_rate": [0.05], "weight_decay": [0], "seed": [0]}
+    grid = {"threshold": [8], "propagation_steps": [1], "learning_rate": [0.05], "weight_decay": [0], "seed": [0]}
     everything = {"all": np.where(np.arange(60) % 3 == 0, "validation", "train")}
-    found = train(table, grid, {"iterations": 200, "evaluate_every": 50}, parts=everything)
+    found = train(table, grid, {"iterations": 200, "evaluate_every": 50}, subsets=everything)
     (curves,) = found.curves.values()
     assert (np.diff(curves[:, 0]) < 0).all()
     assert curves[-1, 2] > max(labels(table)[8].mean(), 1 - labels(table)[8].mean()) + 0.05
 
 
 def test_a_batch_of_graphs_is_predicted_as_one_by_one(result):
-    made = parts(60)
+    made = table_parts(60)
     whole = assemble(COLUMNS, made)
     for point in POINTS[::7]:
         model = result.models[point, "r1f2"]
         all_at_once = sgc.predict(model, whole)
         subset = sgc.predict(model, assemble(COLUMNS, made[5:50:4]))
         np.testing.assert_allclose(subset, all_at_once[5:50:4], rtol=1e-12)
-        one_by_one = [sgc.predict(model, assemble(COLUMNS, [part]))[0] for part in made[:10]]
+        one_by_one = [sgc.predict(model, assemble(COLUMNS, [subset]))[0] for subset in made[:10]]
         np.testing.assert_allclose(one_by_one, all_at_once[:10], rtol=1e-12)
 
 
@@ -229,7 +230,7 @@ def permuted(part: dict, rng: np.random.Generator) -> dict:
 
 def test_the_order_of_nodes_and_edges_does_not_matter(table, result):
     rng = np.random.default_rng(1)
-    other = assemble(COLUMNS, [permuted(part, rng) for part in parts(60)])
+    other = assemble(COLUMNS, [permuted(part, rng) for part in table_parts(60)])
     assert not np.array_equal(other.x, table.x)
     again = train(other)
     for key, model in result.models.items():
@@ -238,24 +239,24 @@ def test_the_order_of_nodes_and_edges_does_not_matter(table, result):
 
 
 def test_only_training_data_train(table, result):
-    parts_of = partitions(60)["r1f2"]
-    unseen = ~np.isin(parts_of, ["train", "validation"])
+    subsets_of = folds(60)["r1f2"]
+    unseen = ~np.isin(subsets_of, ["train", "validation"])
     x = table.x.copy()
     x[np.repeat(unseen, np.diff(table.node_ptr))] += 1000
     abnormal = {threshold: one ^ unseen for threshold, one in labels(table).items()}
-    changed = train(replace(table, x=x), parts={"r1f2": parts_of}, labels=abnormal)
+    changed = train(replace(table, x=x), subsets={"r1f2": subsets_of}, labels=abnormal)
     for key in changed.models:
         np.testing.assert_allclose(changed.curves[key], result.curves[key], rtol=0, atol=1e-12)
         np.testing.assert_allclose(changed.models[key]["weight"], result.models[key]["weight"], rtol=1e-10)
 
-    flipped = {threshold: one ^ (parts_of == "validation") for threshold, one in labels(table).items()}
-    changed = train(table, parts={"r1f2": parts_of}, labels=flipped)
+    flipped = {threshold: one ^ (subsets_of == "validation") for threshold, one in labels(table).items()}
+    changed = train(table, subsets={"r1f2": subsets_of}, labels=flipped)
     for key in changed.models:
         np.testing.assert_allclose(changed.curves[key][:, 0], result.curves[key][:, 0], rtol=0, atol=1e-12)
 
 
 def test_the_same_seed_gives_the_same_result_and_another_seed_another(table, result):
-    torch.manual_seed(99)  # the global generator has no part in it
+    torch.manual_seed(99)  # the global generator has no subset in it
     again = train(table)
     for key in result.models:
         np.testing.assert_array_equal(again.curves[key], result.curves[key])
@@ -267,8 +268,14 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another(table, res
 
 
 def test_results_do_not_depend_on_what_trains_beside(table, result):
-    fewer = {"threshold": [11], "hops": [1, 2], "learning_rate": [0.3], "weight_decay": [0.05, 0.2], "seed": [5, 1, 0]}
-    some = train(table, fewer, parts={"r1f2": partitions(60)["r1f2"]})
+    fewer = {
+        "threshold": [11],
+        "propagation_steps": [1, 2],
+        "learning_rate": [0.3],
+        "weight_decay": [0.05, 0.2],
+        "seed": [5, 1, 0],
+    }
+    some = train(table, fewer, subsets={"r1f2": folds(60)["r1f2"]})
     shared = some.models.keys() & result.models.keys()
     assert len(shared) == 2
     for key in shared:
@@ -299,13 +306,13 @@ def test_progress_adds_up_to_the_iterations(table, iterations, every):
 
 def test_a_jobs_files_hold_what_was_trained(tmp_path, table, result):
     trials = {f"trial {i}": point for i, point in enumerate(POINTS[:3])}
-    trained.write(tmp_path / "job", {"partitions": ["r1f1", "r1f2"]}, result, trials)
+    trained.write(tmp_path / "job", {"folds": ["r1f1", "r1f2"]}, result, trials)
     models = trained.read_models(tmp_path / "job" / "models.pt")
     with h5py.File(tmp_path / "job" / "history.h5") as file:
         np.testing.assert_array_equal(file["steps"], result.steps)
         assert file["trial"].asstr()[:].tolist() == list(trials)
         for i, (name, point) in enumerate(trials.items()):
-            for j, partition in enumerate(("r1f1", "r1f2")):
-                np.testing.assert_array_equal(file["curves"][i, j], result.curves[point, partition])
-                probability = sgc.predict(models[name][partition], table)
-                np.testing.assert_array_equal(probability, sgc.predict(result.models[point, partition], table))
+            for j, fold in enumerate(("r1f1", "r1f2")):
+                np.testing.assert_array_equal(file["curves"][i, j], result.curves[point, fold])
+                probability = sgc.predict(models[name][fold], table)
+                np.testing.assert_array_equal(probability, sgc.predict(result.models[point, fold], table))

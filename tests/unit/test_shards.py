@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from graincast import shards
+from graincast.graphs import shards
 from graincast.microstructure import Microstructure
 from tests.tables import microstructure
 

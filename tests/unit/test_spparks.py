@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
-from graincast.boundaries import adjacency
+from graincast.graphs.boundaries import adjacency
 from graincast.microstructure import BadInput
 from graincast.raw.dream3d import DIMENSIONS, FEATURE_IDS
-from graincast.raw.files import run_files, run_folders
+from graincast.raw.sources import run_files, run_folders
 from graincast.raw.spparks import read
 from graincast.raw.spparks_writing import write_initial, write_stats
 

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from graincast import targets
+from graincast.experiment import targets
 from graincast.microstructure import BadInput
 from graincast.models import svm
 from graincast.vision import table
@@ -37,10 +37,10 @@ def grains(count: int = 80, seed: int = 1) -> VisionTable:
 
 
 def folds(count: int) -> dict[str, np.ndarray]:
-    """Two partitions, in which some pictures take no part."""
-    part = np.array(["train", "train", "train", "validation", "test"])[np.arange(count) % 5]
-    part[7] = ""
-    return {"f1": part, "f2": np.roll(part, 2)}
+    """Two folds, in which some pictures take no subset."""
+    subset = np.array(["train", "train", "train", "validation", "test"])[np.arange(count) % 5]
+    subset[7] = ""
+    return {"f1": subset, "f2": np.roll(subset, 2)}
 
 
 def pipeline(variance: float, whiten: bool, c: float) -> object:
@@ -58,14 +58,14 @@ def test_the_numbers_are_those_of_scikit_learn(monkeypatch, classes, features, l
     monkeypatch.setattr(svm, "LARGEST", largest)
     monkeypatch.setattr(svm, "TOLERANCE", 1e-8)  # so that what is left is single precision
     data, advanced = images(classes, features), []
-    parts = folds(len(data.name))
+    subsets = folds(len(data.name))
     grid = {"variance": VARIANCE, "whiten": [False, True], "c": C}
     target = targets.of_data(data, [None], "label")
-    trained = svm.train(data, parts, target, grid, {}, advance=lambda amount, note: advanced.append(amount))
-    assert set(trained.models) == set(itertools.product(itertools.product(*grid.values()), parts))
-    assert sum(advanced) == svm.work(8, 2, {})[0]
-    for (trial, partition), model in trained.models.items():
-        inside = parts[partition] == "train"
+    trained = svm.train(data, subsets, target, grid, {}, advance=lambda amount, note: advanced.append(amount))
+    assert set(trained.models) == set(itertools.product(itertools.product(*grid.values()), subsets))
+    assert sum(advanced) == svm.total_steps(8, 2, {})[0]
+    for (trial, fold), model in trained.models.items():
+        inside = subsets[fold] == "train"
         reference = pipeline(*trial).fit(data.x[inside].astype(float), data.label[inside])
         assert len(model["axes"]) == reference[0].n_components_
         decision, scores = reference.decision_function(data.x.astype(float)), svm.predict(model, data)
@@ -77,12 +77,12 @@ def test_the_numbers_are_those_of_scikit_learn(monkeypatch, classes, features, l
 
 def test_abnormal_growth_above_one_half_is_what_the_machine_says():
     data = grains()
-    parts = folds(len(data.name))
+    subsets = folds(len(data.name))
     grid = {"threshold": [4, 6], "variance": [0.9], "whiten": [True], "c": C}
-    trained = svm.train(data, parts, targets.of_data(data, grid["threshold"]), grid, {})
-    for ((threshold, *rest), partition), model in trained.models.items():
+    trained = svm.train(data, subsets, targets.of_data(data, grid["threshold"]), grid, {})
+    for ((threshold, *rest), fold), model in trained.models.items():
         inside, abnormal = (
-            parts[partition] == "train",
+            subsets[fold] == "train",
             np.array([r.mean() > threshold for r in data.candidate_ratios()]),
         )
         reference = pipeline(*rest).fit(data.x[inside].astype(float), abnormal[inside])
@@ -93,11 +93,11 @@ def test_abnormal_growth_above_one_half_is_what_the_machine_says():
 
 def test_a_trials_numbers_do_not_depend_on_the_others():
     data = grains()
-    parts = folds(len(data.name))
+    subsets = folds(len(data.name))
     grid = {"threshold": [4, 6], "variance": [0.9, 0.5], "whiten": [True, False], "c": C}
-    together = svm.train(data, parts, targets.of_data(data, grid["threshold"]), grid, {})
+    together = svm.train(data, subsets, targets.of_data(data, grid["threshold"]), grid, {})
     alone = {axis: values[1:] for axis, values in grid.items()}
-    one = svm.train(data, {"f2": parts["f2"]}, targets.of_data(data, alone["threshold"]), alone, {})
+    one = svm.train(data, {"f2": subsets["f2"]}, targets.of_data(data, alone["threshold"]), alone, {})
     ((key, model),) = one.models.items()
     assert one.iterations[key] == together.iterations[key]
     np.testing.assert_array_equal(svm.predict(model, data), svm.predict(together.models[key], data))
@@ -113,14 +113,14 @@ def test_models_are_read_back_without_trust_and_share_their_components(tmp_path)
         np.testing.assert_array_equal(svm.predict(back[key], data), svm.predict(model, data))
     for shared in ("axes", "learned"):
         addresses = {model[shared].untyped_storage().data_ptr() for model in trained.models.values()}
-        assert len(addresses) == 2  # one a partition
+        assert len(addresses) == 2  # one a fold
 
 
 def test_a_class_that_training_has_not_seen_is_never_chosen():
     data = images(4)
-    part = np.where(data.label == 1, "test", "train")
+    subset = np.where(data.label == 1, "test", "train")
     grid = {"variance": [0.9], "whiten": [False], "c": [1]}
-    trained = svm.train(data, {"all": part}, targets.of_data(data, [None], "label"), grid, {})
+    trained = svm.train(data, {"all": subset}, targets.of_data(data, [None], "label"), grid, {})
     scores = svm.predict(trained.models[(0.9, False, 1), "all"], data)
     assert np.all(scores[:, 1] == -np.inf) and np.isfinite(scores[:, [0, 2, 3]]).all()
     assert np.mean(scores.argmax(axis=1) == data.label) > 0.5
@@ -128,14 +128,14 @@ def test_a_class_that_training_has_not_seen_is_never_chosen():
 
 def test_what_cannot_be_learned_is_said():
     data, grid = grains(), {"variance": [0.9], "whiten": [False], "c": [1]}
-    parts = folds(len(data.name))
+    subsets = folds(len(data.name))
     with pytest.raises(BadInput, match="model svm does not learn growth-ratio; choose abnormal or label"):
-        svm.train(data, parts, targets.of_data(data, [None], "growth-ratio"), grid, {})
-    with pytest.raises(BadInput, match="partition f1: at threshold 99 all training targets are the same"):
-        svm.train(data, parts, targets.of_data(data, [99]), {"threshold": [99], **grid}, {})
+        svm.train(data, subsets, targets.of_data(data, [None], "growth-ratio"), grid, {})
+    with pytest.raises(BadInput, match="fold f1: at threshold 99 all training targets are the same"):
+        svm.train(data, subsets, targets.of_data(data, [99]), {"threshold": [99], **grid}, {})
     same = replace(data, x=np.ones_like(data.x))
     with pytest.raises(BadInput, match="all training pictures have the same features"):
-        svm.train(same, parts, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
-    trained = svm.train(data, parts, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
+        svm.train(same, subsets, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
+    trained = svm.train(data, subsets, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
     with pytest.raises(ValueError, match="the model wants 70 features, the data have 30"):
         svm.predict(next(iter(trained.models.values())), images(2, features=30))

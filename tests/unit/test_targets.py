@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graincast.targets import AGGREGATES, labels, of_data, rows
+from graincast.experiment.targets import AGGREGATES, labels, of_data, rows
 from tests.tables import feature_table
 
 RATIOS = [np.array([1.0, 2.0, 9.0]), np.array([10.0]), np.array([5.0, 5.0]), np.array([0.0, 0.0, 0.0, 8.0])]
@@ -30,7 +30,7 @@ def test_aggregates_are_compared_strictly(aggregate, threshold, expected):
 
 
 @pytest.mark.parametrize(
-    ("threshold", "share", "expected"),
+    ("threshold", "fraction", "expected"),
     [
         (5, 0.5, [False, True, False, False]),
         (4.9, 0.5, [False, True, True, False]),
@@ -41,8 +41,8 @@ def test_aggregates_are_compared_strictly(aggregate, threshold, expected):
         (0, 0, [True, True, True, True]),
     ],
 )
-def test_share_of_runs_is_compared_strictly_twice(threshold, share, expected):
-    assert labels(RATIOS, threshold, "share", share).tolist() == expected
+def test_share_of_runs_is_compared_strictly_twice(threshold, fraction, expected):
+    assert labels(RATIOS, threshold, "fraction", fraction).tolist() == expected
 
 
 def test_one_class_keeps_its_name():
@@ -52,13 +52,13 @@ def test_one_class_keeps_its_name():
 
 @pytest.mark.parametrize("ratios", [RATIOS, []])
 def test_an_unknown_aggregate_is_refused(ratios):
-    with pytest.raises(ValueError, match="'sum' is none of mean, median, min, max, share"):
+    with pytest.raises(ValueError, match="'sum' is none of mean, median, min, max, fraction"):
         labels(ratios, 1, "sum")
 
 
 def test_of_one_run_all_aggregates_are_the_run_itself():
     ratios = [np.array([value]) for value in np.linspace(0, 20, 41)]
-    for aggregate in [*AGGREGATES, "share"]:
+    for aggregate in [*AGGREGATES, "fraction"]:
         assert labels(ratios, 10, aggregate).tolist() == [one[0] > 10 for one in ratios]
 
 

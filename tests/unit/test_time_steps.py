@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from graincast.graphs.time_steps import check, kept, reduced
 from graincast.microstructure import BadInput
 from graincast.raw import spparks
-from graincast.time_steps import check, kept, reduced
 from tests.tables import microstructure
 
 TIMES = np.array([0.0, 20000.0452627, 40000.1160737, 60000.0, 80000.2, 100000.0])  # each as late as SPPARKS's records

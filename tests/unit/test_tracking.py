@@ -5,7 +5,7 @@ import json
 import h5py
 import pytest
 
-from graincast.models.trained import read_models, save
+from graincast.experiment.trained import read_models, save
 from scripts import track
 from tests.tracked import ABOUT, TRIALS, copied, job_of, one_execution, runs_of, settings_of, tell
 
@@ -215,7 +215,7 @@ def test_other_targets_and_curves_that_stop_early_or_are_none(root):
 def test_an_early_stop_is_a_shorter_curve(root):
     with h5py.File(job_of(root) / "history.h5", "r+") as file:
         curves = file["curves"][:]
-        curves[:, 0, 2:] = float("nan")  # one partition
+        curves[:, 0, 2:] = float("nan")  # one fold
         curves[0, :, 3:] = float("nan")  # all of a trial
         file["curves"][...] = curves
     tell("trials", settings_of(root), job_of(root))

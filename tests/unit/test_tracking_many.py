@@ -8,14 +8,14 @@ import sys
 import h5py
 import pytest
 
-from graincast.models.trained import read_models, save
+from graincast.experiment.trained import read_models, save
 from tests.tracked import ABOUT, ROOT, TRIALS, copied, job_of, runs_of, settings_of
 
 MANY = 64
 AT_ONCE = """
 import json, os, sys
 from pathlib import Path
-from graincast import tracking
+from graincast.tracking import api as tracking
 
 folder, settings, warm, note = Path(sys.argv[1]), *(json.loads(text) for text in sys.argv[2:5])
 tracking.log_trials(folder / "job0", note, warm)  # in another store: what each process would prepare anew

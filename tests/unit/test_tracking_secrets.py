@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from graincast import addresses
+from graincast.tracking import addresses
 from tests.tracked import ABOUT, ROOT, copied, job_of, settings_of
 from tests.tracked_server import proxy
 
@@ -64,7 +64,7 @@ def test_a_configured_store_with_a_login_is_refused_without_repeating_it(tmp_pat
     text = (ROOT / "config" / "config.yaml").read_text() + f"\ntracking: {{store: 'https://{LOGIN}example.org'}}\n"
     (tmp_path / "config.yaml").write_text(text)
     (tmp_path / "experiments").symlink_to(ROOT / "config" / "experiments")
-    command = [sys.executable, "-m", "scripts.show_config", str(tmp_path / "config.yaml")]
+    command = [sys.executable, "-m", "graincast", "config", str(tmp_path / "config.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 1
     assert "planted" not in done.stdout + done.stderr

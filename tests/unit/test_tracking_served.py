@@ -14,15 +14,16 @@ import pandas as pd
 import pytest
 import torch
 
-from graincast import models as modules
-from graincast import serving, splits
-from graincast.boundaries import cut
+from graincast.experiment import splits
+from graincast.experiment.trained import read_models
 from graincast.features import table
-from graincast.features.columns import features
+from graincast.features.nodes import features
+from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.microstructure import BadInput
-from graincast.models.trained import read_models
+from graincast.models import by_name
+from graincast.prediction import predict
+from graincast.prediction.columns import OUTPUT
 from graincast.raw import deepspparks, spparks
-from graincast.served_columns import OUTPUT
 from graincast.tracking import parameters
 from graincast.tracking.model_folder import example, packed
 from tests.synthetic import graph
@@ -33,9 +34,9 @@ COLUMNS = ["type", "degree", "area", "red_area"]
 ABOUT_RAW = {**ABOUT, "recipe": {"hops": 2, "features": {"columns": COLUMNS}}}
 THRESHOLD, RATE = {"threshold": [2]}, {"learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
 MODELS = {
-    "sgc": ("sgc", {**THRESHOLD, "hops": [1], **RATE}, {"kind": "abnormal"}),
+    "sgc": ("sgc", {**THRESHOLD, "propagation_steps": [1], **RATE}, {"kind": "abnormal"}),
     "gat": ("gat", {**THRESHOLD, **RATE}, {"kind": "abnormal"}),
-    "growth-ratio": ("sgc", {"hops": [1], **RATE}, {"kind": "growth-ratio"}),
+    "growth-ratio": ("sgc", {"propagation_steps": [1], **RATE}, {"kind": "growth-ratio"}),
     "all-grains": ("gat", RATE, {"kind": "growth-ratio", "grains": "all"}),
 }
 TRAINING = {
@@ -90,7 +91,7 @@ def data(raw):
     """The feature table of all of them, the JSON graphs' growth ratios set to be learned."""
     parts = []
     for i, path in enumerate(raw):
-        one = cut((spparks.read if path.is_dir() else deepspparks.read)(path, path.name), 2)
+        one = k_hop_subgraph((spparks.read if path.is_dir() else deepspparks.read)(path, path.name), 2)
         ratio = np.stack([area[-1] / area[0] for area in one.areas])
         ratio[:, one.candidate] = 1 + 2 * (i % 2)
         given = {"name": one.name, "x": features(one, COLUMNS), "candidate": one.candidate, "edges": one.edges}
@@ -105,7 +106,7 @@ def trained(data, tmp_path_factory) -> dict[str, Path]:
     first = next(iter(roots.values()))
     path, split = first / "results" / "datasets" / "made" / "features" / "three.h5", first / "split.csv"
     table.write(path, data)
-    splits.write(split, data.name, splits.by_folds(data.name, 2, 1, 0.3, 0))
+    splits.write(split, data.name, splits.k_fold(data.name, 2, 1, 0.3, 0))
     for kind, root in roots.items():
         model, axes, target = MODELS[kind]
         train_and_test(root, path, split, model, axes, TRAINING[model], **target, aggregate="mean")
@@ -145,7 +146,7 @@ def test_served_models_predict_the_same_with_nothing_of_the_project(trained, raw
         of_run = child.outputs.model_outputs[0].model_id
         models.append((settings_of(root)["store"], [f"models:/{name}@champion", f"models:/{of_run}"]))
         kept = read_models(job_of(root) / "models.pt")[child.info.run_name]
-        values = np.mean([modules.load(model).predict(one, data) for one in kept.values()], axis=0)
+        values = np.mean([by_name.load(model).predict(one, data) for one in kept.values()], axis=0)
         expected += 2 * [(OUTPUT[target["kind"]], "grains" in target, values)]
     given = {"models": models, "paths": [str(path) for path in raw], "frame": str(frame)}
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "MLFLOW_TRACKING_URI")}
@@ -167,20 +168,20 @@ def test_served_models_predict_the_same_with_nothing_of_the_project(trained, raw
 
 @pytest.mark.parametrize("name", ["sgc", "gat"])
 def test_it_is_the_mean_of_what_stands_in_the_predictions(trained, data, name):
-    """predictions.csv has each partition's own; of a test part, that of the partition whose test part it is in."""
+    """predictions.csv has each fold's own; of a test part, that of the fold whose test part it is in."""
     root = trained[name]
     with (job_of(root).parents[1] / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     kept = read_models(job_of(root).parents[1] / "model.pt")
     about = {"model": name, "columns": COLUMNS, "kind": "abnormal", "grains": "candidate", "recipe": None}
     for key, of in kept.items():
-        partition = key.partition("/")[2]
-        served = serving.predict(frame_of(data), about, {partition: of["model"]})
+        fold = key.partition("/")[2]
+        served = predict.predict(frame_of(data), about, {fold: of["model"]})
         by_name = dict(zip(served["microstructure"], served["probability_abnormal"], strict=True))
-        mine = [row for row in rows if row["partition"] == partition]
+        mine = [row for row in rows if row["fold"] == fold]
         assert mine
         for row in mine:
-            assert by_name[row["microstructure"]] == pytest.approx(float(row["probability"]), rel=1e-6)
+            assert by_name[row["microstructure"]] == pytest.approx(float(row["probability_abnormal"]), rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -220,13 +221,13 @@ ABOUT_FRAME = {"model": "sgc", "columns": ["a"], "kind": "abnormal", "grains": "
 )
 def test_a_frame_of_neither_form_is_refused_in_one_line(change, message):
     with pytest.raises(BadInput, match=message):
-        serving.predict(change(example(("a",))), ABOUT_FRAME, {})
+        predict.predict(change(example(("a",))), ABOUT_FRAME, {})
 
 
 def test_the_packed_sources_are_complete_and_the_same_each_time(tmp_path):
     assert packed.__wrapped__() == packed.__wrapped__()
     (tmp_path / "a.zip").write_bytes(packed())
     names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
-    assert {"graincast/serving.py", "graincast/models/sgc.py", "graincast/models/gat.py"} <= set(names)
+    assert {"graincast/prediction/predict.py", "graincast/models/sgc.py", "graincast/models/gat.py"} <= set(names)
     assert not any(name.startswith(("scripts", "graincast/tracking")) for name in names)
-    assert "graincast/shards.py" not in names
+    assert "graincast/graphs/shards.py" not in names

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from graincast import splits
+from graincast.experiment import splits
+from graincast.experiment.trained import read_models
 from graincast.features import table
-from graincast.models.trained import read_models
 from tests.tables import feature_table
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def command(tmp_path):
     """command(out, epochs): what trains graph attention on made-up graphs."""
     data = feature_table(60)
     table.write(tmp_path / "set/features/plain.h5", data)
-    splits.write(tmp_path / "held-out.csv", data.name, splits.by_fractions(data.name, 0.3, 0.2, 0))
+    splits.write(tmp_path / "held-out.csv", data.name, splits.fractions(data.name, 0.3, 0.2, 0))
 
     def of(out: Path, epochs: int = EPOCHS) -> list[str]:
         arguments = ["--name", "one/all", "--features", tmp_path / "set/features/plain.h5", "--model", "gat"]

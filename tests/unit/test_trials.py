@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from graincast.experiment.record import KEYS, read_record
 from graincast.microstructure import BadInput
-from graincast.trials import KEYS, read_record
 
 
 @pytest.mark.parametrize(

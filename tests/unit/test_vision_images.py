@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from graincast.graphs.palette import BOUNDARY_GREY, NO_GRAIN_GREY
 from graincast.microstructure import BadInput, Microstructure
 from graincast.vision import images
 from tests.tables import microstructure
@@ -36,18 +37,18 @@ def test_the_place_on_the_periodic_lattice_does_not_matter(one, crop):
 
 def test_grey_levels_and_the_candidate_in_the_middle():
     for shift in ((0, 0), (5, 9)):
-        picture = images.centred(moved(square(), *shift))
-        assert set(np.unique(picture)) == {images.BOUNDARY, images.NOTHING, 192, 255}
+        picture = images.picture(moved(square(), *shift))
+        assert set(np.unique(picture)) == {BOUNDARY_GREY, NO_GRAIN_GREY, 192, 255}
         np.testing.assert_array_equal(np.argwhere(picture == 255), [[r, c] for r in range(5, 8) for c in range(5, 8)])
         outline = {(8, c) for c in range(5, 9)} | {(r, 8) for r in range(5, 9)} | {(4, c) for c in range(5, 9)}
-        assert {(r, c) for r, c in outline} <= set(map(tuple, np.argwhere(picture == images.BOUNDARY).tolist()))
-        assert (picture == images.NOTHING).sum() == 12  # of two rows without grains the second is a boundary
+        assert {(r, c) for r, c in outline} <= set(map(tuple, np.argwhere(picture == BOUNDARY_GREY).tolist()))
+        assert (picture == NO_GRAIN_GREY).sum() == 12  # of two rows without grains the second is a boundary
 
 
 def test_a_crop_is_the_middle_of_the_whole_picture():
     one = microstructure("a", 3, size=31)
     whole = images.of_microstructure(one, size=31)
-    np.testing.assert_array_equal(whole, images.centred(one))
+    np.testing.assert_array_equal(whole, images.picture(one))
     np.testing.assert_array_equal(images.of_microstructure(one, crop=8, size=8), whole[11:19, 11:19])
     with pytest.raises(BadInput, match="crop: 32 does not fit into the 31 x 31 sites of a"):
         images.of_microstructure(one, crop=32)

@@ -48,7 +48,7 @@ split: held-out
 features: plain
 model: sgc
 target: {aggregate: mean, threshold: [1.5]}
-grid: {hops: [1, 2], learning_rate: [0.1]}
+grid: {propagation_steps: [1, 2], learning_rate: [0.1]}
 training: {iterations: 20, evaluate_every: 10}
 """
 GIVEN = """\
@@ -57,7 +57,7 @@ split: folds
 features: shape
 model: sgc
 target: {threshold: [2, 3]}
-grid: {hops: [1]}
+grid: {propagation_steps: [1]}
 training: {iterations: 20, evaluate_every: 10}
 fan_out: [threshold]
 """

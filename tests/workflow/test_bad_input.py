@@ -33,7 +33,7 @@ target: {{threshold: [2]}}
 TARGETS = [
     f"results/datasets/{name}/{file}"
     for name in ("graphs", "folders")
-    for file in ("features/plain.h5", "accepted.json")
+    for file in ("features/plain.h5", "checked.json")
 ]
 
 
@@ -115,9 +115,9 @@ def test_rejected_with_reasons_and_refused_above_the_share(damaged):
     accepted = checkout.run(folder, *TARGETS, "--configfile", str(config), RAW_DATA_ROOT=raw)
     assert accepted.returncode == 0, accepted.stdout
     assert checkout.jobs(accepted.stdout) == {
-        f"{step}:{name}" for step in ("accept", "features") for name in ("graphs", "folders")
+        f"{step}:{name}" for step in ("check_rejected", "features") for name in ("graphs", "folders")
     } - {"features:graphs", "features:folders"} | {"features:graphs/plain", "features:folders/plain"}
-    assert json.loads((folder / "results/datasets/graphs/accepted.json").read_text()) == {"used": 6, "rejected": 7}
+    assert json.loads((folder / "results/datasets/graphs/checked.json").read_text()) == {"used": 6, "rejected": 7}
 
 
 @pytest.mark.parametrize(

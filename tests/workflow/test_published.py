@@ -82,8 +82,8 @@ def test_regression_is_in_the_units_of_growth_ratios(ran):
         assert {"predicted_against_true.png"} <= files(folder, name)
         rows = table(folder / f"results/experiments/{name}/predictions.csv")
         true, predicted = (
-            np.array([float(row[key]) for row in rows if row["split"] == "test"])
-            for key in ("growth_ratio", "predicted")
+            np.array([float(row[key]) for row in rows if row["subset"] == "test"])
+            for key in ("growth_ratio", "predicted_growth_ratio")
         )
         test = result(folder, name)["thresholds"][""]["test"]
         assert test["mae"] == pytest.approx(np.abs(true - predicted).mean(), rel=1e-6)

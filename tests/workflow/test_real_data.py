@@ -41,7 +41,7 @@ def test_published_graphs(ran):
         result = json.loads((experiment / "test_metrics.json").read_text())["thresholds"]["10"]
         assert result["test"]["count"] == 3000  # every microstructure once a repeat
         tested = rows(experiment / "predictions.csv")
-        assert {row["split"] for row in tested} == {"test"} and len(tested) == 3000
+        assert {row["subset"] for row in tested} == {"test"} and len(tested) == 3000
         assert {path.name for path in (experiment / "figures").glob("*.png")} == {
             "training_curves_t10.png",
             "confusion_matrix_t10.png",

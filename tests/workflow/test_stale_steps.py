@@ -1,4 +1,4 @@
-"""Stale is a table: edit this, and exactly these jobs run again. Every configuration key and every module has a row."""
+"""Stale is a table: edit this, and exactly these jobs run again. Every configuration key has a row."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from graincast.name_hash import uniform
+from graincast.files.name_hash import uniform
 from tests.synthetic import graph
 from tests.workflow import checkout
 
@@ -25,12 +25,12 @@ TRAIN = {
     "attended": {"train:attended/all"} | EVALUATE["attended"],
     "pictured": {"train:pictured/all"} | EVALUATE["pictured"],
 }
-SUMMARISE = {name: {f"summarise:{name}", f"accept:{name}"} for name in ("made", "given")}
+SUMMARISE = {name: {f"summarise:{name}", f"check_rejected:{name}"} for name in ("made", "given")}
 ENCODED = {"encoded_features:given/codes"} | TRAIN["attended"]
 ENCODE = {"encode:given/tiny/2"} | ENCODED
 ENCODER = {"encoder:given/tiny", "encoder_figures:given/tiny"} | ENCODE
 VISION = {"vision_features:images/random"} | TRAIN["pictured"]
-ACCEPT = {"accept:made", "accept:given"}
+ACCEPT = {"check_rejected:made", "check_rejected:given"}
 FEATURES = {
     "made": {"features:made/plain"} | TRAIN["made"],
     "given": {"features:given/shape"} | TRAIN["given"] | TRAIN["tabled"],
@@ -74,7 +74,7 @@ KEYS = {
     "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | GRAPHS["given"]),
     "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
     "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
-    "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"accept:given"}),
+    "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"check_rejected:given"}),
     "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
     "datasets.simulate.microstructures": (
         SMALL,
@@ -165,8 +165,8 @@ KEYS = {
         {"target.threshold": [2, 3, 4]},
         {"train:given/t4"} | EVALUATE["given"],
     ),
-    "experiment.target.share": (MADE, {"target.aggregate": "share", "target.share": 0.7}, TRAIN["made"]),
-    "experiment.grid.hops": (MADE, {"grid.hops": [0, 2]}, TRAIN["made"]),
+    "experiment.target.fraction": (MADE, {"target.aggregate": "fraction", "target.fraction": 0.7}, TRAIN["made"]),
+    "experiment.grid.propagation_steps": (MADE, {"grid.propagation_steps": [0, 2]}, TRAIN["made"]),
     "experiment.grid.feature_subsets.min": (MADE, {"grid.feature_subsets": {"min": 2}}, TRAIN["made"]),
     "experiment.grid.feature_subsets.max": (MADE, {"grid.feature_subsets": {"max": 1}}, TRAIN["made"]),
     "experiment.grid.variance": (PICTURED, {"grid.variance": [0.5]}, TRAIN["pictured"]),
@@ -193,132 +193,32 @@ KEYS = {
     "experiment.select": (MADE, {"select": "auc"}, EVALUATE["made"]),
     "experiment.fan_out": (
         MADE,
-        {"fan_out": ["hops"]},
+        {"fan_out": ["propagation_steps"]},
         {"train:made/k1", "train:made/k2"} | EVALUATE["made"],
     ),
 }
 NEEDS_THE_FILE = {"vision_sets.network.path"}  # see test_a_moved_file_of_weights_makes_nothing_stale
 
-# Modules by the first stage that runs them.
-STAGES = {
-    "all": (
-        ALL,
-        """graincast/__init__.py graincast/atomic.py graincast/hdf5.py graincast/manifest.py graincast/microstructure.py
-        graincast/name_hash.py graincast/program.py graincast/progress.py""",
-    ),
-    "simulate, graphs": (
-        SIMULATE | every(GRAPHS),
-        "graincast/raw/__init__.py graincast/raw/dream3d.py graincast/raw/files.py",
-    ),
-    "simulate": (
-        SIMULATE,
-        """graincast/potts/__init__.py graincast/potts/events.py graincast/potts/lattice.py
-        graincast/potts/neighbourhoods.py graincast/potts/protocol.py graincast/raw/spparks_writing.py
-        graincast/simulation.py scripts/simulate.py""",
-    ),
-    "graphs": (
-        every(GRAPHS),
-        """graincast/boundaries.py graincast/raw/deepspparks.py graincast/raw/rle.py graincast/raw/spparks.py
-        graincast/time_steps.py scripts/graphs.py""",
-    ),
-    "graphs, pictures": (every(GRAPHS) | VISION, "graincast/csv_table.py"),
-    "graphs, pictures, split": (
-        every(GRAPHS) | VISION | every(SPLIT),
-        "graincast/runs.py graincast/shards.py",
-    ),
-    "split": (every(SPLIT), "graincast/splits.py scripts/split.py"),
-    "summarise": (every(SUMMARISE), "scripts/summarise.py"),
-    "accept": (ACCEPT, "scripts/accept.py"),
-    "features of any kind": (ACCEPT | every(FEATURES) | ENCODED | VISION, "graincast/rejection.py"),
-    "features of any kind, but not whether they are accepted": (
-        every(FEATURES) | ENCODED | VISION,
-        "graincast/fingerprint.py",
-    ),
-    "features of graphs": (
-        every(FEATURES) | ENCODED,
-        """graincast/features/__init__.py graincast/features/columns.py graincast/features/rows.py
-        graincast/features/table.py graincast/regionprops.py""",
-    ),
-    "features": (every(FEATURES), "scripts/features.py"),
-    "encoder": (
-        ENCODER,
-        """graincast/encoders/__init__.py graincast/encoders/architectures.py graincast/encoders/autoencoder.py
-        graincast/encoders/patches.py graincast/encoders/registry.py graincast/encoders/stream.py
-        graincast/encoders/trained.py scripts/encoder.py""",
-    ),
-    "encoder, graph attention": (
-        ENCODER,
-        """graincast/training/checkpoint.py graincast/training/generators.py graincast/training/loop.py""",
-    ),
-    "encoder, pictures, graph attention": (
-        ENCODER | VISION,
-        "graincast/training/__init__.py graincast/training/device.py",
-    ),
-    "encode": (ENCODE, "graincast/encoders/codes.py scripts/encode.py"),
-    "encoded features": (ENCODED, "scripts/encoded_features.py"),
-    "encoder figures": (
-        {"encoder_figures:given/tiny"},
-        "graincast/encoders/figures.py scripts/encoder_figures.py",
-    ),
-    "pictures": (
-        VISION,
-        """graincast/vision/__init__.py graincast/vision/images.py graincast/vision/labelled.py
-        graincast/vision/table.py graincast/vision/vgg16.py scripts/vision_features.py""",
-    ),
-    "train": (
-        every(TRAIN),
-        """graincast/cost.py graincast/grid.py graincast/models/__init__.py graincast/models/trained.py
-        scripts/train.py""",
-    ),
-    "train, and what names metrics": (
-        every(TRAIN) | {"encoder_figures:given/tiny"},
-        "graincast/metrics.py graincast/targets.py",
-    ),
-    "train sgc": (
-        TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
-        "graincast/models/sgc.py graincast/propagation.py",
-    ),
-    "train sgc or gat": (
-        TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"] | TRAIN["attended"],
-        "graincast/normalisation.py",
-    ),
-    "train gat": (TRAIN["attended"], "graincast/graph_batches.py graincast/models/gat.py"),
-    "train svm": (TRAIN["pictured"], "graincast/models/svm.py"),
-    "evaluate": (
-        every(EVALUATE),
-        "graincast/metric_names.py graincast/selection.py graincast/trials.py scripts/evaluate.py",
-    ),
-    "figures": ({f"figures:{name}" for name in NAMES}, "graincast/ablation.py scripts/figures.py"),
-    "all figures": (
-        {f"figures:{name}" for name in NAMES} | {"comparison_figure", "encoder_figures:given/tiny"},
-        "graincast/figures.py",
-    ),
-    "compare": (COMPARE, "scripts/compare.py"),
-    "comparison figure": ({"comparison_figure"}, "scripts/comparison_figure.py"),
-    "no step": (
-        NOTHING,
-        """graincast/addresses.py graincast/batches.py graincast/config_error.py graincast/configuration.py
-        graincast/consistency.py graincast/containers.py graincast/git_commit.py graincast/models/registry.py
-        graincast/models/served.py graincast/pictures.py graincast/provenance.py
-        graincast/raw/deepspparks_writing.py graincast/served_columns.py graincast/serving.py
-        graincast/source_files.py graincast/tracking/__init__.py graincast/tracking/experiments.py
-        graincast/tracking/model_folder.py graincast/tracking/parameters.py graincast/tracking/parents.py
-        graincast/tracking/registry.py graincast/tracking/served_models.py graincast/tracking/store.py
-        graincast/tracking/trial_runs.py scripts/__init__.py scripts/cancel_leftovers.py scripts/conda_file.py
-        scripts/config_table.py scripts/export.py scripts/picture.py scripts/show_config.py scripts/track.py
-        scripts/where.py""",
-    ),
-    "no step of this configuration": (NOTHING, "graincast/encoders/pca.py"),
-}
-MODULES = {path: expected for expected, paths in STAGES.values() for path in paths.split()}
-OTHER_FILES = {
+# One file of each kind; which rules run which modules: tests/unit/test_source_files.py.
+FILES = {
+    "graincast/microstructure.py": ALL,
+    "graincast/potts/events.py": SIMULATE,
+    "graincast/raw/deepspparks.py": every(GRAPHS),
+    "graincast/features/nodes.py": every(FEATURES) | ENCODED,
+    "graincast/models/sgc.py": TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
+    "graincast/models/gat.py": TRAIN["attended"],
+    "graincast/encoders/autoencoder.py": ENCODER,
+    "graincast/encoders/pca.py": NOTHING,
+    "graincast/tracking/trial_runs.py": NOTHING,
+    "graincast/planning/plan.py": NOTHING,
+    "graincast/configuration/checks.py": NOTHING,
+    "scripts/figures.py": {f"figures:{name}" for name in NAMES},
+    "scripts/track.py": NOTHING,
     "Snakefile": NOTHING,
-    "Makefile": NOTHING,
+    "rules/train.smk": NOTHING,
     "README.md": NOTHING,
-    "config/README.md": NOTHING,
     "config/schema.yaml": NOTHING,
     "profiles/default/config.yaml": NOTHING,
-    "rules/train.smk": NOTHING,
 }
 
 
@@ -368,21 +268,11 @@ def test_edited_key(finished, copied_raw_data, key):
         assert checkout.stale(finished, *CONFIG) == expected
 
 
-@pytest.mark.parametrize("module", MODULES | OTHER_FILES)
-def test_edited_file(finished, module):
-    path = finished / module
-    mark = "\n# edited\n"
-    with edited(path, path.read_text(encoding="utf-8") + mark):
-        assert checkout.stale(finished, *CONFIG) == (MODULES | OTHER_FILES)[module]
-
-
-def test_every_module_has_a_row():
-    present = {
-        path.relative_to(checkout.PROJECT).as_posix()
-        for folder in ("graincast", "scripts")
-        for path in (checkout.PROJECT / folder).rglob("*.py")
-    }
-    assert set(MODULES) == present
+@pytest.mark.parametrize("file", FILES)
+def test_edited_file(finished, file):
+    path = finished / file
+    with edited(path, path.read_text(encoding="utf-8") + "\n# edited\n"):
+        assert checkout.stale(finished, *CONFIG) == FILES[file]
 
 
 def test_every_key_has_a_row():
@@ -487,7 +377,7 @@ def test_two_edits_at_once(finished):
     raised = with_edits(yaml.safe_load(small.read_text()), {"datasets.made.max_rejected": 0.5})
     slower = with_edits(yaml.safe_load(made.read_text()), {"grid.learning_rate": [0.2]})
     with edited(small, raised), edited(made, slower), edited(finished / "results/tracking/store", None):
-        assert checkout.stale(finished, *CONFIG) == {"tracking_store", "accept:made"} | TRAIN["made"]
+        assert checkout.stale(finished, *CONFIG) == {"tracking_store", "check_rejected:made"} | TRAIN["made"]
 
 
 def test_added_raw_file(finished):
@@ -548,12 +438,6 @@ def test_fresh_clone_beside_old_results(finished, tmp_path):
     shutil.copytree(finished / "results", clone / "results", copy_function=shutil.copy)  # with new times
     shutil.copytree(finished / ".snakemake", clone / ".snakemake", copy_function=shutil.copy)
     assert checkout.stale(clone, *CONFIG) == NOTHING
-
-
-def test_bigger_data_are_compared_by_content_too(finished):
-    """The default profile lifts Snakemake's limit of 1 MB for comparing contents."""
-    profile = yaml.safe_load((checkout.PROJECT / "profiles/default/config.yaml").read_text())
-    assert profile["max-checksum-file-size"] > 10**10
 
 
 def test_raw_data_are_read_once(finished):

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, the choice of a trial on validation data, feature ablation."""

@@ -1,0 +1,114 @@
+"""The test: for each threshold and fold the trial chosen on validation data, measured once on test data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from graincast.evaluation import metrics, selection
+from graincast.experiment import grid, targets
+from graincast.experiment.targets import ABNORMAL, ALL, GROWTH_RATIO, LABEL, Target
+from graincast.microstructure import BadInput
+
+COLUMNS = {
+    ABNORMAL: ("abnormal", "probability_abnormal"),
+    GROWTH_RATIO: ("growth_ratio", "predicted_growth_ratio"),
+    LABEL: ("class_index", "predicted_class_index"),
+}
+"""Columns of predictions.csv with the true and the predicted value, by kind of target."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The outcome of a test.
+
+    thresholds   for each threshold, as text: chosen trials, and test metrics of each fold, their mean and deviation
+    predictions  rows of predictions.csv, see `header`
+    models       {threshold/fold: the chosen trial and its model}
+    """
+
+    thresholds: dict[str, dict]
+    predictions: list[tuple]
+    models: dict[str, dict]
+
+
+def header(kind: str) -> tuple[str, ...]:
+    """The columns of predictions.csv for a kind of target."""
+    return ("microstructure", "grain", "threshold", "fold", "subset", "trial", *COLUMNS[kind])
+
+
+def choose(trials: list[dict], kind: str, select: str) -> dict[float | None, dict[str, str]]:
+    """The trial chosen for each threshold and fold by the validation metric `select`. Raises BadInput."""
+    if select not in metrics.NAMES[kind]:
+        raise BadInput(f"--select: {select} is not a metric of {kind}; choose from {', '.join(metrics.NAMES[kind])}")
+    return selection.choose(trials, select)
+
+
+def run_test(
+    chosen: dict[float | None, dict[str, str]],
+    model_of: Callable[[str, str], dict],
+    subsets: dict[str, np.ndarray],
+    target: Target,
+    data: Any,
+    model: ModuleType,
+) -> Tested:
+    """Test the chosen trials.
+
+    chosen    {threshold: {fold: trial}}
+    model_of  the trained model of (trial, fold)
+    subsets   for each fold the subset of each microstructure, str [g]
+    data      the table that the target was made from
+    model     module of graincast.models
+    """
+    thresholds, rows, kept = {}, [], {}
+    for threshold, by_fold in sorted(chosen.items()):
+        true, text = target.values[threshold], grid.number(threshold)
+        measured, baselines = {}, []
+        for fold, trial in by_fold.items():
+            subset, trained = subsets[fold], model_of(trial, fold)
+            predicted = model.predict(trained, data)
+            test_rows, train_rows = (targets.rows(target, data, subset == name) for name in ("test", "train"))
+            measured[fold] = metrics.measure(target.kind, true[test_rows], predicted[test_rows])
+            baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
+            kept[f"{text}/{fold}"] = {"trial": trial, "model": trained}
+            listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
+            rows += _predictions(data, target, (text, fold, trial), subset, listed, true, predicted)
+        thresholds[text] = {
+            "chosen_trial": selection.most_chosen(by_fold),
+            "chosen_by_fold": by_fold,
+            "test": {**metrics.mean(measured.values()), **metrics.mean(baselines)},
+            "test_std_over_folds": metrics.std(measured.values()),
+            "test_by_fold": measured,
+        }
+    return Tested(thresholds, rows, kept)
+
+
+def trial_rows(trials: list[dict], chosen: dict[float | None, dict[str, str]], kind: str) -> tuple[list, list]:
+    """Header and rows of trials.csv: each trial's point, mean validation metrics, and how many folds chose it."""
+    names = metrics.NAMES[kind]
+    rows = []
+    for trial in trials:
+        times = list(chosen[trial["params"].get("threshold")].values()).count(trial["trial"])
+        values = [trial["validation"][name] for name in names]
+        texts = ["" if value is None else f"{value:.6g}" for value in values]
+        rows.append([trial["trial"], *trial["params"].values(), *texts, times])
+    return ["trial", *trials[0]["params"], *(f"validation_{name}" for name in names), "chosen"], rows
+
+
+def _predictions(data, target, about: tuple, subset, listed, true, predicted) -> list[tuple]:
+    """Rows of predictions.csv: one per microstructure, or one per grain."""
+    at = np.flatnonzero(listed)
+    if target.grains == ALL:
+        owner = np.repeat(np.arange(len(data.name)), np.diff(data.node_ptr))[at]
+        grain = (at - data.node_ptr[owner]).tolist()
+    else:
+        owner, grain = at, [""] * at.size
+    if predicted.ndim == 2:  # scores of classes
+        predicted = predicted.argmax(axis=1)
+    threshold, fold, trial = about
+    return [
+        (data.name[g], n, threshold, fold, subset[g], trial, f"{float(true[i]):.9g}", f"{predicted[i]:.9g}")
+        for i, g, n in zip(at, owner, grain, strict=True)
+    ]

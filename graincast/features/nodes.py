@@ -1,0 +1,28 @@
+"""What each node feature is. A feature set names some of these, in order.
+
+The first seven are those of Cohn & Holm (arXiv 2110.09326): grain type, degree, area, perimeter, equivalent
+diameter, and the axis lengths of the ellipse of equal second moments. Areas in sites, lengths in lattice spacings.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graincast.features.regionprops import measure
+from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY, Microstructure
+
+TYPE_VALUE = {CANDIDATE: 1.0, LOW_MOBILITY: 0.5, HIGH_MOBILITY: 0.0}
+SHAPE = ("area", "perimeter", "equivalent_diameter", "major_axis_length", "minor_axis_length")
+
+
+def features(one: Microstructure, columns: Sequence[str]) -> np.ndarray:
+    """The named features of each grain, float64 [grains, columns]. Raises KeyError for an unknown name."""
+    n = one.grain_id.size
+    values = {
+        "type": np.select([one.grain_type == kind for kind in TYPE_VALUE], list(TYPE_VALUE.values())),
+        "degree": one.degree.astype(float),
+        "red_area": np.where(one.grain_type == HIGH_MOBILITY, one.areas[0][0], 0.0),
+    }
+    if set(columns) & set(SHAPE):
+        values |= measure(one.labels, n)
+    return np.stack([values[column] for column in columns], axis=1).reshape(n, len(columns))

@@ -1,0 +1,1 @@
+"""Figures: of experiments, encoders and microstructures, in one style."""

@@ -1,0 +1,178 @@
+"""Figures of an experiment: training curves, confusion matrices, predicted against true, scores against an axis."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from graincast.evaluation.metrics import SMALLER_IS_BETTER, selection_score
+from graincast.figures.style import BLUE, GREY, RED, titled
+
+BAND = (0.1, 0.9)  # quantiles
+CLOUD = 3000  # points; more are drawn as counts
+AXIS_NAMES = {
+    "propagation_steps": "propagation steps K",
+    "variance": "fraction of variance kept by PCA",
+    "c": "C of the SVM",
+}
+SCORE_NAMES = {"nll": "loss", "r2": "R²", "auc": "AUC", "mse": "mean squared error", "rmse": "root mean squared error"}
+WIDTH_OF_NUMBER = 0.12  # of an axis from 0 to 1
+LOGARITHMIC = ("c", "learning_rate")
+
+
+def training_curves(
+    steps: np.ndarray, curves: np.ndarray, columns: Sequence[str], kept: np.ndarray, title: str, unit: str = "iteration"
+) -> Figure:
+    """The loss and a second measure against steps; the mean over folds, and the range of most of them shaded.
+
+    steps    [evaluations]
+    curves   [folds, evaluations, columns], NaN after an early stop
+    columns  train_loss, validation_loss, and the same of a second measure, such as train_accuracy
+    kept     [folds], the steps whose checkpoints were kept
+    """
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    for axes, first in zip(figure.subplots(1, 2), (0, 2), strict=True):
+        for column, name, colour in zip((first, first + 1), ("training", "validation"), (BLUE, RED), strict=True):
+            one = curves[..., column]
+            ran = ~np.isnan(one).all(axis=0)
+            label = f"{name}, mean" if len(curves) > 1 else name
+            axes.plot(steps[ran], np.nanmean(one[:, ran], axis=0), color=colour, label=label)
+            if len(curves) > 1:
+                band = "{:.0%} to {:.0%} of {} folds".format(*BAND, len(curves))
+                low, high = np.nanquantile(one[:, ran], BAND, axis=0)
+                axes.fill_between(steps[ran], low, high, color=colour, alpha=0.2, linewidth=0, label=band)
+        checkpoint = "checkpoint kept, median" if len(curves) > 1 else "checkpoint kept"
+        axes.axvline(np.median(kept), color=GREY, linestyle=":", linewidth=1, label=checkpoint)
+        axes.set(xlabel=unit, ylabel=columns[first].removeprefix("train_").replace("mae", "mean absolute error"))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    titled(figure, title)
+    return figure
+
+
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """Counts of true (rows) against predicted classes, summed over folds, with each row's shares."""
+    counts = np.asarray(counts, float)
+    fraction = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    n = len(classes)
+    figure = Figure(figsize=(2.2 + 0.6 * n, 2.0 + 0.6 * n), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(n, n):
+        colour = "white" if fraction[i, j] > 0.55 else "black"
+        axes.text(j, i, f"{counts[i, j]:,.0f}\n{fraction[i, j]:.0%}", ha="center", va="center", color=colour)
+    at = range(n)
+    axes.set(xticks=at, yticks=at, xticklabels=classes, yticklabels=classes, xlabel="predicted", ylabel="true")
+    axes.spines[:].set_visible(False)
+    titled(figure, title)
+    return figure
+
+
+def predicted_against_true(true: np.ndarray, predicted: np.ndarray, title: str) -> Figure:
+    """Predicted against true growth ratios, [n] each; the line is where they are equal."""
+    figure = Figure(figsize=(4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    most = 1.03 * max(true.max(), predicted.max())
+    least = min(0.0, predicted.min())
+    if true.size > CLOUD:
+        drawn = axes.hexbin(
+            true, predicted, gridsize=50, bins="log", cmap="Blues", mincnt=1, extent=(0, most, least, most)
+        )
+        figure.colorbar(drawn, label="grains")
+    else:
+        axes.scatter(true, predicted, s=9, color=BLUE, alpha=0.35, linewidth=0)
+    axes.plot([least, most], [least, most], color=GREY, linewidth=1, linestyle=":")
+    axes.set(xlabel="true growth ratio", ylabel="predicted growth ratio", xlim=(least, most), ylim=(least, most))
+    titled(figure, title)
+    return figure
+
+
+def score_against(trials: list[dict], axis: str, score: str, select: str, title: str) -> Figure:
+    """A validation score against an axis of the grid: at each value the trial of the best `select`, with its error.
+
+    trials  entries of trials.json; a line a threshold
+    """
+    figure = Figure(figsize=(4.4, 3.4), layout="constrained")
+    axes = figure.subplots()
+    thresholds = sorted({trial["params"].get("threshold") for trial in trials})
+    folds = len(trials[0]["by_fold"])
+    colours = mpl.colormaps["viridis"](np.linspace(0.1, 0.8, len(thresholds)))
+    for threshold, colour in zip(thresholds, colours, strict=True):
+        best: dict[float, dict] = {}
+        for trial in trials:
+            at, own = trial["params"][axis], trial["validation"]
+            if trial["params"].get("threshold") == threshold and (
+                at not in best
+                or selection_score(select, own[select]) > selection_score(select, best[at]["validation"][select])
+            ):
+                best[at] = trial
+        at = sorted(best)
+        values = [[one[score] for one in best[value]["by_fold"].values()] for value in at]
+        mean = [np.mean(value) for value in values]
+        label = None if threshold is None else f"growth ratio > {threshold:g}"
+        if folds > 1:
+            error = [np.std(value, ddof=1) / np.sqrt(folds) for value in values]
+            axes.errorbar(at, mean, error, color=colour, marker="o", capsize=3, label=label)
+        else:
+            axes.plot(at, mean, color=colour, marker="o", label=label)
+    axes.set(xlabel=AXIS_NAMES.get(axis, axis), ylabel=f"validation {SCORE_NAMES.get(score, score)}")
+    if axis in LOGARITHMIC:
+        axes.set_xscale("log")
+    else:
+        axes.set_xticks(sorted({trial["params"][axis] for trial in trials}))
+    if thresholds != [None]:
+        axes.legend(frameon=False, fontsize=8)
+    which = "least" if select in SMALLER_IS_BETTER else "best"
+    caption = f"At each point, the trial of {which} validation {SCORE_NAMES.get(select, select)}." + (
+        f"\nBars: standard error over {folds} folds." if folds > 1 else ""
+    )
+    figure.supxlabel(caption, fontsize=7, color=GREY)
+    titled(figure, title)
+    return figure
+
+
+def importance(names: Sequence[str], gain: np.ndarray, error: np.ndarray, score: str, title: str) -> Figure:
+    """What each feature adds to a validation score, with standard errors: [features] each, most important on top."""
+    order = np.argsort(gain)
+    figure = Figure(figsize=(5, 1.4 + 0.32 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([names[i] for i in order], gain[order], xerr=error[order], color=BLUE, capsize=2, ecolor=GREY)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel(f"gain in validation {SCORE_NAMES.get(score, score)}")
+    caption = "Of adding a feature to a subset without it: mean over all such pairs of subsets.\nBars: standard error."
+    figure.supxlabel(caption, fontsize=7, color=GREY)
+    titled(figure, title)
+    return figure
+
+
+def comparison(rows: list[dict[str, str]]) -> Figure:
+    """Test results of experiments as bars, a panel for each data set, kind of target and threshold.
+
+    rows  of comparison.csv; bars are accuracy, or R² of growth ratios, with the spread over folds, where there
+          are several; a line is what the majority class reaches
+    """
+    panels: dict[tuple, list[dict]] = {}
+    for row in rows:
+        panels.setdefault((row["dataset"], row["target"], row["threshold"]), []).append(row)
+    heights = [len(of) + 1.6 for of in panels.values()]
+    figure = Figure(figsize=(7, 0.8 + 0.34 * sum(heights)), layout="constrained")
+    grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for axes, ((dataset, target, threshold), of) in zip(grid[:, 0], panels.items(), strict=True):
+        score = "r2" if target == "growth-ratio" else "accuracy"
+        of = of[::-1]  # the best on top
+        values = [float(row[score] or "nan") for row in of]
+        error = [float(row["spread"] or 0) for row in of]
+        names = [f"{row['experiment']} ({row['network']})" if row["network"] else row["experiment"] for row in of]
+        axes.barh(range(len(of)), values, xerr=error if any(error) else None, color=BLUE, ecolor=GREY, capsize=2)
+        axes.set(yticks=range(len(of)), yticklabels=names, xlim=(min(0, *values), max(1, *values)))
+        for at, value in enumerate(values):
+            inside = value > WIDTH_OF_NUMBER
+            axes.text(0.01, at, f"{value:.3f}", va="center", color="white" if inside else "black", fontsize=8)
+        if guess := of[0]["majority_class_accuracy"]:
+            axes.axvline(float(guess), color=RED, linewidth=1.5, linestyle=":")
+        what = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
+        axes.set_title(f"{dataset}, {what}: test {SCORE_NAMES.get(score, score)}", fontsize=9, loc="left")
+    spread = "Bars at the ends: standard deviation over folds. " if any(row["spread"] for row in rows) else ""
+    caption = f"{spread}Dotted: the majority class of the training part."
+    figure.supxlabel(caption, fontsize=7, color=GREY)
+    return figure

@@ -1,0 +1,39 @@
+"""Pictures of microstructures: the candidate in the middle, grains coloured by type, boundaries dark."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from graincast.figures.style import titled
+from graincast.graphs.palette import BOUNDARY_COLOUR, COLOUR, NAME, NO_GRAIN_COLOUR
+from graincast.graphs.periodic import centred, on_boundary
+from graincast.microstructure import Microstructure
+
+
+def rgb(microstructure: Microstructure, centre_of: np.ndarray | None = None) -> np.ndarray:
+    """The microstructure as a picture, uint8 [height, width, 3], the candidate in the middle.
+
+    centre_of  another mask to bring to the middle, bool [height, width]
+    """
+    mask = microstructure.labels == microstructure.candidate_index + 1 if centre_of is None else centre_of
+    labels = centred(microstructure.labels, mask)
+    colours = [_bytes(NO_GRAIN_COLOUR)] + [_bytes(COLOUR[kind]) for kind in microstructure.grain_type]
+    picture = np.array(colours, np.uint8)[labels]
+    picture[on_boundary(labels)] = _bytes(BOUNDARY_COLOUR)
+    return picture
+
+
+def figure(microstructure: Microstructure, title: str) -> Figure:
+    """A figure of a microstructure with a legend of grain types."""
+    drawn = Figure(figsize=(4.6, 4.4), layout="constrained")
+    axes = drawn.subplots()
+    axes.imshow(rgb(microstructure), interpolation="nearest")
+    axes.set_axis_off()
+    titled(drawn, title)
+    patches = [Patch(color=COLOUR[kind], label=NAME[kind]) for kind in COLOUR]
+    drawn.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return drawn
+
+
+def _bytes(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))

@@ -1,0 +1,34 @@
+"""CSV tables: written whole, and read back."""
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from graincast.files.atomic import whole
+
+
+def write(path: str | os.PathLike, header: Sequence, rows: Iterable[Sequence]) -> None:
+    """Write a table whole: a header and its rows."""
+    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)
+
+
+def read(path: str | os.PathLike) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a table. A byte order mark is skipped."""
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    return header, rows
+
+
+def rows(path: str | os.PathLike) -> list[list[str]]:
+    """The rows of a table, without its header."""
+    return read(path)[1]
+
+
+def records(path: str | os.PathLike) -> list[dict[str, str]]:
+    """The rows of a table, each a dict by column."""
+    header, rows = read(path)
+    return [dict(zip(header, row, strict=True)) for row in rows]

@@ -1,0 +1,1 @@
+"""Grain graphs: boundaries, k-hop subgraphs, time steps, the shard file, and what is rejected."""

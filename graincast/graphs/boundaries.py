@@ -1,0 +1,85 @@
+"""Grain boundaries of a periodic label image: which grains touch, and along how much boundary."""
+
+import numpy as np
+from numba import njit
+
+DENSE = 1024  # up to this many grains, pairs are counted in a full matrix
+CHUNK = 16  # sites compared at once; a chunk without any boundary is passed over
+
+
+def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours among n grains: edges int32 [m, 2] (source, target), boundary_length int32 [m].
+
+    labels   int32 [height, width], periodic; node index + 1, or 0 where no grain lies
+
+    Edges are node indices, both directions, in lexicographic order, no self loops. A boundary's length is its number
+    of unlike pairs of first- and second-neighbour sites, each pair counted once: the energy of the Potts model with
+    8 neighbours. Raises ValueError where a label lies outside 0 … n.
+    """
+    labels = np.ascontiguousarray(labels, dtype=np.int32)
+    if labels.ndim != 2:
+        raise ValueError(f"a label image has two axes, not {labels.ndim}")
+    low, high, valid = _unlike_pairs(labels, n)
+    if not valid:
+        raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
+    key = low.astype(np.int64) * n + high
+    if n <= DENSE:
+        lengths = np.bincount(key, minlength=n * n).reshape(n, n)
+        lengths += lengths.T
+        source, target = np.nonzero(lengths)
+        length = lengths[source, target]
+    else:
+        key, half = np.unique(key, return_counts=True)
+        low, high = key // n, key % n
+        source, target = np.concatenate([low, high]), np.concatenate([high, low])
+        order = np.lexsort((target, source))
+        source, target, length = source[order], target[order], np.concatenate([half, half])[order]
+    return np.stack([source, target], axis=1).astype(np.int32), length.astype(np.int32)
+
+
+@njit(cache=True)
+def _unlike_pairs(labels, n):
+    """Node indices (lower, higher) of every unlike pair of neighbouring sites that both carry a grain.
+
+    The third value is whether all labels lie in 0 … n: each shows at a boundary, or fills the image.
+    """
+    height, width = labels.shape
+    valid = labels.size == 0 or 0 <= labels[0, 0] <= n
+    low, high = np.empty(8 * width + 1024, np.int32), np.empty(8 * width + 1024, np.int32)
+    found = 0
+    for r in range(height):
+        if low.size - found < 4 * width:
+            low, high = _grown(low), _grown(high)
+        here, below = labels[r], labels[(r + 1) % height]
+        c = 0
+        while c < width:
+            stop = min(c + CHUNK, width)
+            if c > 0 and c + CHUNK < width:
+                site, right = here[c:stop], here[c + 1 : stop + 1]
+                left_below, below_it, right_below = below[c - 1 : stop - 1], below[c:stop], below[c + 1 : stop + 1]
+                unlike = np.int32(0)
+                for j in range(CHUNK):
+                    a = site[j]
+                    unlike |= (a ^ right[j]) | (a ^ left_below[j]) | (a ^ below_it[j]) | (a ^ right_below[j])
+                if unlike == 0:
+                    c = stop
+                    continue
+            for j in range(c, stop):
+                a = here[j]
+                if a <= 0 or a > n:
+                    valid &= a == 0
+                    continue
+                after = j + 1 if j + 1 < width else 0
+                for b in (here[after], below[j - 1 if j else width - 1], below[j], below[after]):
+                    if b != a and 0 < b <= n:
+                        low[found], high[found] = min(a, b) - 1, max(a, b) - 1
+                        found += 1
+            c = stop
+    return low[:found], high[:found], valid
+
+
+@njit(cache=True)
+def _grown(array):
+    larger = np.empty(2 * array.size, array.dtype)
+    larger[: array.size] = array
+    return larger

@@ -1,0 +1,180 @@
+"""The plan of a configuration: which files each rule reads and writes, and the parameters that shape them.
+
+Pure functions of the checked configuration: nothing is read from disk, and all paths are relative to the working
+directory. Names of files never contain an experiment's name before the experiment stage, so experiments share them.
+"""
+
+from collections.abc import Iterator
+
+from graincast.experiment import grid, splits
+from graincast.experiment.targets import LABEL
+from graincast.potts.batches import batches
+from graincast.raw.manifest import shard_names
+
+SIMULATE, IMAGES = "simulate", "labelled-images"
+"""Sources of data sets that the workflow makes itself, and that hold no grains."""
+
+
+class Plan:
+    """The files and parameters of a configuration that `graincast.configuration.load` has checked."""
+
+    def __init__(self, config: dict) -> None:
+        self.config = config
+        self.experiments: dict[str, dict] = config["experiments"]
+        used = sorted({experiment["dataset"] for experiment in self.experiments.values()})
+        self.datasets: dict[str, dict] = {name: config["datasets"][name] for name in used}
+        self.simulated = [name for name, dataset in self.datasets.items() if dataset["source"] == SIMULATE]
+        self.images = [name for name, dataset in self.datasets.items() if dataset["source"] == IMAGES]
+        self.grains = [name for name in self.datasets if name not in self.images]
+        features = {experiment["features"] for experiment in self.experiments.values()}
+        self.vision = sorted(features & set(config["vision_sets"]))
+
+    # ---- Files of the data stages
+
+    def shards(self, dataset: str) -> list[str]:
+        """Names of a data set's shards; those of a simulated one are its batches."""
+        if dataset in self.simulated:
+            return list(self._batches(dataset))
+        return shard_names(self.datasets[dataset]["shards"])
+
+    def run_folder(self, dataset: str, shard: str) -> str:
+        """The folder of a simulated shard's runs."""
+        return f"results/datasets/{dataset}/runs/{shard}"
+
+    def manifest_folder(self, dataset: str) -> str:
+        """The folder of a data set's manifests: an output where it is simulated, else written by the scan."""
+        return f"results/datasets/{dataset}/{'runs' if dataset in self.simulated else 'raw'}"
+
+    def manifest(self, dataset: str, shard: str) -> str:
+        return f"{self.manifest_folder(dataset)}/{shard}.json"
+
+    def graph_shards(self, dataset: str) -> list[str]:
+        return [f"results/datasets/{dataset}/graphs/{shard}.h5" for shard in self.shards(dataset)]
+
+    def rejected_tables(self, dataset: str) -> list[str]:
+        return [path.removesuffix(".h5") + ".rejected.csv" for path in self.graph_shards(dataset)]
+
+    def name_lists(self, dataset: str) -> list[str]:
+        """The files that list a data set's microstructures, or its images."""
+        if dataset in self.images:
+            return [self.manifest(dataset, shard) for shard in self.shards(dataset)]
+        return self.graph_shards(dataset)
+
+    def split_table(self, split: str) -> list[str]:
+        """The copy of a split that is given as a file; none for other methods."""
+        return [f"results/splits/{split}.csv"] if self.config["splits"][split]["method"] == "file" else []
+
+    def splits(self, dataset: str) -> list[str]:
+        """The splits that the experiments make of a data set."""
+        used = {one["split"] for one in self.experiments.values() if one["dataset"] == dataset}
+        return [f"results/datasets/{dataset}/splits/{name}.csv" for name in sorted(used)]
+
+    def codes(self, dataset: str, encoded_set: str) -> str:
+        """The codes that a feature set of learned features takes."""
+        encoded = self.config["encoded_sets"][encoded_set]
+        return f"results/datasets/{dataset}/codes/{encoded['encoder']}-{encoded['components']}.h5"
+
+    def encoder_figures(self) -> list[str]:
+        """The figures of all encoders that experiments use."""
+        used = {
+            (experiment["dataset"], self.config["encoded_sets"][experiment["features"]]["encoder"])
+            for experiment in self.experiments.values()
+            if experiment["features"] in self.config["encoded_sets"]
+        }
+        return [f"results/datasets/{dataset}/encoders/{encoder}.figures" for dataset, encoder in sorted(used)]
+
+    # ---- Files of experiments
+
+    def features(self, experiment: str) -> str:
+        one = self.experiments[experiment]
+        return f"results/datasets/{one['dataset']}/features/{one['features']}.h5"
+
+    def split(self, experiment: str) -> str:
+        one = self.experiments[experiment]
+        return f"results/datasets/{one['dataset']}/splits/{one['split']}.csv"
+
+    def trial_files(self, experiment: str, name: str) -> list[str]:
+        """The file of this name of each of an experiment's training jobs."""
+        return [f"results/experiments/{experiment}/trials/{job}/{name}" for job in self.training_jobs(experiment)]
+
+    def test_metrics(self) -> list[str]:
+        return [f"results/experiments/{name}/test_metrics.json" for name in self.experiments]
+
+    def intermediate_files(self) -> list[str]:
+        """Every file that the experiments' results are made from."""
+        return sorted(set(self._intermediate_files()))
+
+    # ---- Parameters of rules
+
+    def simulation(self, dataset: str) -> dict:
+        """What a batch of simulations depends on; how many other states there are is not part of it."""
+        simulate = self.datasets[dataset]["simulate"]
+        return {key: value for key, value in simulate.items() if key not in ("microstructures", "batch")}
+
+    def states(self, dataset: str, shard: str) -> dict[str, int]:
+        """The numbers of the first and last initial state of a batch."""
+        first, last = self._batches(dataset)[shard]
+        return {"first": first, "last": last}
+
+    def split_settings(self, split: str) -> dict:
+        """What a split depends on: the keys of its method."""
+        settings = self.config["splits"][split]
+        return {key: settings[key] for key in ("method", *splits.METHOD_KEYS[settings["method"]])}
+
+    def vision_settings(self, vision_set: str) -> dict:
+        """What vision features depend on: a file of weights counts by its hash, not by its path."""
+        settings = self.config["vision_sets"][vision_set]
+        network = {key: value for key, value in settings["network"].items() if key != "path"}
+        return {"crop": settings["crop"], "size": settings["size"], "network": network}
+
+    def target(self, experiment: str) -> dict:
+        """Target settings that affect training, except thresholds, which are an axis of the grid."""
+        target = self.experiments[experiment]["target"]
+        keys = ["kind"] if target["kind"] == LABEL else ["kind", "grains", "aggregate"]
+        keys += ["fraction"] if target["aggregate"] == "fraction" else []
+        return {key: target[key] for key in keys}
+
+    def training_jobs(self, experiment: str) -> dict[str, dict]:
+        """An experiment's training jobs: the part of the grid that each trains, by the job's name."""
+        one = self.experiments[experiment]
+        axes = {"threshold": one["target"]["threshold"], **one["grid"]}
+        sizes = axes.pop("feature_subsets", None)
+        if sizes:
+            features = self.config["feature_sets"][one["features"]]
+            axes["feature_subset"] = grid.feature_subsets(features, sizes["min"], sizes["max"])
+        return grid.jobs({axis: axes[axis] for axis in grid.AXES if axes.get(axis)}, one["fan_out"])
+
+    def training_job(self, experiment: str, job: str) -> dict:
+        """What a training job depends on besides its data: model, target, its part of the grid, training settings."""
+        one = self.experiments[experiment]
+        return {
+            "model": one["model"],
+            "target": self.target(experiment),
+            "grid": self.training_jobs(experiment)[job],
+            "training": one["training"],
+        }
+
+    def mlflow_context(self, experiment: str) -> dict:
+        """Experiment metadata logged to MLflow, and how raw files become what its model takes."""
+        one = self.experiments[experiment]
+        columns = self.config["feature_sets"].get(one["features"])
+        hops = self.datasets[one["dataset"]].get("hops")
+        return {**one, "recipe": {"hops": hops, "features": {"columns": columns}} if columns else None}
+
+    def _batches(self, dataset: str) -> dict[str, tuple[int, int]]:
+        simulate = self.datasets[dataset]["simulate"]
+        return batches(simulate["microstructures"], simulate["batch"])
+
+    def _intermediate_files(self) -> Iterator[str]:
+        for dataset in self.grains:
+            yield from self.graph_shards(dataset)
+            if dataset in self.simulated:
+                yield from (self.manifest(dataset, shard) for shard in self.shards(dataset))
+        for name, experiment in self.experiments.items():
+            yield from (self.features(name), self.split(name))
+            if experiment["features"] in self.config["encoded_sets"]:
+                encoder = self.config["encoded_sets"][experiment["features"]]["encoder"]
+                yield self.codes(experiment["dataset"], experiment["features"])
+                yield f"results/datasets/{experiment['dataset']}/encoders/{encoder}/encoder.h5"
+            yield from self.trial_files(name, "trials.json")
+        yield from self.test_metrics()

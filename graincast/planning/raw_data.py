@@ -1,0 +1,76 @@
+"""The raw data of a configuration on this machine: where they lie, and their manifests brought up to date."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from graincast.experiment import splits
+from graincast.files.atomic import write_if_changed
+from graincast.files.expansion import expand
+from graincast.microstructure import BadInput
+from graincast.planning.plan import Plan
+from graincast.raw import manifest, sources
+
+
+class RawData:
+    """Folders and files outside the results that a plan reads; errors name the configuration's file and key."""
+
+    def __init__(self, plan: Plan, config_file: str) -> None:
+        self.plan, self.config_file = plan, config_file
+
+    def folder(self, dataset: str) -> Path:
+        """The configured folder of a data set's raw data. Raises BadInput where there is none."""
+        where = f"{self.config_file}: datasets.{dataset}.path"
+        folder = expand(self.plan.datasets[dataset]["path"], where)
+        if not folder.is_dir():
+            raise BadInput(f"{where}: no folder {folder}; correct the path or fetch the data")
+        return folder
+
+    def root(self, dataset: str, shard: str) -> Path:
+        """The folder that the paths in a shard's manifest start from."""
+        if dataset in self.plan.simulated:
+            return Path(self.plan.run_folder(dataset, shard))
+        return self.folder(dataset)
+
+    def weights(self, vision_set: str) -> Path | None:
+        """The file of a vision network's weights; None for random ones."""
+        network = self.plan.config["vision_sets"][vision_set]["network"]
+        where = f"{self.config_file}: vision_sets.{vision_set}.network.path"
+        return expand(network["path"], where) if "path" in network else None
+
+    def scan(self) -> None:
+        """Bring the manifests of raw data, and the copies of given splits, up to date by content. Raises BadInput."""
+        for dataset, settings in self.plan.datasets.items():
+            if dataset in self.plan.simulated:
+                continue
+            root, source = self.folder(dataset), settings["source"]
+            find_runs, raw_files = sources.RUNS[source], sources.FILES[source]
+            try:
+                manifest.scan(root, find_runs, raw_files, settings["shards"], Path(self.plan.manifest_folder(dataset)))
+            except OSError as error:
+                where = f"{self.config_file}: datasets.{dataset}"
+                raise BadInput(f"{where}: {error}; correct path or source ({source})") from None
+        for split in {experiment["split"] for experiment in self.plan.experiments.values()}:
+            for copy in self.plan.split_table(split):
+                self._copy_split_table(split, copy)
+
+    def folders(self) -> Iterator[Path]:
+        """All folders outside the working directory that steps read, where symbolic links lead included."""
+        for dataset in self.plan.datasets:
+            if dataset not in self.plan.simulated:
+                yield self.folder(dataset)
+                linked = Path(self.plan.manifest_folder(dataset), manifest.LINKED)
+                yield from map(Path, json.loads(linked.read_text(encoding="utf-8")) if linked.is_file() else [])
+        yield from (weights.parent for weights in map(self.weights, self.plan.vision) if weights)
+
+    def _copy_split_table(self, split: str, copy: str) -> None:
+        """Copy a given split into the results, where its content decides what is stale."""
+        where = f"{self.config_file}: splits.{split}.path"
+        table = expand(self.plan.config["splits"][split]["path"], where)
+        try:
+            splits.given(table)
+            write_if_changed(copy, table.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BadInput(f"{where}: {table}: {error.strerror}") from None
+        except ValueError as error:
+            raise BadInput(f"{where}: {table}: {error}") from None

@@ -1,0 +1,81 @@
+"""Simulated data sets: initial states and growth runs in SPPARKS run folders (PHYSICS: DeCost & Holm 2017).
+
+Every state and growth run has a seed of its own, derived from the data set's seed and its number, so that a batch is
+the same whatever batches stand beside it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from graincast.potts import protocol
+from graincast.program.progress import Progress
+from graincast.raw.spparks_writing import write_initial, write_stats
+
+INITIAL, TYPES, RED, GROWTH = range(4)
+
+
+def record_times(growth: dict) -> np.ndarray:
+    """The times at which areas are recorded, float64, from 0 to the end."""
+    end, record = growth["time"], growth["record"]
+    between = np.asarray(record, float) if isinstance(record, list) else np.arange(1, np.ceil(end / record)) * record
+    return np.unique(np.concatenate([[0.0], between[(between > 0) & (between < end)], [float(end)]]))
+
+
+def simulate(folder: Path, numbers: range, settings: dict, what: str) -> list[Path]:
+    """Simulate the states of these numbers into `folder`/run-000001 and so on; returns the run folders.
+
+    settings  the data set's `simulate` section (config/README.md)
+    what      head of the progress lines
+    """
+    growth = settings["growth"]
+    times = record_times(growth)
+    progress = Progress(what, len(numbers) * (1 + growth["runs"]), "states and growth runs")
+    made = []
+    for number in numbers:
+        run = folder / f"run-{number:06d}"
+        labels = protocol.initialise(
+            settings["size"], seed=_seed(settings["seed"], number, INITIAL), **settings["initial"]
+        )
+        red_fraction = _red_fraction(settings, number)
+        types = protocol.assign_types(labels, red_fraction, seed=_seed(settings["seed"], number, TYPES))
+        write_initial(run / "spparks_init" / "initial.dream3d", labels, types, red_fraction)
+        progress.advance(note=f"{run.name}: {types.size - 1} grains")
+        for repeat in range(1, growth["runs"] + 1):
+            grown = protocol.grow(
+                labels,
+                types,
+                temperature=growth["temperature"],
+                record_times=times,
+                min_mobility=settings["min_mobility"],
+                uniform_mobility=settings["mobility"] == "uniform",
+                seed=_seed(settings["seed"], number, GROWTH, repeat),
+                report=_fraction_done(progress),
+            )
+            write_stats(run / "spparks_results" / f"run_{repeat}" / "stats.h5", grown.times, grown.areas)
+            progress.advance(0, f"{run.name}: {grown.events:,} flips")
+        made.append(run)
+    return made
+
+
+def _fraction_done(progress: Progress):
+    """A callback for one growth run that counts the fraction of its time that is done."""
+    reported = 0.0
+
+    def report(done: float, total: float) -> None:
+        nonlocal reported
+        progress.advance(done / total - reported)
+        reported = done / total
+
+    return report
+
+
+def _seed(*key: int) -> int:
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+
+
+def _red_fraction(settings: dict, number: int) -> float:
+    fraction = settings["red_fraction"]
+    if not isinstance(fraction, list):
+        return float(fraction)
+    return float(np.random.default_rng([settings["seed"], number, RED]).uniform(*fraction))

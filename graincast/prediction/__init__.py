@@ -1,0 +1,1 @@
+"""Prediction: a trained model applied to new data, and served."""

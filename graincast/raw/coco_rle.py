@@ -1,0 +1,134 @@
+"""Run-length masks in the COCO format: compressed strings of column-major run lengths, background first.
+
+Each run length from the fourth on is stored as the difference to the one two before it, in groups of five bits with
+the lowest first; a set sixth bit says that another group follows, the fifth bit of the last group is the sign, and
+48 is added to make a printable character (pycocotools, `rleToString`).
+"""
+
+import math
+import re
+
+import numpy as np
+from numba import njit
+
+from graincast.microstructure import BadInput
+
+MAX_SITES = 2**28  # far above any real image, so that a wrong size cannot ask for all memory
+_SIZE = re.compile(r"\[\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\]")
+
+
+def parse_size(size) -> tuple[int, int]:
+    """(height, width) of a list of two integers or its text, such as "[512, 512]". Raises BadInput."""
+    if isinstance(size, str) and (match := _SIZE.fullmatch(size.strip())):
+        size = [int(match[1]), int(match[2])]
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(x) is int and x > 0 for x in size)):
+        raise BadInput(f"an image size is two positive integers, not {str(size)[:40]!r}")
+    if math.prod(size) > MAX_SITES:
+        raise BadInput(f"an image of {size[0]} x {size[1]} sites is too large")
+    return size[0], size[1]
+
+
+def decode(counts: str, shape: tuple[int, int]) -> np.ndarray:
+    """Run lengths int64 [runs] of a mask on an image `shape`, in column-major order, the first one background.
+
+    Raises BadInput where the string is malformed or its runs do not fill the image exactly.
+    """
+    if not isinstance(counts, str):
+        raise BadInput(f"a mask's counts are text, not {type(counts).__name__}")
+    if not counts.isascii():
+        raise BadInput("malformed run-length string of a mask")
+    code = np.frombuffer(counts.encode("ascii"), np.uint8)
+    runs = np.empty(code.size, np.int64)
+    size = math.prod(shape)
+    found, total = _decode(code, size, runs)
+    if found == _MALFORMED:
+        raise BadInput("malformed run-length string of a mask")
+    if found == _NEGATIVE:
+        raise BadInput("negative run length in a mask")
+    if total != size:
+        raise BadInput(f"runs of {total} sites do not fit an image of {shape[0]} x {shape[1]}")
+    return runs[:found]
+
+
+def paint(labels: np.ndarray, runs: np.ndarray, label: int) -> int:
+    """Write `label` into labels int32 [height, width] where the mask is; returns the number of its sites.
+
+    Raises BadInput, with the labels partly painted, where a site carries another label already.
+    """
+    area = _paint(labels, runs, label)
+    if area < 0:
+        raise BadInput("the mask overlaps another one")
+    return area
+
+
+def encode_runs(runs: np.ndarray) -> str:
+    """Run-length string of run lengths."""
+    runs = np.asarray(runs, dtype=np.int64)
+    code = np.empty(13 * runs.size, np.uint8)
+    return code[: _encode(runs, code)].tobytes().decode("ascii")
+
+
+_MALFORMED, _NEGATIVE = -1, -2
+
+
+@njit(cache=True)
+def _decode(code, size, runs):
+    found, total, i = 0, 0, 0
+    while i < code.size:
+        value, shift, more = 0, 0, True
+        while more:
+            if i == code.size or shift > 35:
+                return _MALFORMED, 0
+            group = np.int64(code[i]) - 48
+            if group < 0 or group > 63:
+                return _MALFORMED, 0
+            value |= (group & 31) << shift
+            shift += 5
+            more = group & 32 != 0
+            if not more and group & 16:
+                value -= 1 << shift
+            i += 1
+        if found > 2:
+            value += runs[found - 2]
+        if value < 0:
+            return _NEGATIVE, 0
+        if value > size:
+            return found, total + value  # does not fit, whatever follows
+        runs[found] = value
+        total += value
+        found += 1
+    return found, total
+
+
+@njit(cache=True)
+def _paint(labels, runs, label):
+    height = labels.shape[0]
+    area, at = 0, 0
+    for i in range(runs.size):
+        if i % 2:
+            row, col = at % height, at // height
+            for _ in range(runs[i]):
+                if labels[row, col] != 0:
+                    return -1
+                labels[row, col] = label
+                row += 1
+                if row == height:
+                    row, col = 0, col + 1
+            area += runs[i]
+        at += runs[i]
+    return area
+
+
+@njit(cache=True)
+def _encode(runs, code):
+    end = 0
+    for i in range(runs.size):
+        value = runs[i] - (runs[i - 2] if i > 2 else 0)
+        more = True
+        while more:
+            group = value & 31
+            value >>= 5
+            more = value != -1 if group & 16 else value != 0
+            code[end] = group + (32 if more else 0) + 48
+            end += 1
+    return end

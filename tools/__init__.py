@@ -1,0 +1,1 @@
+"""Programs that no rule runs: made files, pictures, comparisons."""
