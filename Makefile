@@ -18,12 +18,15 @@ SERVER_READY := $(VENV)/.server-ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
+.PHONY: run plan test test-unit test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
 	@python -m graincast config --paths $(CONFIG) experiments >/dev/null
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
+
+plan: $(READY)  ## say what would run and why (CONFIG=config/…yaml, ARGS=--all)
+	@python -m graincast plan $(CONFIG) $(ARGS)
 
 test: $(READY) $(SERVER_READY) lint  ## all checks and tests
 	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them
@@ -32,11 +35,19 @@ test: $(READY) $(SERVER_READY) lint  ## all checks and tests
 	python -m pytest tests/server $(ARGS) || status=$$?; \
 	wait $$hpc || status=$$?; cat $$shown; rm $$shown; exit $$status
 
+test-unit: $(READY)  ## the unit tests alone (ARGS="-k sgc" for some of them)
+	@python -m pytest tests/unit -n 2 --dist loadfile $(ARGS)
+
+test-all: $(READY) $(SERVER_READY)  ## all checks and tests, those marked `long` too
+	@$(MAKE) test ARGS="-m 'long or not long' $(ARGS)"
+
 test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (needs root on Debian 12)
 	@GRAINCAST_HPC_TESTS=1 python -m pytest tests/hpc $(ARGS)
 
 lint: $(READY)  ## style of Python and Snakemake files
 	@ruff check . && ruff format --check .
+	@mypy
+	@mypy
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
 
@@ -90,7 +101,7 @@ pictures: $(READY)  ## make the pictures of the README (needs graphviz)
 	@python -m docs.make_pictures
 
 clean:  ## remove the environment and caches (results stay)
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)

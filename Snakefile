@@ -27,6 +27,7 @@ include: "rules/report.smk"
 if workflow.is_main_process:
 
     onstart:
+        check_image()
         shell("{sys.executable:q} -m scripts.cancel_leftovers")
 
     onsuccess:
@@ -35,6 +36,9 @@ if workflow.is_main_process:
 
     onerror:
         shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
+
+
+write_recipes()
 
 
 # Steps of a second or two are not worth a place in a queue; rule files name theirs.
@@ -50,6 +54,7 @@ rule all:
         expand("results/datasets/{dataset}/checked.json", dataset=PLAN.grains),
         expand("results/datasets/{dataset}/summary.csv", dataset=PLAN.grains),
         expand("results/experiments/{experiment}/figures", experiment=PLAN.experiments),
+        expand("results/experiments/{experiment}/sent.json", experiment=PLAN.experiments),
         PLAN.encoder_figures(),
         # all that lies between, too: what a failed step leaves missing would not be missed behind older results
-        PLAN.intermediate_files(),
+        intermediate_files,

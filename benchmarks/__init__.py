@@ -1,1 +1,1 @@
-"""Every performance figure that the README quotes; each is a program: python -m benchmarks.NAME."""
+"""Every performance figure that the README quotes, each from a script: python -m benchmarks.NAME."""

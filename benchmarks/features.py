@@ -1,12 +1,12 @@
-"""CPU time of grain shapes, against one full mask and one `regionprops` a grain: `python -m benchmarks.features`.
+"""CPU time of grain shapes, against one full mask and one `regionprops` per grain: `python -m benchmarks.features`.
 
 1. Stored graphs (DeepSPPARKS JSON): from the run-length masks to five shapes of every grain, and from the file to
    shapes, degrees and types; against decoding each mask to the full image, rolling it to its centre and measuring it
-   with scikit-image. Needs raw data, under RAW_DATA_ROOT or ../shared/data; left out without.
-2. A 512 x 512 periodic Voronoi microstructure of 445 grains: `measure` and the same masks by `regionprops_table`.
+   with scikit-image. Needs raw data under RAW_DATA_ROOT or ../shared/data; skipped without.
+2. A 512 x 512 periodic Voronoi microstructure of 445 grains: `measure`, against `regionprops_table` on each mask.
 
-Both ways run over all graphs, one after the other in one process, and their results are compared. CPU time of the
-process; the median over graphs or repeats (the masks of the Voronoi case are gone through once).
+Both methods process all graphs, one after the other in one process, and their results are compared. Times are CPU time
+of the process, the median over graphs or repeats (a single pass for the masks of the Voronoi case).
 """
 
 import argparse
@@ -36,7 +36,7 @@ SCIKIT_IMAGE = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--graphs", type=int, default=60, help="stored graphs to read")
-    parser.add_argument("--repeats", type=int, default=20, help="repeats of the fast side of the Voronoi case")
+    parser.add_argument("--repeats", type=int, default=20, help="repeats of graincast in the Voronoi case")
     args = parser.parse_args()
 
     rows = []
@@ -44,25 +44,31 @@ def main():
     paths = sorted((root / "deepspparks-json").glob("*.json"))
     if paths:
         chosen = paths[:: max(len(paths) // args.graphs, 1)]
-        rows.append(("masks of a graph", *masks_of_graphs(chosen)))
+        rows.append(("masks of one graph", *masks_of_graphs(chosen)))
         rows.append(("JSON file to features", *stored_graphs(chosen)))
     else:
-        print(f"no DeepSPPARKS graphs under {root}: the first case is left out")
+        print(f"no DeepSPPARKS graphs under {root}: skipping the first case")
     rows.append(("512 x 512, 445 grains", *voronoi_microstructure(args.repeats)))
 
-    print(f"{'case':<24}{'mask a grain, ms':>18}{'graincast, ms':>16}{'ratio':>8}{'largest difference':>22}")
+    print(f"{'case':<24}{'mask per grain, ms':>20}{'graincast, ms':>16}{'ratio':>8}{'largest difference':>22}")
     for case, slow, fast, difference in rows:
-        print(f"{case:<24}{1e3 * slow:>18.2f}{1e3 * fast:>16.2f}{slow / fast:>8.0f}{difference:>22.1e}")
+        print(f"{case:<24}{1e3 * slow:>20.2f}{1e3 * fast:>16.2f}{slow / fast:>8.0f}{difference:>22.1e}")
 
 
 def masks_of_graphs(paths):
-    """The same without reading the file: from a graph's run-length masks to the shapes of its grains."""
+    """As `stored_graphs`, but from a graph's run-length masks to the shapes of its grains."""
     graphs = [[node["rle"] for node in json.loads(path.read_text())["nodes"].values()] for path in paths]
     shapes_of(graphs[0])
     shapes_by_masks(graphs[0])
     fast = [timed(shapes_of, masks) for masks in graphs]
     slow = [timed(shapes_by_masks, masks) for masks in graphs]
-    difference = max(largest_difference(found, wanted) for (_, found), (_, wanted) in zip(fast, slow, strict=True))
+    return compare(slow, fast)
+
+
+def compare(slow, fast):
+    """Median CPU seconds of both methods, and the largest difference of their results."""
+    results = [(actual, expected) for (_, actual), (_, expected) in zip(fast, slow, strict=True)]
+    difference = max(largest_difference(actual, expected) for actual, expected in results)
     return np.median([seconds for seconds, _ in slow]), np.median([seconds for seconds, _ in fast]), difference
 
 
@@ -80,13 +86,12 @@ def shapes_by_masks(masks):
 
 
 def stored_graphs(paths):
-    """Median CPU seconds a graph by masks and by graincast, and the largest difference of their features."""
-    features_of(paths[0])  # compiles, or loads what was compiled
+    """Median CPU seconds per graph by masks and by graincast, and the largest difference of their features."""
+    features_of(paths[0])  # compiles, or loads the compiled code
     features_by_masks(paths[0])
     fast = [timed(features_of, path) for path in paths]
     slow = [timed(features_by_masks, path) for path in paths]
-    difference = max(largest_difference(found, wanted) for (_, found), (_, wanted) in zip(fast, slow, strict=True))
-    return np.median([seconds for seconds, _ in slow]), np.median([seconds for seconds, _ in fast]), difference
+    return compare(slow, fast)
 
 
 def features_of(path):
@@ -117,13 +122,13 @@ def voronoi_microstructure(repeats):
     labels = (cKDTree(points, boxsize=size).query(pixels)[1] + 1).reshape(size, size).astype(np.int32)
     measure(labels, n)
     fast = np.median([timed(measure, labels, n)[0] for _ in range(repeats)])
-    slow, wanted = timed(lambda: [shape_by_mask(labels == grain) for grain in range(1, n + 1)])
-    wanted = {key: np.array([shape[key] for shape in wanted]) for key in SCIKIT_IMAGE}
-    return slow, fast, largest_difference(measure(labels, n), wanted)
+    slow, mask_shapes = timed(lambda: [shape_by_mask(labels == grain) for grain in range(1, n + 1)])
+    expected = {key: np.array([shape[key] for shape in mask_shapes]) for key in SCIKIT_IMAGE}
+    return slow, fast, largest_difference(measure(labels, n), expected)
 
 
 def shape_by_mask(mask):
-    """Shapes of one grain by scikit-image, its mask rolled so that the longest empty run of rows, columns ends it."""
+    """Shapes of one grain by scikit-image, its mask rolled to end with the longest run of empty rows and columns."""
     for axis in (0, 1):
         filled = np.flatnonzero(mask.any(axis=1 - axis))
         gap = np.diff(filled, append=filled[0] + mask.shape[axis])
@@ -133,7 +138,7 @@ def shape_by_mask(mask):
 
 
 def full_mask(rle):
-    """Image of a COCO compressed run-length mask: 5 bits a character, differences to the count before last."""
+    """Image of a COCO compressed run-length mask: 5 bits per character, differences from the last count but one."""
     code = np.frombuffer(rle["counts"].encode(), np.uint8).astype(np.int64) - 48
     last = (code & 32) == 0
     first = np.flatnonzero(np.append(True, last[:-1]))
@@ -147,9 +152,9 @@ def full_mask(rle):
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
 
 
-def largest_difference(found, wanted):
+def largest_difference(actual, expected):
     """Over all features and grains, relative where a value is above 1."""
-    return max(np.max(np.abs(found[key] - wanted[key]) / np.maximum(np.abs(wanted[key]), 1)) for key in wanted)
+    return max(np.max(np.abs(actual[key] - expected[key]) / np.maximum(np.abs(expected[key]), 1)) for key in expected)
 
 
 def timed(function, *args):

@@ -1,8 +1,8 @@
-"""Epochs of minibatches of graphs: one torch.load a graph by PyTorch Geometric, against tensors in memory.
+"""Epochs of minibatches of graphs: one torch.load per graph by PyTorch Geometric, against tensors in memory.
 
-600 graphs, shuffled, the same batch size, one core: every batch of an epoch is made and thrown away. The graphs are
-the published ones where RAW_DATA_ROOT has them, else made-up ones of the same size. Wall-clock time, the median epoch
-of several, after one that warms the page cache; both sides in turn, as the machine may have other work.
+600 graphs, shuffled, the same batch size, one core; every batch of an epoch is built and discarded. The graphs are
+the published ones if RAW_DATA_ROOT has them, else synthetic ones of the same size. Wall-clock time: the median of
+several epochs, after one that warms the page cache; both methods alternate, as the machine may have other work.
 """
 
 import argparse
@@ -17,21 +17,21 @@ import torch
 from torch_geometric.data import Batch, Data, Dataset
 from torch_geometric.loader import DataLoader
 
-from benchmarks.sgc import made_up, published
+from benchmarks.sgc import published, synthetic
 from graincast.features.table import FeatureTable
 from graincast.training import graph_batches
 
 
 class Files(Dataset):
-    """A data set as PyTorch Geometric's users write it: a file a graph."""
+    """A data set as is usual in PyTorch Geometric: one file per graph."""
 
     def __init__(self, data: FeatureTable, folder: Path) -> None:
         super().__init__()
         self.paths = [folder / f"{i}.pt" for i in range(len(data.name))]
         graphs = graph_batches.of_table(data)
         for i, path in enumerate(self.paths):
-            one = graphs.batch(torch.tensor([i]))
-            torch.save(Data(x=one.x, edge_index=one.edge_index, edge_attr=one.edge_attr, y=one.y), path)
+            graph = graphs.batch(torch.tensor([i]))
+            torch.save(Data(x=graph.x, edge_index=graph.edge_index, edge_attr=graph.edge_attr, y=graph.y), path)
 
     def len(self) -> int:
         return len(self.paths)
@@ -41,25 +41,25 @@ class Files(Dataset):
 
 
 def epoch_in_memory(graphs: graph_batches.Graphs, batch_size: int, generator: torch.Generator) -> None:
-    for some in torch.randperm(len(graphs.candidate), generator=generator).split(batch_size):
-        graphs.batch(some)
+    for indices in torch.randperm(len(graphs.candidate), generator=generator).split(batch_size):
+        graphs.batch(indices)
 
 
-def epoch_of(loader: DataLoader) -> None:
+def epoch_from_files(loader: DataLoader) -> None:
     for _ in loader:
         pass
 
 
-def seconds(work: Callable[[], None]) -> float:
+def seconds(epoch: Callable[[], None]) -> float:
     start = time.perf_counter()
-    work()
+    epoch()
     return time.perf_counter() - start
 
 
 def check(graphs: graph_batches.Graphs, files: Files) -> None:
-    """Both sides make the same batch."""
-    which = torch.arange(len(files))[::7]
-    ours, theirs = graphs.batch(which), Batch.from_data_list([files[i] for i in which.tolist()])
+    """Both methods build the same batch."""
+    indices = torch.arange(len(files))[::7]
+    ours, theirs = graphs.batch(indices), Batch.from_data_list([files[i] for i in indices.tolist()])
     for key in ("x", "edge_index", "edge_attr"):
         assert torch.equal(getattr(ours, key), getattr(theirs, key)), key
 
@@ -71,23 +71,23 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     root = Path(os.environ.get("RAW_DATA_ROOT", "."), "deepspparks-json")
-    data = published(root) if root.is_dir() else made_up()
+    data = published(root) if root.is_dir() else synthetic()
 
     start = time.perf_counter()
     graphs = graph_batches.of_table(data)
     prepared = time.perf_counter() - start
-    print(f"{len(data.name)} graphs ({'published' if root.is_dir() else 'made up'}), {len(data.x)} grains, one core")
-    print(f"tensors made once in {1e3 * prepared:.1f} ms")
-    print(f"{'graphs a batch':>14}{'PyTorch Geometric':>24}{'graincast':>24}{'ratio':>8}")
+    print(f"{len(data.name)} graphs ({'published' if root.is_dir() else 'synthetic'}), {len(data.x)} grains, one core")
+    print(f"tensors built once, in {1e3 * prepared:.1f} ms")
+    print(f"{'batch size':>14}{'PyTorch Geometric':>24}{'graincast':>24}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as folder:
         files = Files(data, Path(folder))
         check(graphs, files)
         for batch_size in args.batch_size:
             loader, generator = DataLoader(files, batch_size, shuffle=True), torch.Generator().manual_seed(0)
-            ways = (lambda: epoch_of(loader)), (lambda: epoch_in_memory(graphs, batch_size, generator))  # noqa: B023
-            for work in ways:
-                work()
-            pairs = [[seconds(work) for work in ways] for _ in range(args.epochs)]
+            methods = (lambda: epoch_from_files(loader)), (lambda: epoch_in_memory(graphs, batch_size, generator))  # noqa: B023
+            for epoch in methods:
+                epoch()
+            pairs = [[seconds(epoch) for epoch in methods] for _ in range(args.epochs)]
             slow, fast = (1 / statistics.median(times) for times in zip(*pairs, strict=True))
             print(f"{batch_size:>14}{slow:>15.2f} epochs/s{fast:>15.1f} epochs/s{fast / slow:>8.0f}")
 

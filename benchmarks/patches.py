@@ -1,9 +1,9 @@
-"""Patches a second, against one full mask a grain in NumPy, and a million patches through the incremental PCA.
+"""Patches per second, against one full mask per grain in NumPy, and a million patches through the incremental PCA.
 
-1. Published grain graphs (DeepSPPARKS JSON, under RAW_DATA_ROOT), or made-up ones: patches of all grains and of all
-   boundaries, cut in bulk, and the same ones by rolling full masks; both are compared. CPU time of the process.
-2. With --million N: N boundary patches of made-up microstructures (512 x 512, 445 grains) through a PCA of 32
-   components (`--limit-gib` bounds the address space of the process), with the largest memory in use along the way.
+1. Published grain graphs (DeepSPPARKS JSON, under RAW_DATA_ROOT), or synthetic ones: patches of all grains and of all
+   boundaries, cut in bulk, and the same patches by rolling full masks; both are compared. CPU time of the process.
+2. With --million N: N boundary patches of synthetic microstructures (512 x 512, 445 grains) through a PCA of 32
+   components (`--limit-gib` bounds the address space of the process), with the peak memory along the way.
 """
 
 import argparse
@@ -36,12 +36,12 @@ def voronoi(seed: int, size: int = 512, grains: int = 445) -> tuple[np.ndarray, 
 
 def published(root: Path, count: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     paths = json_graphs(root)
-    many = [deepspparks.read(path, path.stem) for path in paths[:: max(len(paths) // count, 1)]]
-    return [(one.labels, one.grain_type, patches.undirected(one.edges)[0]) for one in many]
+    graphs = [deepspparks.read(path, path.stem) for path in paths[:: max(len(paths) // count, 1)]]
+    return [(graph.labels, graph.grain_type, patches.undirected(graph.edges)[0]) for graph in graphs]
 
 
 def centred(mask: np.ndarray, image: np.ndarray, window: int) -> np.ndarray:
-    """A window of an image, the circular mean of a mask in its middle."""
+    """A window of an image, centred on the circular mean of a mask."""
     for axis in (0, 1):
         size = mask.shape[axis]
         angle = 2 * np.pi * np.arange(size) / size
@@ -51,76 +51,77 @@ def centred(mask: np.ndarray, image: np.ndarray, window: int) -> np.ndarray:
 
 
 def grains_by_masks(labels: np.ndarray, types: np.ndarray) -> np.ndarray:
-    made = []
+    stack = []
     for i in range(types.size):
         mask = labels == i + 1
-        made.append(centred(mask, np.where(mask, PATCH_GREY[types[i]], 0).astype(np.uint8), 96))
-    return np.stack(made)
+        stack.append(centred(mask, np.where(mask, PATCH_GREY[types[i]], 0).astype(np.uint8), 96))
+    return np.stack(stack)
 
 
 def boundaries_by_masks(labels: np.ndarray, types: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    made = []
+    stack = []
     for pair in pairs:
         masks = [labels == i + 1 for i in pair]
-        touching = (masks[0] & grown(masks[1])) | (masks[1] & grown(masks[0]))
+        touching = (masks[0] & dilated(masks[1])) | (masks[1] & dilated(masks[0]))
         image = sum(np.where(mask, PATCH_GREY[types[i]], 0) for mask, i in zip(masks, pair, strict=True))
-        made.append(centred(touching, (image + PATCH_RAISED * touching).astype(np.uint8), 48))
-    return np.stack(made)
+        stack.append(centred(touching, (image + PATCH_RAISED * touching).astype(np.uint8), 48))
+    return np.stack(stack)
 
 
-def grown(mask: np.ndarray) -> np.ndarray:
-    """A periodic mask and its neighbours, diagonal ones too."""
+def dilated(mask: np.ndarray) -> np.ndarray:
+    """A periodic mask, dilated by one site, diagonals included."""
     for axis in (0, 1):
         mask = mask | np.roll(mask, 1, axis) | np.roll(mask, -1, axis)
     return mask
 
 
-def compared(many: list[tuple]) -> None:
+def compare(microstructures: list[tuple]) -> None:
     cases = (
         ("grains, 96 x 96", patches.grains, grains_by_masks, 2),
         ("boundaries, 48 x 48", patches.boundaries, boundaries_by_masks, 3),
     )
-    print(f"{'case':<22}{'patches':>9}{'masks, a second':>18}{'graincast, a second':>22}{'ratio':>8}  equal")
+    print(f"{'case':<22}{'patches':>9}{'masks, per second':>20}{'graincast, per second':>23}{'ratio':>8}  equal")
     for case, fast, slow, arguments in cases:
-        fast(*many[0][:arguments])  # compiles, or loads what was compiled
-        made, seconds = timed(lambda fast=fast, k=arguments: [fast(*one[:k]) for one in many])
-        wanted, masks = timed(lambda slow=slow, k=arguments: [slow(*one[:k]) for one in many])
-        n = sum(map(len, made))
-        equal = all(np.array_equal(a, b) for a, b in zip(made, wanted, strict=True))
-        print(f"{case:<22}{n:>9,}{n / masks:>18,.0f}{n / seconds:>22,.0f}{masks / seconds:>8.0f}  {equal}")
+        fast(*microstructures[0][:arguments])  # compiles, or loads the compiled code
+        bulk, fast_s = timed(lambda fast=fast, k=arguments: [fast(*arrays[:k]) for arrays in microstructures])
+        by_masks, slow_s = timed(lambda slow=slow, k=arguments: [slow(*arrays[:k]) for arrays in microstructures])
+        n = sum(map(len, bulk))
+        equal = all(np.array_equal(a, b) for a, b in zip(bulk, by_masks, strict=True))
+        print(f"{case:<22}{n:>9,}{n / slow_s:>20,.0f}{n / fast_s:>23,.0f}{slow_s / fast_s:>8.0f}  {equal}")
 
 
 def million(count: int) -> None:
-    """So many boundary patches through the incremental PCA, and memory in use along the way."""
-    many: list[LabelRuns] = []
+    """`count` boundary patches through the incremental PCA, with the peak memory along the way."""
+    microstructures: list[LabelRuns] = []
     patched = 0
     while patched < count:
-        labels, types, pairs = voronoi(len(many))
-        many.append(LabelRuns(f"{len(many):05d}", labels.shape, *encode(labels), types, pairs.astype(np.int32)))
+        labels, types, pairs = voronoi(len(microstructures))
+        name = f"{len(microstructures):05d}"
+        microstructures.append(LabelRuns(name, labels.shape, *encode(labels), types, pairs.astype(np.int32)))
         patched += len(pairs)
-    print(f"{len(many)} microstructures made, {patched:,} boundaries; memory {peak():.2f} GiB at most", flush=True)
-    sample = Sample(many, patches.BOUNDARY).at_most(count)
-    held_out = Sample(many[:10], patches.BOUNDARY)
+    print(f"{len(microstructures)} microstructures, {patched:,} boundaries; peak memory {peak():.2f} GiB", flush=True)
+    sample = Sample(microstructures, patches.BOUNDARY).at_most(count)
+    held_out = Sample(microstructures[:10], patches.BOUNDARY)
     done, step = 0, max(count // 10, 1)
     begin = time.perf_counter()
 
     def advance(amount: int, note: str) -> None:
         nonlocal done
         if (done + amount) // step > done // step:
-            passed = time.perf_counter() - begin
-            print(f"{done + amount:>12,} patches {passed:8.0f} s   {peak():.2f} GiB at most", flush=True)
+            elapsed = time.perf_counter() - begin
+            print(f"{done + amount:>12,} patches {elapsed:8.0f} s   peak memory {peak():.2f} GiB", flush=True)
         done += amount
 
     cpu = time.process_time()
     result = pca.train(sample, held_out, {"components": 32}, advance=advance)
     cpu = time.process_time() - cpu
-    print(f"fitted on {sample.size:,} patches, and errors measured in a second pass: {cpu:.0f} s of CPU")
+    print(f"fitted on {sample.size:,} patches, with errors measured in a second pass: {cpu:.0f} s of CPU")
     print(f"mean squared error {result.errors[-1][1]:.5f} with 32 components, {result.errors[0][1]:.5f} with none")
-    print(f"largest memory in use {peak():.2f} GiB; the patches as one array {sample.size * 48**2 / 2**30:.2f} GiB")
+    print(f"peak memory {peak():.2f} GiB; the patches as one array {sample.size * 48**2 / 2**30:.2f} GiB")
 
 
 def peak() -> float:
-    """The largest memory in use so far, GiB."""
+    """Peak memory so far, GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -143,7 +144,7 @@ def main() -> None:
         return
     root = Path(os.environ.get("RAW_DATA_ROOT", Path(__file__).resolve().parents[2] / "shared" / "data"))
     root /= "deepspparks-json"
-    compared(published(root, args.graphs) if root.is_dir() else [voronoi(seed) for seed in range(2)])
+    compare(published(root, args.graphs) if root.is_dir() else [voronoi(seed) for seed in range(2)])
 
 
 if __name__ == "__main__":

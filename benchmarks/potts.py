@@ -1,7 +1,7 @@
-"""Cost and truth of the Potts simulator.
+"""Cost and validation of the Potts simulator.
 
-    python -m benchmarks.potts              ns of CPU an accepted flip: initialisation and growth at 256x256
-    python -m benchmarks.potts --validate   many seeds of the published sample state, and ranks among SPPARKS's own runs
+    python -m benchmarks.potts              CPU ns per accepted flip: initialisation and growth at 256x256
+    python -m benchmarks.potts --validate   many seeds of the published sample state, and ranks among SPPARKS's runs
 
 Reads `spparks-sample-run/` and `spparks-runs/` under RAW_DATA_ROOT (default: ../shared/data beside the repository).
 """
@@ -31,7 +31,7 @@ REFERENCE = {"growth ratio": (3.45, 2.50, 21), "grains left": (23.9, None, 21), 
 
 @dataclass(frozen=True)
 class SpparksState:
-    """An initial state and what SPPARKS's growth runs made of it: ratios and grain counts at `end`, one a run."""
+    """An initial state, and its SPPARKS runs' growth ratios and grain counts at `end` (MCS), one per run."""
 
     labels: np.ndarray
     grain_type: np.ndarray
@@ -48,7 +48,7 @@ def raw_data_root() -> Path:
 
 
 def read_state(run: Path) -> SpparksState:
-    """A SPPARKS run folder; the type of a grain is its number of positive quaternion components less one."""
+    """The state of a run folder; the type of a grain is its number of positive quaternion components minus one."""
     with h5py.File(run / "spparks_init" / "initial.dream3d") as file:
         volume = file["DataContainers/SyntheticVolume"]
         labels = volume["CellData/FeatureIds"][...].astype(np.int32)
@@ -64,7 +64,7 @@ def read_state(run: Path) -> SpparksState:
 
 
 def spparks_states(root: Path) -> Iterator[SpparksState]:
-    """The states of `spparks-runs/`, in order of name."""
+    """The states in `spparks-runs/`, sorted by name."""
     for run in sorted((root / "spparks-runs").glob("run-*")):
         yield read_state(run)
 
@@ -81,7 +81,7 @@ def van_elteren(strata: list[tuple[list[float], list[float]]]) -> float:
 
 
 def main() -> None:
-    """Print the figures as JSON."""
+    """Print the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each timing (default 5)")
     parser.add_argument("--flips", type=int, default=5_000_000, help="accepted flips of a timed growth run")
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
-    """CPU of the event loop, ns an accepted flip, without compilation and set-up."""
+    """CPU time of the event loop, ns per accepted flip, without compilation and set-up."""
     size = 256
     grains = np.arange(1, size * size + 1, dtype=np.int32).reshape(size, size)
     single = np.ones(size * size + 1, np.int8)
@@ -106,8 +106,8 @@ def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
         "growth": (sample.labels, sample.grain_type, False, SAMPLE_END, flips),
     }
     figures = {}
-    for name, (labels, grain_type, uniform, end, most) in stages.items():
-        taken, draws = [], []
+    for name, (labels, grain_type, uniform, end, max_flips) in stages.items():
+        times, draws = [], []
         for seed in range(seeds + 1):
             lattice = Lattice(
                 labels,
@@ -117,34 +117,34 @@ def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
                 record_times=np.array([0.0, end]),
                 stream=np.random.SeedSequence(seed),
             )
-            started = time.process_time()
-            lattice.advance(max_events=most if seed else 1)
-            taken.append((time.process_time() - started) / lattice.events * 1e9)
+            start = time.process_time()
+            lattice.advance(max_events=max_flips if seed else 1)
+            times.append((time.process_time() - start) / lattice.events * 1e9)
             draws.append(lattice.draws / lattice.events)
         figures[name] = {
-            "ns of CPU a flip": {
-                "median": round(float(np.median(taken[1:])), 1),
-                "runs": [round(t, 1) for t in taken[1:]],
+            "CPU ns per flip": {
+                "median": round(float(np.median(times[1:])), 1),
+                "runs": [round(ns, 1) for ns in times[1:]],
             },
-            "draws a flip": round(float(np.mean(draws[1:])), 3),
+            "draws per flip": round(float(np.mean(draws[1:])), 3),
         }
     return figures
 
 
 def validate_sample(sample: SpparksState, runs: int) -> dict:
-    """Means of many runs of the sample state beside SPPARKS's, with standard errors."""
-    found = {name: [] for name in REFERENCE}
-    started = time.process_time()
+    """Means of many runs from the sample state, with standard errors, beside those of SPPARKS."""
+    results = {name: [] for name in REFERENCE}
+    start = time.process_time()
     for seed in range(runs):
         growth = protocol.grow(
             sample.labels, sample.grain_type, temperature=TEMPERATURE, record_times=[0, SAMPLE_END], seed=seed
         )
-        found["growth ratio"].append(growth.areas[-1, sample.candidate] / growth.areas[0, sample.candidate])
-        found["grains left"].append((growth.areas[-1] > 0).sum())
-        found["million flips"].append(growth.events / 1e6)
-    seconds = time.process_time() - started
-    figures = {"ns of CPU a flip": round(seconds / sum(found["million flips"]) * 1e3, 1)}
-    for name, values in found.items():
+        results["growth ratio"].append(growth.areas[-1, sample.candidate] / growth.areas[0, sample.candidate])
+        results["grains left"].append((growth.areas[-1] > 0).sum())
+        results["million flips"].append(growth.events / 1e6)
+    seconds = time.process_time() - start
+    figures = {"CPU ns per flip": round(seconds / sum(results["million flips"]) * 1e3, 1)}
+    for name, values in results.items():
         figures[name] = {
             "mean": round(float(np.mean(values)), 2),
             "standard error": round(float(stats.sem(values)), 2),
@@ -156,7 +156,7 @@ def validate_sample(sample: SpparksState, runs: int) -> dict:
 
 
 def validate_ranks(runs: int) -> dict:
-    """P-values of growth ratios and grain counts ranked among SPPARKS's own runs, state by state."""
+    """P-values of growth ratios and grain counts ranked among SPPARKS's runs, state by state."""
     states = list(spparks_states(raw_data_root()))
     p_ratios, p_counts = ranks_among_spparks(states, runs)
     figures = {"p of growth ratios": round(p_ratios, 4), "p of grain counts": round(p_counts, 4)}
@@ -164,13 +164,13 @@ def validate_ranks(runs: int) -> dict:
 
 
 def ranks_among_spparks(states: Iterable[SpparksState], runs: int) -> tuple[float, float]:
-    """Van Elteren's p of growth ratios and of grain counts, so many runs of each state against SPPARKS's of that state.
+    """Van Elteren's p of growth ratios and of grain counts: `runs` runs of each state against those of SPPARKS.
 
-    Runs in which one grain fills the box tie or nearly do; the test takes ties into account.
+    Runs in which one grain fills the box tie, or nearly; the test allows for ties.
     """
     ratios, counts = [], []
     for number, state in enumerate(states):
-        grown = [
+        growths = [
             protocol.grow(
                 state.labels,
                 state.grain_type,
@@ -181,8 +181,8 @@ def ranks_among_spparks(states: Iterable[SpparksState], runs: int) -> tuple[floa
             for run in range(runs)
         ]
         initial = (state.labels == state.candidate).sum()
-        ratios.append((state.ratios, [growth.areas[-1, state.candidate] / initial for growth in grown]))
-        counts.append((state.counts, [int((growth.areas[-1] > 0).sum()) for growth in grown]))
+        ratios.append((state.ratios, [growth.areas[-1, state.candidate] / initial for growth in growths]))
+        counts.append((state.counts, [int((growth.areas[-1] > 0).sum()) for growth in growths]))
     return van_elteren(ratios), van_elteren(counts)
 
 

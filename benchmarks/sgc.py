@@ -1,7 +1,7 @@
-"""CPU time of the paper's sweep of simple graph convolution, and of one of its trials by PyTorch Geometric's SGConv.
+"""CPU time of the paper's sweep of simple graph convolution, and of one trial with PyTorch Geometric's SGConv.
 
 600 graphs, 180 trials (5 thresholds, K = 1 to 4, 3 learning rates, 3 weight decays), 500 iterations, one core. The
-graphs are the published ones where RAW_DATA_ROOT has them, else made-up ones of the same size.
+graphs are the published ones if RAW_DATA_ROOT has them, else synthetic ones of the same size.
 """
 
 import argparse
@@ -32,22 +32,23 @@ GRID = {
 
 
 def published(root: Path) -> table.FeatureTable:
-    parts = []
+    rows = []
     for path in json_graphs(root):
-        one = k_hop_subgraph(deepspparks.read(path, path.stem), None)
-        edges = {"edges": one.edges, "edge_x": one.boundary_length[:, None].astype(float), "candidate": one.candidate}
-        parts.append({"name": one.name, "x": features(one, COLUMNS), "growth_ratio": one.growth_ratios, **edges})
-    return table.assemble(COLUMNS, parts)
+        graph = k_hop_subgraph(deepspparks.read(path, path.stem), None)
+        edge_x = graph.boundary_length[:, None].astype(float)
+        arrays = {"edges": graph.edges, "edge_x": edge_x, "candidate": graph.candidate}
+        rows.append({"name": graph.name, "x": features(graph, COLUMNS), "growth_ratio": graph.growth_ratios, **arrays})
+    return table.assemble(COLUMNS, rows)
 
 
-def made_up(graphs: int = 600, grains: int = 29) -> table.FeatureTable:
+def synthetic(graphs: int = 600, grains: int = 29) -> table.FeatureTable:
     rng = np.random.default_rng(0)
-    parts = []
+    rows = []
     for i in range(graphs):
         source, target = rng.integers(0, grains, (2, 65))
         pairs = np.array([(a, b) for a, b in zip(source, target, strict=True) if a != b])
         edges = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0).astype(np.int32)
-        parts.append(
+        rows.append(
             {
                 "name": f"{i:04d}",
                 "x": rng.normal(5, 3, (grains, len(COLUMNS))),
@@ -57,15 +58,15 @@ def made_up(graphs: int = 600, grains: int = 29) -> table.FeatureTable:
                 "growth_ratio": rng.gamma(4, 2.5, (1, grains)),
             }
         )
-    return table.assemble(COLUMNS, parts)
+    return table.assemble(COLUMNS, rows)
 
 
-def one_by_pyg(data: table.FeatureTable, part: np.ndarray, label: np.ndarray, iterations: int) -> None:
-    """One trial as PyTorch Geometric's users write it: SGConv with cached propagation, evaluated every iteration."""
+def train_sgconv(data: table.FeatureTable, subset: np.ndarray, label: np.ndarray, iterations: int) -> None:
+    """One trial as is usual in PyTorch Geometric: SGConv with cached propagation."""
     x = torch.tensor((data.x - data.x.mean(0)) / data.x.std(0), dtype=torch.float32)
     edges = torch.tensor(data.flat_edges.T)
-    train = torch.tensor(data.candidate_index[part == "train"])
-    target = torch.tensor(label[part == "train"]).long()
+    train = torch.tensor(data.candidate_index[subset == "train"])
+    target = torch.tensor(label[subset == "train"]).long()
     model = SGConv(x.shape[1], 2, K=2, cached=True)
     adam = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(iterations):
@@ -80,22 +81,24 @@ def main() -> None:
     iterations = parser.parse_args().iterations
     torch.set_num_threads(1)
     root = Path(os.environ.get("RAW_DATA_ROOT", "."), "deepspparks-json")
-    data = published(root) if root.is_dir() else made_up()
-    part = np.random.default_rng(0).choice(["train", "validation", "test"], len(data.name), p=[0.6, 0.2, 0.2])
-    ratios = np.array([one.mean() for one in data.candidate_ratios()])
+    data = published(root) if root.is_dir() else synthetic()
+    subset = np.random.default_rng(0).choice(["train", "validation", "test"], len(data.name), p=[0.6, 0.2, 0.2])
+    ratios = np.array([runs.mean() for runs in data.candidate_ratios()])
     labels = {threshold: ratios > threshold for threshold in GRID["threshold"]}
 
     start = time.process_time()
     target = Target("abnormal", "candidate", labels)
-    result = sgc.train(data, {"all": part}, target, GRID, {"iterations": iterations, "evaluate_every": 10})
-    swept = time.process_time() - start
+    result = sgc.train(data, {"all": subset}, target, GRID, {"iterations": iterations, "evaluate_every": 10})
+    sweep_seconds = time.process_time() - start
     start = time.process_time()
-    one_by_pyg(data, part, labels[10.0], iterations)
-    alone = time.process_time() - start
+    train_sgconv(data, subset, labels[10.0], iterations)
+    single_seconds = time.process_time() - start
     trials = len(result.models)
-    print(f"{len(data.name)} graphs ({'published' if root.is_dir() else 'made up'}), {iterations} iterations, one core")
-    print(f"graincast, {trials} trials together   {swept:6.2f} s of CPU   {1000 * swept / trials:6.1f} ms a trial")
-    print(f"SGConv alone, one trial          {alone:6.2f} s of CPU   {alone / (swept / trials):6.0f} times as much")
+    source, per_trial = "published" if root.is_dir() else "synthetic", sweep_seconds / trials
+    print(f"{len(data.name)} graphs ({source}), {iterations} iterations, one core")
+    print(f"graincast, {trials} trials together   {sweep_seconds:6.2f} s of CPU   {1000 * per_trial:6.1f} ms per trial")
+    ratio = single_seconds / per_trial
+    print(f"SGConv alone, one trial          {single_seconds:6.2f} s of CPU   {ratio:6.0f} times as much")
 
 
 if __name__ == "__main__":

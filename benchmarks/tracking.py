@@ -1,4 +1,4 @@
-"""What tracking adds: to each trial of a batched sweep, and to a training job of one minute.
+"""Overhead of tracking, per trial of a batched sweep and for a training job of one minute.
 
 python -m benchmarks.tracking [--trials 30] [--repeats 3]     an SQLite store, and an MLflow server on loopback
 """
@@ -20,14 +20,14 @@ import numpy as np
 from graincast.experiment.trained import read_models, save
 from graincast.tracking import api as tracking
 from scripts import track
-from tests.tracked import ABOUT, job_of, made_results, settings_of
+from tests.tracked import ABOUT, job_of, make_results, settings_of
 from tests.tracked_server import mlflow_server
 
 MINUTE = 60
 
 
 def sweep(root: Path, trials: int) -> Path:
-    """A job of many trials, its curves measured at 120 iterations."""
+    """A job of many trials, with learning curves of 120 points."""
     job = job_of(root)
     record, models = json.loads((job / "trials.json").read_text()), read_models(job / "models.pt")
     first = record["trials"][0]
@@ -42,16 +42,16 @@ def sweep(root: Path, trials: int) -> Path:
 
 
 def children() -> float:
-    """The CPU time of processes that have ended, s."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+    """CPU time of child processes that have ended, s."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as temporary:
-        root = made_results(Path(temporary, "root"))
+        root = make_results(Path(temporary, "root"))
         with mlflow_server(Path(temporary, "server")) as address:
-            print("| store | program, one trial | CPU time | of a job of a minute | each further trial | CPU time |")
+            print("| store | script, one trial | CPU time | of a one-minute job | each further trial | CPU time |")
             print("|---|---|---|---|---|---|")
             for name, store in (("SQLite", f"sqlite:///{root}/sweep.db"), ("server", address)):
                 settings = settings_of(root, store=store)
@@ -59,27 +59,27 @@ def main(args: argparse.Namespace) -> None:
                 job = sweep(root, 1)
                 command = [sys.executable, "-m", "scripts.track", "--tracking", json.dumps(settings), "trials"]
                 command += ["--folder", str(job), "--about", json.dumps(ABOUT)]
-                programs = []
+                script_costs = []
                 for _ in range(args.repeats):
                     started, before = time.perf_counter(), children()
                     subprocess.run(command, check=True)
-                    programs.append((time.perf_counter() - started, children() - before))
+                    script_costs.append((time.perf_counter() - started, children() - before))
                     assert not (job / track.UNSENT).exists()
-                program, program_cpu = map(statistics.median, zip(*programs, strict=True))
-                took = []  # of one trial and of many, in this process: what is prepared once drops out
+                script, script_cpu = map(statistics.median, zip(*script_costs, strict=True))
+                costs = []  # of one trial and of many, in this process: the difference excludes one-off set-up
                 for count in (1, 1, 1 + args.trials):
                     job = sweep(root, count)
                     assert track.leave_note(job, "trials", ABOUT)
                     started, cpu = time.perf_counter(), time.process_time()
                     tracking.log_trials(job, track.read(job / track.UNSENT), settings)
-                    took.append((time.perf_counter() - started, time.process_time() - cpu))
-                wall, cpu = ((many - one) / args.trials for one, many in zip(*took[1:], strict=True))
-                fraction = f"{program:.1f} s | {program_cpu:.1f} s | {program / MINUTE:.1%}"
+                    costs.append((time.perf_counter() - started, time.process_time() - cpu))
+                wall, cpu = ((all_trials - first) / args.trials for first, all_trials in zip(*costs[1:], strict=True))
+                fraction = f"{script:.1f} s | {script_cpu:.1f} s | {script / MINUTE:.1%}"
                 print(f"| {name} | {fraction} | {wall:.2f} s | {cpu:.2f} s |")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=30)
-    parser.add_argument("--repeats", type=int, default=3, help="of the program; the median counts")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of the script; the median counts")
     main(parser.parse_args())

@@ -25,6 +25,112 @@ def config(arguments: argparse.Namespace) -> None:
         print(json.dumps(content, indent=1))
 
 
+def plan(arguments: argparse.Namespace) -> None:
+    """Say what would run and why: what has changed, which jobs follow, and how long they took before."""
+    from graincast.planning import explanation
+
+    running, notes, states = _planned(arguments.config)
+    for note in notes:
+        print(note)
+    for line in explanation.lines(explanation.grouped(states, running), every_job=arguments.all):
+        print(line)
+    if any(name.startswith("tracking_store") for name in running):
+        print("the tracking store is made")
+
+
+def adopt(arguments: argparse.Namespace) -> None:
+    """Take over results that were copied here: verify them, and mark complete what today's configuration would make."""
+    from graincast.planning import adoption
+
+    _, notes, states = _planned(arguments.config)
+    for note in notes:
+        print(note)
+    adopted, refused = adoption.adopt(state for state in states if state.job.rule != "export")
+    for job, reason in refused:
+        print(f"not adopted: {job.name}: {reason}")
+    print(f"{len(adopted)} jobs adopted, {len(refused)} not")
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Check the content of all results against the digests noted when they were made."""
+    from graincast.files.digest import digest
+    from graincast.microstructure import BadInput
+    from graincast.program.recipe import SUFFIX, read_made_from
+
+    checked = broken = 0
+    for note in sorted(Path("results").glob(f"**/*{SUFFIX}")):
+        try:
+            outputs = read_made_from(note)["outputs"]
+        except BadInput as error:
+            print(error)
+            broken += 1
+            continue
+        for path, expected in outputs.items():
+            checked += 1
+            if not Path(path).exists():
+                print(f"{path}: missing")
+                broken += 1
+            elif digest(Path(path)) != expected:
+                print(f"{path}: damaged since it was made")
+                broken += 1
+    if broken:
+        raise BadInput(f"{broken} of {checked} outputs are damaged or missing; remove them and run again")
+    print(f"{checked} outputs are as they were made")
+
+
+def prune(arguments: argparse.Namespace) -> None:
+    """List what no configuration names (recipes, experiments, trials, data sets, MLflow experiments) or remove it."""
+    from graincast.configuration.load import load, read
+    from graincast.planning import pruning
+    from graincast.planning.jobs import jobs
+    from graincast.planning.plan import Plan
+
+    configurations = [load(read(file), file) for file in arguments.configs]
+    kept = [job for one in configurations for job in jobs(Plan(one), [])]
+    paths = pruning.leftovers(kept)
+    for path in paths:
+        print(path)
+    tracked = _tracked_leftovers(configurations, arguments.yes)
+    if arguments.yes:
+        pruning.remove(paths)
+    word = "removed" if arguments.yes else "would be removed (--yes removes them)"
+    print(f"{len(paths)} files and folders and {tracked} MLflow experiments {word}")
+
+
+def _tracked_leftovers(configurations: list[dict], remove: bool) -> int:
+    """Print, and perhaps delete, the MLflow experiments of no configuration; how many they are."""
+    from graincast.tracking.addresses import address
+
+    tracking = configurations[0]["tracking"]
+    store = address(tracking)
+    if store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).is_file():
+        return 0
+    from graincast.tracking import pruning
+
+    names = {name for one in configurations for name in one["experiments"]}
+    found = pruning.leftovers(tracking, names, remove)
+    for name in found:
+        print(f"MLflow experiment {name}")
+    return len(found)
+
+
+def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
+    """The jobs that would run, the planner's lines, and how each job stands, after a dry run."""
+    from graincast.configuration.load import load, read
+    from graincast.planning import recipes
+    from graincast.planning.dry_run import dry_run
+    from graincast.planning.jobs import jobs
+    from graincast.planning.plan import Plan
+
+    content = load(read(config_file), config_file)
+    running, notes = dry_run(config_file)
+    finished = sorted(path.as_posix() for path in Path("results/experiments").glob("*/test_metrics.json"))
+    planned = Plan(content)
+    every = jobs(planned, sorted({*planned.test_metrics(), *finished}))
+    written = recipes.written(every)
+    return running, notes, recipes.states([job for job in every if job.name in written], written)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="graincast", description="Grain growth data to trained, tested and tracked models.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -38,6 +144,16 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("config", type=Path, metavar="FILE", help="configuration file")
     p.add_argument("--paths", action="store_true", help="check that the paths of data and weights exist here")
     p.add_argument("section", nargs="?", help="one section of it, such as datasets")
+    default = Path("config/config.yaml")
+    for name, call in (("plan", plan), ("adopt", adopt)):
+        p = add(name, call)
+        p.add_argument("config", type=Path, nargs="?", default=default, metavar="FILE", help="configuration file")
+        if name == "plan":
+            p.add_argument("--all", action="store_true", help="list every job and every cause")
+    add("verify", verify)
+    p = add("prune", prune)
+    p.add_argument("configs", type=Path, nargs="+", metavar="FILE", help="the configurations whose results are kept")
+    p.add_argument("--yes", action="store_true", help="remove what is listed")
     return parser
 
 

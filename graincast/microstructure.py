@@ -9,23 +9,23 @@ CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY = 0, 1, 2
 
 
 class BadInput(ValueError):
-    """Input that cannot be used. The message is one line; a reader's does not name the file, which its caller adds."""
+    """Unusable input. The message is one line; readers leave out the file name, which their caller adds."""
 
 
 @dataclass(frozen=True)
 class Microstructure:
     """The initial state of growth runs as a grain graph, n grains and m directed edges.
 
-    name             unique within its data set, independent of where the data lies
-    labels           int32 [height, width], periodic; node index + 1, or 0 where no stored grain lies
+    name             unique within its data set, independent of where the data are stored
+    labels           int32 [height, width], periodic; node index + 1, or 0 outside the stored grains
     grain_id         int32 [n], the id in the raw data, ascending
     grain_type       int8 [n], CANDIDATE, LOW_MOBILITY or HIGH_MOBILITY
-    candidate        bool [n], the grain(s) whose growth is to be predicted
+    candidate        bool [n], the candidate grain(s), whose growth is predicted
     edges            int32 [m, 2], node indices (source, target), both directions, sorted, no self loops
     boundary_length  int32 [m], unlike pairs of first- and second-neighbour sites along that boundary
-    degree           int32 [n], neighbours in the graph before any cut
-    times            one float64 [records] a growth run, Monte Carlo steps
-    areas            one int32 [records, n] a growth run, sites; record 0 is the initial state
+    degree           int32 [n], number of neighbours before any k-hop cut
+    times            one float64 [records] per growth run, Monte Carlo steps (MCS)
+    areas            one int32 [records, n] per growth run, sites; record 0 is the initial state
     """
 
     name: str
@@ -41,15 +41,15 @@ class Microstructure:
 
     @property
     def candidate_index(self) -> int:
-        """The node of the candidate; of several, the first."""
+        """Node index of the candidate grain; the first, if there are several."""
         return int(self.candidate.argmax())
 
     @property
     def growth_ratios(self) -> np.ndarray:
-        """Final over initial area of every grain in each growth run, float64 [runs, n]."""
+        """Final over initial area of each grain in each growth run, float64 [runs, n]."""
         return np.stack([area[-1] / area[0] for area in self.areas])
 
     @property
     def candidate_growth_ratios(self) -> np.ndarray:
-        """The candidate's growth ratio in each growth run, float64 [runs]."""
+        """The candidate grain's growth ratio in each growth run, float64 [runs]."""
         return self.growth_ratios[:, self.candidate_index]

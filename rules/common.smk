@@ -18,10 +18,10 @@ sys.path.insert(0, workflow.basedir)
 from graincast.configuration.load import load
 from graincast.experiment.grid import as_json
 from graincast.microstructure import BadInput
-from graincast.planning import containers, git_commit, provenance
+from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, version
+from graincast.planning.jobs import jobs
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
-from graincast.planning.source_files import closure, module
 
 CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
 try:
@@ -53,12 +53,41 @@ wildcard_constraints:
     job="[A-Za-z0-9._-]+",
 
 
-def look_at_raw_data():
-    """Bring manifests up to date, and see that the worker image is there where it is about to be used."""
-    RAW.scan()
+def check_image():
+    """Raise an error where the worker image is about to be used and is not there."""
     in_containers = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
-    if in_containers and not workflow.dryrun and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
-        raise BadInput(f"no worker image {WORKER_IMAGE}: build it with `make container`, or configure container.image")
+    if in_containers and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
+        raise WorkflowError(
+            f"no worker image {WORKER_IMAGE}: build it with `make container`, or configure container.image"
+        )
+
+
+def say(line):
+    """Print a line, if there is one, where Snakemake prints its own."""
+    if line:
+        print(line, file=sys.stderr)
+
+
+def write_recipes():
+    """Bring the recipes of all jobs up to date; called when all rules are known. Jobs only read them."""
+    if not PLANS:
+        return
+    shells = {rule.name: rule.shellcmd or "" for rule in workflow.rules}
+    planned = jobs(PLAN, finished_experiments())
+    wanted = recipes.build(Path(workflow.basedir), planned, shells)
+    try:
+        for line in reuse.link(planned, wanted, RAW.results()):
+            say(line)
+    except BadInput as error:
+        raise WorkflowError(str(error))
+    recipes.write(recipes.states(planned, wanted))
+
+
+def intermediate_files(wc):
+    """An input function: every file that results are made from; says what is missing where it cannot be exact."""
+    if workflow.is_main_process and {str(trigger) for trigger in workflow.rerun_triggers} != {"mtime", "input"}:
+        say("add --rerun-triggers mtime input (as profiles/default does), or more runs again than is stale")
+    return PLAN.intermediate_files()
 
 
 def set_environment():
@@ -69,28 +98,24 @@ def set_environment():
     os.environ.update(containers.environment(os.environ, read_only=RAW.folders(), writable=["results"]))
 
 
-# Jobs run the Snakefile again; only the process that plans them looks at the raw data.
+# Jobs run the Snakefile again. Only the process that plans them looks at raw data and writes recipes, and only while no
+# other run or dry run does.
+MAIN = workflow.is_main_process and "--lint" not in sys.argv
+PLANS = MAIN and lock.take()
+if MAIN and not PLANS:
+    say("another run holds results/: planned with the recipes that are there")
 try:
-    if workflow.is_main_process:
-        look_at_raw_data()
+    if PLANS:
+        say(version.check())
+        RAW.scan()
     set_environment()
 except BadInput as error:
     raise WorkflowError(str(error))
 
 
-def sources(*programs):
-    """All source files that programs run, as inputs: an edited one makes the rule's outputs stale."""
-    return closure(Path(workflow.basedir), *programs)
-
-
-def model_sources(program):
-    """An input function: the sources of a program and of the model of the experiment."""
-    return lambda wc: sources(program, module("models", PLAN.experiments[wc.experiment]["model"]))
-
-
-def encoder_sources(program):
-    """An input function: the sources of a program and of the encoder's method."""
-    return lambda wc: sources(program, module("encoders", CONFIG["encoders"][wc.encoder]["method"]))
+def recipe(rule, *wildcards):
+    """The recipe of a rule's job."""
+    return "/".join(["results/recipes", rule, *(f"{{{name}}}" for name in wildcards)]) + ".json"
 
 
 def graph_shards(wc):

@@ -1,4 +1,4 @@
-"""Encoders: trained once a data set, without labels, and what they make of its grains and boundaries.
+"""Encoders: trained once per data set, without labels, and what they make of its grains and boundaries.
 
 in   results/datasets/{dataset}/graphs/*.h5
 out  results/datasets/{dataset}/encoders/{encoder}/             encoder.h5, errors.csv, history.csv, samples.h5
@@ -14,13 +14,14 @@ localrules:
 
 rule encoder:
     input:
+        recipe=recipe("encoder", "dataset", "encoder"),
         graphs=graph_shards,
-        src=encoder_sources("scripts/encoder.py"),
     output:
         encoder="results/datasets/{dataset}/encoders/{encoder}/encoder.h5",
         errors="results/datasets/{dataset}/encoders/{encoder}/errors.csv",
         history="results/datasets/{dataset}/encoders/{encoder}/history.csv",
         samples="results/datasets/{dataset}/encoders/{encoder}/samples.h5",
+        made_from="results/datasets/{dataset}/encoders/{encoder}/encoder.h5.made_from.json",
     log:
         "results/logs/encoder/{dataset}/{encoder}.log",
     benchmark:
@@ -32,24 +33,24 @@ rule encoder:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 240 * attempt,
     params:
-        encoder=lambda wc: as_json(CONFIG["encoders"][wc.encoder]),
-        device=lambda wc, output: CONFIG["device"],
+        device=CONFIG["device"],
         folder=lambda wc, output: Path(output.encoder).parent,
         checkpoints=lambda wc, output: Path(output.encoder).parent.with_suffix(".checkpoints"),
     shell:
-        "python -m scripts.encoder --name {wildcards.dataset}/{wildcards.encoder} --graphs {input.graphs}"
-        " --encoder {params.encoder:q} --device {params.device} --threads {threads}"
-        " --checkpoints {params.checkpoints} --out {params.folder} 2>&1 | tee {log}"
+        "python -m scripts.encoder --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.encoder} --graphs {input.graphs}"
+        " --device {params.device} --threads {threads} --checkpoints {params.checkpoints} --out {params.folder}"
+        " 2>&1 | tee {log}"
 
 
 rule encoder_figures:
     input:
+        recipe=recipe("encoder_figures", "dataset", "encoder"),
         errors="results/datasets/{dataset}/encoders/{encoder}/errors.csv",
         history="results/datasets/{dataset}/encoders/{encoder}/history.csv",
         samples="results/datasets/{dataset}/encoders/{encoder}/samples.h5",
-        src=sources("scripts/encoder_figures.py"),
     output:
-        directory("results/datasets/{dataset}/encoders/{encoder}.figures"),
+        figures=directory("results/datasets/{dataset}/encoders/{encoder}.figures"),
+        made_from="results/datasets/{dataset}/encoders/{encoder}.figures.made_from.json",
     log:
         "results/logs/encoder_figures/{dataset}/{encoder}.log",
     benchmark:
@@ -63,21 +64,22 @@ rule encoder_figures:
     params:
         folder=lambda wc, input: Path(input.errors).parent,
     shell:
-        "python -m scripts.encoder_figures --encoder {params.folder} --title {wildcards.dataset}/{wildcards.encoder}"
-        " --out {output} 2>&1 | tee {log}"
+        "python -m scripts.encoder_figures --recipe {input.recipe} --encoder {params.folder}"
+        " --title {wildcards.dataset}/{wildcards.encoder} --out {output.figures} 2>&1 | tee {log}"
 
 
 rule encode:
     input:
+        recipe=recipe("encode", "dataset", "encoder", "components"),
         graphs=graph_shards,
         encoder="results/datasets/{dataset}/encoders/{encoder}/encoder.h5",
-        src=encoder_sources("scripts/encode.py"),
     output:
-        "results/datasets/{dataset}/codes/{encoder}-{components}.h5",
+        codes="results/datasets/{dataset}/codes/{encoder}-{components}.h5",
+        made_from="results/datasets/{dataset}/codes/{encoder}-{components}.h5.made_from.json",
     log:
-        "results/logs/encode/{dataset}/{encoder}-{components}.log",
+        "results/logs/encode/{dataset}/{encoder}/{components}.log",
     benchmark:
-        "results/benchmarks/encode/{dataset}/{encoder}-{components}.jsonl"
+        "results/benchmarks/encode/{dataset}/{encoder}/{components}.jsonl"
     conda:
         "../envs/conda.yaml"
     threads: 1
@@ -85,25 +87,26 @@ rule encode:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 120 * attempt,
     params:
-        device=lambda wc, output: CONFIG["device"],
+        device=CONFIG["device"],
     shell:
-        "python -m scripts.encode --name {wildcards.dataset}/{wildcards.encoder} --graphs {input.graphs}"
-        " --encoder {input.encoder} --components {wildcards.components} --device {params.device}"
-        " --threads {threads} --out {output} 2>&1 | tee {log}"
+        "python -m scripts.encode --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.encoder} --graphs {input.graphs}"
+        " --encoder {input.encoder} --components {wildcards.components} --device {params.device} --threads {threads}"
+        " --out {output.codes} 2>&1 | tee {log}"
 
 
 rule encoded_features:
     input:
+        recipe=recipe("encoded_features", "dataset", "encoded"),
         graphs=graph_shards,
         rejected=rejected_tables,
         codes=lambda wc: PLAN.codes(wc.dataset, wc.encoded),
-        src=sources("scripts/encoded_features.py"),
     output:
-        "results/datasets/{dataset}/features/{encoded}.h5",
+        table="results/datasets/{dataset}/features/{encoded}.h5",
+        made_from="results/datasets/{dataset}/features/{encoded}.h5.made_from.json",
     log:
-        "results/logs/features/{dataset}/{encoded}.log",
+        "results/logs/encoded_features/{dataset}/{encoded}.log",
     benchmark:
-        "results/benchmarks/features/{dataset}/{encoded}.jsonl"
+        "results/benchmarks/encoded_features/{dataset}/{encoded}.jsonl"
     conda:
         "../envs/conda.yaml"
     threads: 1
@@ -111,9 +114,8 @@ rule encoded_features:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
     params:
-        columns=lambda wc: as_json(CONFIG["encoded_sets"][wc.encoded]["columns"]),
-        max_rejected=lambda wc, input: PLAN.datasets[wc.dataset]["max_rejected"],
+        max_rejected=lambda wc: PLAN.datasets[wc.dataset]["max_rejected"],
     shell:
-        "python -m scripts.encoded_features --name {wildcards.dataset}/{wildcards.encoded} --graphs {input.graphs}"
-        " --codes {input.codes} --rejected {input.rejected} --max-rejected {params.max_rejected}"
-        " --columns {params.columns:q} --out {output} 2>&1 | tee {log}"
+        "python -m scripts.encoded_features --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.encoded}"
+        " --graphs {input.graphs} --codes {input.codes} --rejected {input.rejected}"
+        " --max-rejected {params.max_rejected} --out {output.table} 2>&1 | tee {log}"

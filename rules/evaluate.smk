@@ -1,27 +1,30 @@
-"""Evaluate: choose a trial on validation data, test it once, and draw the figures.
+"""Evaluate: choose a trial on validation data, test it once, draw the figures, log the outcome to MLflow.
 
 in   results/experiments/{experiment}/trials/*/, the features and the split
 out  results/experiments/{experiment}/test_metrics.json, trials.csv, predictions.csv, model.pt
      results/experiments/{experiment}/figures/
+     results/experiments/{experiment}/sent.json       what was logged to MLflow
 """
 
 
 localrules:
     figures,
+    log_experiment,
 
 
 rule evaluate:
     input:
+        recipe=recipe("evaluate", "experiment"),
         trials=trial_files("trials.json"),
         models=trial_files("models.pt"),
         features=features_of,
         split=split_of,
-        src=model_sources("scripts/evaluate.py"),
     output:
         metrics="results/experiments/{experiment}/test_metrics.json",
         trials="results/experiments/{experiment}/trials.csv",
         predictions="results/experiments/{experiment}/predictions.csv",
         model="results/experiments/{experiment}/model.pt",
+        made_from="results/experiments/{experiment}/test_metrics.json.made_from.json",
     log:
         "results/logs/evaluate/{experiment}.log",
     benchmark:
@@ -33,24 +36,22 @@ rule evaluate:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=30,
     params:
-        model=lambda wc: PLAN.experiments[wc.experiment]["model"],
-        select=lambda wc: PLAN.experiments[wc.experiment]["select"],
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
     shell:
-        "python -m scripts.evaluate --trials {params.folders} --features {input.features} --split {input.split}"
-        " --model {params.model} --select {params.select} --out results/experiments/{wildcards.experiment}"
-        " 2>&1 | tee {log}"
+        "python -m scripts.evaluate --recipe {input.recipe} --trials {params.folders} --features {input.features}"
+        " --split {input.split} --out results/experiments/{wildcards.experiment} 2>&1 | tee {log}"
 
 
 rule figures:
     input:
+        recipe=recipe("figures", "experiment"),
         trials=trial_files("trials.json"),
         history=trial_files("history.h5"),
         metrics="results/experiments/{experiment}/test_metrics.json",
         predictions="results/experiments/{experiment}/predictions.csv",
-        src=sources("scripts/figures.py"),
     output:
-        directory("results/experiments/{experiment}/figures"),
+        figures=directory("results/experiments/{experiment}/figures"),
+        made_from="results/experiments/{experiment}/figures.made_from.json",
     log:
         "results/logs/figures/{experiment}.log",
     benchmark:
@@ -63,10 +64,37 @@ rule figures:
         runtime=10,
     params:
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
-        tracking=lambda wc, output: TRACKING,
-        about=lambda wc, output: as_json(PLAN.mlflow_context(wc.experiment)),
     shell:
-        "{{ python -m scripts.figures --trials {params.folders} --metrics {input.metrics}"
-        " --predictions {input.predictions} --out {output} &&"
-        " python -m scripts.track --tracking {params.tracking:q} experiment"
-        " --folder results/experiments/{wildcards.experiment} --about {params.about:q} ; }} 2>&1 | tee {log}"
+        "python -m scripts.figures --recipe {input.recipe} --trials {params.folders} --metrics {input.metrics}"
+        " --predictions {input.predictions} --out {output.figures} 2>&1 | tee {log}"
+
+
+rule log_experiment:
+    input:
+        recipe=recipe("log_experiment", "experiment"),
+        metrics="results/experiments/{experiment}/test_metrics.json",
+        tables=["results/experiments/{experiment}/trials.csv", "results/experiments/{experiment}/predictions.csv"],
+        model="results/experiments/{experiment}/model.pt",
+        figures="results/experiments/{experiment}/figures",
+        trials=trial_files("sent.json"),
+    output:
+        sent="results/experiments/{experiment}/sent.json",
+        made_from="results/experiments/{experiment}/sent.json.made_from.json",
+    log:
+        "results/logs/log_experiment/{experiment}.log",
+    benchmark:
+        "results/benchmarks/log_experiment/{experiment}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        tracking=TRACKING,
+        folder=lambda wc, output: Path(output.sent).parent,
+    shell:
+        # whatever becomes of it, the results stand
+        "{{ python -m scripts.track --tracking {params.tracking:q} experiment --recipe {input.recipe} --folder {params.folder}"
+        " --out {output.sent} || python -m scripts.track --tracking {params.tracking:q} unsent --recipe {input.recipe}"
+        " --folder {params.folder} --out {output.sent} ; }} 2>&1 | tee {log}"

@@ -1,16 +1,17 @@
 """Export, on demand only: a data set's grain graphs as DeepSPPARKS JSON files.
 
 in   results/datasets/{dataset}/graphs/*.h5
-out  results/datasets/{dataset}/deepspparks-json/    one file a microstructure, which reads back as the very same graph
+out  results/datasets/{dataset}/deepspparks-json/    one file per microstructure, which reads back as the very same graph
 """
 
 
 rule export:
     input:
+        recipe=recipe("export", "dataset"),
         graphs=graph_shards,
-        src=sources("scripts/export.py"),
     output:
-        directory("results/datasets/{dataset}/deepspparks-json"),
+        folder=directory("results/datasets/{dataset}/deepspparks-json"),
+        made_from="results/datasets/{dataset}/deepspparks-json.made_from.json",
     log:
         "results/logs/export/{dataset}.log",
     benchmark:
@@ -24,4 +25,5 @@ rule export:
         mem_mb=lambda wc, attempt: 2000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
     shell:
-        "python -m scripts.export --name {wildcards.dataset} --graphs {input.graphs} --out {output} 2>&1 | tee {log}"
+        "python -m scripts.export --recipe {input.recipe} --name {wildcards.dataset} --graphs {input.graphs}"
+        " --out {output.folder} 2>&1 | tee {log}"

@@ -1,4 +1,4 @@
-"""Features: one HDF5 file a feature set, measured on a data set's grain graphs.
+"""Features: one HDF5 file per feature set, measured on a data set's grain graphs.
 
 in   results/datasets/{dataset}/graphs/*.h5
      results/datasets/{dataset}/graphs/*.rejected.csv      nothing is measured if too much was rejected
@@ -8,11 +8,12 @@ out  results/datasets/{dataset}/features/{features}.h5     not normalised (forma
 
 rule features:
     input:
+        recipe=recipe("features", "dataset", "features"),
         graphs=graph_shards,
         rejected=rejected_tables,
-        src=sources("scripts/features.py"),
     output:
-        "results/datasets/{dataset}/features/{features}.h5",
+        table="results/datasets/{dataset}/features/{features}.h5",
+        made_from="results/datasets/{dataset}/features/{features}.h5.made_from.json",
     log:
         "results/logs/features/{dataset}/{features}.log",
     benchmark:
@@ -24,9 +25,8 @@ rule features:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
     params:
-        columns=lambda wc: as_json(CONFIG["feature_sets"][wc.features]),
-        # a function of `input` is not recorded: an edit of it checks the data set again, but measures nothing again
-        max_rejected=lambda wc, input: PLAN.datasets[wc.dataset]["max_rejected"],
+        max_rejected=lambda wc: PLAN.datasets[wc.dataset]["max_rejected"],
     shell:
-        "python -m scripts.features --name {wildcards.dataset}/{wildcards.features} --graphs {input.graphs}"
-        " --rejected {input.rejected} --max-rejected {params.max_rejected} --columns {params.columns:q} --out {output} 2>&1 | tee {log}"
+        "python -m scripts.features --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.features}"
+        " --graphs {input.graphs} --rejected {input.rejected} --max-rejected {params.max_rejected} --out {output.table}"
+        " 2>&1 | tee {log}"

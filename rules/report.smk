@@ -12,10 +12,11 @@ localrules:
 
 rule compare:
     input:
+        recipe=recipe("compare"),
         metrics=finished_experiments(),
-        src=sources("scripts/compare.py"),
     output:
-        "results/comparison.csv",
+        table="results/comparison.csv",
+        made_from="results/comparison.csv.made_from.json",
     log:
         "results/logs/compare.log",
     benchmark:
@@ -27,15 +28,16 @@ rule compare:
         mem_mb=500,
         runtime=5,
     shell:
-        "python -m scripts.compare --metrics {input.metrics} --out {output} 2>&1 | tee {log}"
+        "python -m scripts.compare --recipe {input.recipe} --metrics {input.metrics} --out {output.table} 2>&1 | tee {log}"
 
 
 rule comparison_figure:
     input:
+        recipe=recipe("comparison_figure"),
         comparison="results/comparison.csv",
-        src=sources("scripts/comparison_figure.py"),
     output:
-        "results/comparison.png",
+        figure="results/comparison.png",
+        made_from="results/comparison.png.made_from.json",
     log:
         "results/logs/comparison_figure.log",
     benchmark:
@@ -47,4 +49,5 @@ rule comparison_figure:
         mem_mb=1000,
         runtime=5,
     shell:
-        "python -m scripts.comparison_figure --comparison {input.comparison} --out {output} 2>&1 | tee {log}"
+        "python -m scripts.comparison_figure --recipe {input.recipe} --comparison {input.comparison} --out {output.figure}"
+        " 2>&1 | tee {log}"

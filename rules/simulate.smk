@@ -1,17 +1,18 @@
-"""Simulate: Potts grain growth from seeds, a batch of initial states a job.
+"""Simulate: Potts grain growth from seeds, one job per batch of initial states.
 
 in   the data set's `simulate` section
 out  results/datasets/{dataset}/runs/{shard}/run-*/    SPPARKS run folders, as the graphs stage reads them
-     results/datasets/{dataset}/runs/{shard}.json       their files and content hashes
+     results/datasets/{dataset}/runs/{shard}.json      their files and content hashes
 """
 
 
 rule simulate:
     input:
-        src=sources("scripts/simulate.py"),
+        recipe=recipe("simulate", "dataset", "shard"),
     output:
-        runs=directory("results/datasets/{dataset}/runs/{shard}"),
         manifest="results/datasets/{dataset}/runs/{shard}.json",
+        runs=directory("results/datasets/{dataset}/runs/{shard}"),
+        made_from="results/datasets/{dataset}/runs/{shard}.json.made_from.json",
     log:
         "results/logs/simulate/{dataset}/{shard}.log",
     benchmark:
@@ -24,10 +25,6 @@ rule simulate:
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
         runtime=lambda wc, attempt: 240 * attempt,
-    params:
-        simulate=lambda wc: as_json(PLAN.simulation(wc.dataset)),
-        states=lambda wc: as_json(PLAN.states(wc.dataset, wc.shard)),
     shell:
-        "python -m scripts.simulate --name {wildcards.dataset}/{wildcards.shard}"
-        " --simulate {params.simulate:q} --states {params.states:q}"
+        "python -m scripts.simulate --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.shard}"
         " --out {output.runs} --manifest {output.manifest} 2>&1 | tee {log}"

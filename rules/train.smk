@@ -1,12 +1,16 @@
-"""Train: the trials of an experiment, those of one job together; each is a run in MLflow too.
+"""Train: the trials of one job of an experiment together; then measured on validation data; then logged to MLflow.
 
 in   results/datasets/{dataset}/features/{features}.h5, splits/{split}.csv
-out  results/experiments/{experiment}/trials/{job}/trials.json, history.h5, models.pt
-     (format: graincast/experiment/trained.py)
+out  results/experiments/{experiment}/trials/{job}/trained.json, history.h5, models.pt, validation.h5
+     results/experiments/{experiment}/trials/{job}/trials.json     each trial's validation metrics
+     results/experiments/{experiment}/trials/{job}/sent.json       what was logged to MLflow
+     (formats: graincast/experiment/trained.py)
 """
 
 
 localrules:
+    log_trials,
+    measure,
     tracking_store,
 
 
@@ -26,21 +30,22 @@ rule tracking_store:
         mem_mb=1000,
         runtime=10,
     params:
-        # functions of `output` are not recorded: another address makes nothing stale
-        tracking=lambda wc, output: TRACKING,
+        tracking=TRACKING,
     shell:
         "python -m scripts.track --tracking {params.tracking:q} store 2>&1 | tee {log}"
 
 
 rule train:
     input:
+        recipe=recipe("train", "experiment", "job"),
         features=features_of,
         split=split_of,
-        src=model_sources("scripts/train.py"),
     output:
-        trials="results/experiments/{experiment}/trials/{job}/trials.json",
+        trained="results/experiments/{experiment}/trials/{job}/trained.json",
         history="results/experiments/{experiment}/trials/{job}/history.h5",
         models="results/experiments/{experiment}/trials/{job}/models.pt",
+        validation="results/experiments/{experiment}/trials/{job}/validation.h5",
+        made_from="results/experiments/{experiment}/trials/{job}/trained.json.made_from.json",
     log:
         "results/logs/train/{experiment}/{job}.log",
     benchmark:
@@ -52,18 +57,61 @@ rule train:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 120 * attempt,
     params:
-        model=lambda wc: PLAN.experiments[wc.experiment]["model"],
-        target=lambda wc: as_json(PLAN.target(wc.experiment)),
-        grid=lambda wc: as_json(PLAN.training_jobs(wc.experiment)[wc.job]),
-        training=lambda wc: as_json(PLAN.experiments[wc.experiment]["training"]),
-        device=lambda wc, output: CONFIG["device"],
-        tracking=lambda wc, output: TRACKING,
-        about=lambda wc, output: as_json(PLAN.mlflow_context(wc.experiment)),
-        folder=lambda wc, output: Path(output.trials).parent,
+        device=CONFIG["device"],
+        folder=lambda wc, output: Path(output.trained).parent,
     shell:
-        "{{ python -m scripts.train --name {wildcards.experiment}/{wildcards.job} --features {input.features}"
-        " --split {input.split} --model {params.model} --target {params.target:q} --grid {params.grid:q}"
-        " --training {params.training:q} --device {params.device} --threads {threads} --out {params.folder} &&"
-        # What MLflow is told is no output: whatever becomes of it, the trials stand.
-        " python -m scripts.track --tracking {params.tracking:q} trials --folder {params.folder}"
-        " --about {params.about:q} ; }} 2>&1 | tee {log}"
+        "python -m scripts.train --recipe {input.recipe} --name {wildcards.experiment}/{wildcards.job}"
+        " --features {input.features} --split {input.split} --device {params.device} --threads {threads}"
+        " --out {params.folder} 2>&1 | tee {log}"
+
+
+rule measure:
+    input:
+        recipe=recipe("measure", "experiment", "job"),
+        trained="results/experiments/{experiment}/trials/{job}/trained.json",
+        validation="results/experiments/{experiment}/trials/{job}/validation.h5",
+    output:
+        trials="results/experiments/{experiment}/trials/{job}/trials.json",
+        made_from="results/experiments/{experiment}/trials/{job}/trials.json.made_from.json",
+    log:
+        "results/logs/measure/{experiment}/{job}.log",
+    benchmark:
+        "results/benchmarks/measure/{experiment}/{job}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m scripts.measure --recipe {input.recipe} --trained {input.trained} --validation {input.validation}"
+        " --out {output.trials} 2>&1 | tee {log}"
+
+
+rule log_trials:
+    input:
+        recipe=recipe("log_trials", "experiment", "job"),
+        trials="results/experiments/{experiment}/trials/{job}/trials.json",
+        history="results/experiments/{experiment}/trials/{job}/history.h5",
+        models="results/experiments/{experiment}/trials/{job}/models.pt",
+    output:
+        sent="results/experiments/{experiment}/trials/{job}/sent.json",
+        made_from="results/experiments/{experiment}/trials/{job}/sent.json.made_from.json",
+    log:
+        "results/logs/log_trials/{experiment}/{job}.log",
+    benchmark:
+        "results/benchmarks/log_trials/{experiment}/{job}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        tracking=TRACKING,
+        folder=lambda wc, output: Path(output.sent).parent,
+    shell:
+        # whatever becomes of it, the trials stand
+        "{{ python -m scripts.track --tracking {params.tracking:q} trials --recipe {input.recipe} --folder {params.folder}"
+        " --out {output.sent} || python -m scripts.track --tracking {params.tracking:q} unsent --recipe {input.recipe}"
+        " --folder {params.folder} --out {output.sent} ; }} 2>&1 | tee {log}"

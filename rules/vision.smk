@@ -1,4 +1,4 @@
-"""Vision: the pictures of a data set through a vision network, one file a vision set.
+"""Vision: a data set's pictures through a vision network, one file per vision set.
 
 in   results/datasets/{dataset}/graphs/*.h5, or the manifests of labelled images
 out  results/datasets/{dataset}/features/{vision}.h5             (format: graincast/vision/table.py)
@@ -8,15 +8,16 @@ out  results/datasets/{dataset}/features/{vision}.h5             (format: grainc
 
 rule vision_features:
     input:
+        recipe=recipe("vision_features", "dataset", "vision"),
         names=lambda wc: PLAN.name_lists(wc.dataset),
         rejected=lambda wc: [] if wc.dataset in PLAN.images else rejected_tables(wc),
-        src=sources("scripts/vision_features.py"),
     output:
-        "results/datasets/{dataset}/features/{vision}.h5",
+        table="results/datasets/{dataset}/features/{vision}.h5",
+        made_from="results/datasets/{dataset}/features/{vision}.h5.made_from.json",
     log:
-        "results/logs/features/{dataset}/{vision}.log",
+        "results/logs/vision_features/{dataset}/{vision}.log",
     benchmark:
-        "results/benchmarks/features/{dataset}/{vision}.jsonl"
+        "results/benchmarks/vision_features/{dataset}/{vision}.jsonl"
     conda:
         "../envs/conda.yaml"
     threads: 2
@@ -24,16 +25,13 @@ rule vision_features:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 240 * attempt,
     params:
-        settings=lambda wc: as_json(PLAN.vision_settings(wc.vision)),
-        # functions of `input` or `output` are not recorded: where data and weights lie makes nothing stale
-        given=lambda wc, input: vision_input(wc, input),
-        weights=lambda wc, output: vision_weights(wc),
-        # no output: it has to stay where too much was rejected
-        rejected=lambda wc, output: Path(output[0]).with_suffix(".rejected.csv"),
-        max_rejected=lambda wc, input: PLAN.datasets[wc.dataset]["max_rejected"],
-        device=lambda wc, output: CONFIG["device"],
+        pictures=lambda wc, input: vision_input(wc, input),
+        weights=lambda wc: vision_weights(wc),
+        # not an output: it has to stay where too much was rejected
+        rejected=lambda wc, output: Path(output.table).with_suffix(".rejected.csv"),
+        max_rejected=lambda wc: PLAN.datasets[wc.dataset]["max_rejected"],
+        device=CONFIG["device"],
     shell:
-        "python -m scripts.vision_features --name {wildcards.dataset}/{wildcards.vision} {params.given}"
-        " --max-rejected {params.max_rejected} --settings {params.settings:q} {params.weights}"
-        " --device {params.device} --threads {threads} --out {output} --rejected {params.rejected}"
-        " 2>&1 | tee {log}"
+        "python -m scripts.vision_features --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.vision} {params.pictures}"
+        " --max-rejected {params.max_rejected} {params.weights} --device {params.device} --threads {threads}"
+        " --out {output.table} --rejected {params.rejected} 2>&1 | tee {log}"

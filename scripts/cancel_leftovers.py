@@ -1,8 +1,9 @@
 """Cancel SLURM jobs that a killed Snakemake left in this folder, before they write beside the jobs of this run.
 
-Only the one Snakemake that holds the folder's lock may call this: whatever it has not submitted itself is left over.
+Only the Snakemake process that holds the folder's lock may call this: jobs it has not submitted are leftovers.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ def leftovers(table: str, folder: Path, own: str | None) -> list[str]:
     return found
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     if not shutil.which("squeue") or not shutil.which("scancel"):
         return
     command = ["squeue", "--me", "--noheader", "--format=%A|%j|%k|%Z"]

@@ -1,10 +1,12 @@
 """One table of all experiments' test results, best first within each data set, target and threshold."""
 
+import argparse
 import json
 from pathlib import Path
 
 from graincast.files import csv_table
 from graincast.program.main import parser, run
+from graincast.program.recipe import add_argument
 
 ABOUT = ("dataset", "experiment", "model", "features", "network", "split")
 METRICS = {
@@ -15,26 +17,26 @@ METRICS = {
 BASELINES = ("majority_class_accuracy", "mean_prediction_mae")
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     rows = []
     metrics = list(dict.fromkeys(name for names in METRICS.values() for name in names))
     for path in args.metrics:
         result = json.loads(path.read_text(encoding="utf-8"))
         kind = result["target"]["kind"]
         first = METRICS[kind][0]
-        for threshold, of in result["thresholds"].items():
-            test = of["test"]
+        for threshold, outcome in result["thresholds"].items():
+            test = outcome["test"]
             rows.append(
                 {
                     **{key: result[key] or "" for key in ABOUT},
                     "target": kind,
                     "threshold": float(threshold) if threshold else "",
-                    "folds": len(of["test_by_fold"]),
+                    "folds": len(outcome["test_by_fold"]),
                     "test_predictions": test["count"],
                     **{name: test.get(name, "") for name in metrics},
-                    "spread": of["test_std_over_folds"][first],
+                    "std": outcome["test_std_over_folds"][first],
                     **{name: test.get(name, "") for name in BASELINES},
-                    "chosen_trial": of["chosen_trial"],
+                    "chosen_trial": outcome["chosen_trial"],
                 }
             )
             rows[-1]["rank"] = -(test[first] or 0)
@@ -47,6 +49,7 @@ def main(args) -> None:
 
 if __name__ == "__main__":
     p = parser("compare", __doc__)
+    add_argument(p)
     p.add_argument("--metrics", type=Path, nargs="+", required=True, help="the experiments' test_metrics.json")
     p.add_argument("--out", type=Path, required=True, help="CSV")
     run(main, p)

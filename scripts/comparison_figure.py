@@ -1,5 +1,6 @@
 """Draw the test results of finished experiments side by side, all or chosen ones, from the table that compares them."""
 
+import argparse
 from pathlib import Path
 
 from graincast.figures import experiment
@@ -7,9 +8,10 @@ from graincast.figures.style import save
 from graincast.files import csv_table
 from graincast.microstructure import BadInput
 from graincast.program.main import parser, run
+from graincast.program.recipe import add_argument
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     rows = csv_table.records(args.comparison)
     known = {row["experiment"] for row in rows}
     for name in args.experiments or []:
@@ -21,6 +23,7 @@ def main(args) -> None:
 
 if __name__ == "__main__":
     p = parser("comparison_figure", __doc__)
+    add_argument(p)
     p.add_argument("--comparison", type=Path, default=Path("results/comparison.csv"), help="results/comparison.csv")
     p.add_argument("--experiments", nargs="+", help="names of the experiments to show (default: all)")
     p.add_argument("--out", type=Path, required=True, help="PNG")

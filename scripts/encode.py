@@ -1,5 +1,6 @@
 """Encode all grains and boundaries of a data set with a trained encoder."""
 
+import argparse
 import importlib
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from graincast.graphs import shards
 from graincast.microstructure import BadInput
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
+from graincast.program.recipe import add_argument
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     encoder, models = trained.read(args.encoder)
     method = importlib.import_module(f"graincast.encoders.{encoder['method']}")
     try:
@@ -32,13 +34,14 @@ def main(args) -> None:
         for path in args.graphs:
             # one microstructure at a time: in a larger batch, a code's last digits would depend on the others
             for one in shards.read(path):
-                parts.append((one.name, *codes.of(one, encode)))
+                parts.append((one.name, *codes.encode_microstructure(one, encode)))
                 progress.advance()
     codes.write(args.out, codes.assemble(parts))
 
 
 if __name__ == "__main__":
     p = parser("encode", __doc__)
+    add_argument(p)
     p.add_argument("--name", default="", help="dataset/encoder, for progress lines")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--encoder", type=Path, required=True, help="encoder.h5")

@@ -1,5 +1,6 @@
 """Put the codes of grains and boundaries into a feature set, beside plain features."""
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from graincast.features.rows import row
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards
 from graincast.microstructure import BadInput
-from graincast.program.main import from_json, parser, run
+from graincast.program.main import parser, run
+from graincast.program.recipe import add_argument
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
+    columns = args.recipe.take("columns")["columns"]
     encoded = codes.read(args.codes)
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
@@ -22,24 +25,24 @@ def main(args) -> None:
     for path in args.graphs:
         for one in shards.read(path):
             try:
-                grain, boundary = encoded.of(one.name)
+                grain, boundary = encoded.of_microstructure(one.name)
             except BadInput as error:
                 raise BadInput(f"{args.codes}: {error}") from None
-            plain = row(one, args.columns)
+            plain = row(one, columns)
             x = np.concatenate([plain["x"], grain], axis=1)
             parts.append(plain | {"x": x, "edge_x": boundary.astype(float)})
     names = [f"grain_{k}" for k in range(encoded.grain.shape[1])]
     edge_names = [f"boundary_{k}" for k in range(encoded.boundary.shape[1])]
-    table.write(args.out, table.assemble([*args.columns, *names], parts, edge_names))
+    table.write(args.out, table.assemble([*columns, *names], parts, edge_names))
 
 
 if __name__ == "__main__":
     p = parser("encoded_features", __doc__)
+    add_argument(p, '{"columns": ["type", "area"]}')
     p.add_argument("--name", required=True, help="dataset/feature set, for messages")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--codes", type=Path, required=True, help="HDF5 file of scripts.encode")
     p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
     p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
-    p.add_argument("--columns", type=from_json, required=True, help='plain features that stand first: ["type"] or []')
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

@@ -1,5 +1,6 @@
 """Draw an encoder's figures from its stored errors and samples."""
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ from graincast.figures.style import save
 from graincast.files import csv_table, hdf5
 from graincast.files.atomic import whole
 from graincast.program.main import parser, run
+from graincast.program.recipe import add_argument
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     errors, curves = (by_kind(args.encoder / name) for name in ("errors.csv", "history.csv"))
     with hdf5.opened(args.encoder / "samples.h5") as file:
         samples = {kind: {name: array[()] for name, array in file[kind].items()} for kind in errors}
@@ -33,6 +35,7 @@ def by_kind(path: Path) -> dict[str, np.ndarray]:
 
 if __name__ == "__main__":
     p = parser("encoder_figures", __doc__)
+    add_argument(p)
     p.add_argument("--encoder", type=Path, required=True, help="folder of scripts.encoder")
     p.add_argument("--title", help="above the figures; the folder's name without")
     p.add_argument("--out", type=Path, required=True, help="folder for the figures")

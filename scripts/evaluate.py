@@ -1,5 +1,6 @@
 """Choose an experiment's trial on validation data, and measure it, and only it, on test data."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from graincast.files.atomic import write_text
 from graincast.models import by_name
 from graincast.program import cost
 from graincast.program.main import parser, run
+from graincast.program.recipe import add_argument
 
 COPIED = (
     "experiment",
@@ -28,15 +30,16 @@ COPIED = (
 """Entries of test_metrics.json that are those of trials.json."""
 
 
-def main(args) -> None:
-    model = by_name.load(args.model)
+def main(args: argparse.Namespace) -> None:
+    parameters = args.recipe.take("model", "select")
+    model = by_name.load(parameters["model"])
     data = model.read(args.features)
     records = [read_record(folder) for folder in args.trials]
     trials = [trial for record in records for trial in record["trials"]]
     job_of = {t["trial"]: folder for record, folder in zip(records, args.trials, strict=True) for t in record["trials"]}
     first = records[0]
     kind = first["target"]["kind"]
-    chosen = testing.choose(trials, kind, args.select)
+    chosen = testing.choose(trials, kind, parameters["select"])
     target = targets.of_data(data, list(chosen), **first["target"])
     stored = {folder: read_models(folder / "models.pt") for folder in args.trials}
     tested = testing.run_test(
@@ -53,7 +56,7 @@ def main(args) -> None:
     save(args.out / "model.pt", tested.models)
     summary = {
         **{key: first.get(key) for key in COPIED},
-        "select": args.select,
+        "select": parameters["select"],
         "jobs": [record["job"] for record in records],
         "thresholds": tested.thresholds,
     }
@@ -73,10 +76,9 @@ def in_words(outcome: dict) -> str:
 
 if __name__ == "__main__":
     p = parser("evaluate", __doc__)
+    add_argument(p, '{"model": "sgc", "select": "nll"}')
     p.add_argument("--trials", type=Path, nargs="+", required=True, help="folders of the experiment's training jobs")
     p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
-    p.add_argument("--split", type=Path, required=True, help="CSV, a column a fold")
-    p.add_argument("--model", required=True, help="a module of graincast/models: sgc, gat, svm")
-    p.add_argument("--select", required=True, help="validation metric that chooses the trial, e.g. nll")
+    p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
     p.add_argument("--out", type=Path, required=True, help="the experiment's folder")
     run(main, p)

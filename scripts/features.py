@@ -1,16 +1,19 @@
 """Measure a feature set on a data set's grain graphs."""
 
+import argparse
 from pathlib import Path
 
 from graincast.features import table
 from graincast.features.rows import row
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards
-from graincast.program.main import from_json, parser, run
+from graincast.program.main import parser, run
 from graincast.program.progress import Progress
+from graincast.program.recipe import add_argument
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
+    columns = args.recipe.take("columns")["columns"]
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
     rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
@@ -18,17 +21,17 @@ def main(args) -> None:
     parts = []
     for path in args.graphs:
         for one in shards.read(path):
-            parts.append(row(one, args.columns))
+            parts.append(row(one, columns))
             progress.advance()
-    table.write(args.out, table.assemble(args.columns, parts))
+    table.write(args.out, table.assemble(columns, parts))
 
 
 if __name__ == "__main__":
     p = parser("features", __doc__)
+    add_argument(p, '{"columns": ["type", "area"]}')
     p.add_argument("--name", required=True, help="dataset/feature set, for progress lines")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
     p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
-    p.add_argument("--columns", type=from_json, required=True, help='node features, as JSON: ["type", "area"]')
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

@@ -1,5 +1,6 @@
 """Draw an experiment's figures, and write its tables, from its stored results."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from graincast.files import csv_table, hdf5
 from graincast.files.atomic import whole
 from graincast.microstructure import BadInput
 from graincast.program.main import parser, run
+from graincast.program.recipe import add_argument
 
 SCORE = {GROWTH_RATIO: "r2"}  # for all others, accuracy
 AGAINST = ("propagation_steps", "variance", "c")
 """The axes of a grid that a figure shows the score against."""
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     result = json.loads(args.metrics.read_text(encoding="utf-8"))
     records = {folder: read_record(folder) for folder in args.trials}
     trials = [trial for record in records.values() for trial in record["trials"]]
@@ -30,20 +32,22 @@ def main(args) -> None:
     score = SCORE.get(kind, "accuracy")
     with whole(args.out) as folder:
         folder.mkdir(parents=True)
-        for threshold, of in result["thresholds"].items():
+        for threshold, outcome in result["thresholds"].items():
             suffix = f"_t{threshold}" if threshold else ""
-            draw_curves(records, of["chosen_trial"], title, folder / f"training_curves{suffix}.png")
-            true, predicted = tested(args.predictions, threshold)
+            draw_curves(records, outcome["chosen_trial"], title, folder / f"training_curves{suffix}.png")
+            true, predicted = test_values(args.predictions, threshold)
             if kind == GROWTH_RATIO:
-                heading = f"{title}: test R² {shown(of['test']['r2'])}, mean absolute error {of['test']['mae']:.2f}"
+                heading = (
+                    f"{title}: test R² {shown(outcome['test']['r2'])}, mean absolute error {outcome['test']['mae']:.2f}"
+                )
                 figure = experiment.predicted_against_true(true, predicted, heading)
                 save(figure, folder / "predicted_against_true.png")
             else:
-                what = f", growth ratio > {threshold}" if threshold else ""
+                target = f", growth ratio > {threshold}" if threshold else ""
                 classes = result["classes"] or ["normal", "abnormal"]
-                heading = f"{title}{what}: test accuracy {of['test']['accuracy']:.3f}"
-                found = predicted > 0.5 if kind == ABNORMAL else predicted
-                report(true.astype(int), found.astype(int), classes, heading, folder, suffix)
+                heading = f"{title}{target}: test accuracy {outcome['test']['accuracy']:.3f}"
+                classified = predicted > 0.5 if kind == ABNORMAL else predicted
+                report(true.astype(int), classified.astype(int), classes, heading, folder, suffix)
         for axis in AGAINST:
             if len({trial["params"].get(axis) for trial in trials}) > 1:
                 figure = experiment.score_against(trials, axis, score, select, title)
@@ -53,7 +57,7 @@ def main(args) -> None:
 
 
 def draw_curves(records: dict[Path, dict], name: str, title: str, path: Path) -> None:
-    """Draw a trial's training curves; a model that is not trained in steps has none."""
+    """Draw a trial's training curves; a model that is not trained in iterations has none."""
     steps, curves, columns, kept = curves_of(records, name)
     if steps.size:
         unit = "iteration" if records[next(iter(records))]["model"] == "sgc" else "epoch"
@@ -66,14 +70,14 @@ def curves_of(records: dict[Path, dict], name: str) -> tuple[np.ndarray, np.ndar
         for i, trial in enumerate(record["trials"]):
             if trial["trial"] == name:
                 with hdf5.opened(folder / "history.h5") as file:
-                    kept = np.array([one["iteration"] for one in trial["by_fold"].values()])
+                    kept = np.array([measured["iteration"] for measured in trial["by_fold"].values()])
                     columns = [column.decode() for column in file.attrs["columns"]]
                     return file["steps"][:], file["curves"][i], columns, kept
     raise BadInput(f"the chosen trial {name} is in none of the folders of --trials")
 
 
-def tested(path: Path, threshold: str) -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted values of the test subset, of all folds one after another: float [n] each."""
+def test_values(path: Path, threshold: str) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted values of the test subsets of all folds, one after another: float [n] each."""
     header, rows = csv_table.read(path)
     at, subset = header.index("threshold"), header.index("subset")
     values = [(row[-2], row[-1]) for row in rows if row[at] == threshold and row[subset] == "test"]
@@ -95,7 +99,7 @@ def report(
 
 
 def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path) -> None:
-    """Write which subsets of features are best, and draw what each feature adds, for each threshold."""
+    """Write the ranking of feature subsets, and draw the gain from each feature, for each threshold."""
     rows = []
     for threshold in sorted({trial["params"].get("threshold") for trial in trials}):
         best = ablation.best_by_feature_subset((t for t in trials if t["params"].get("threshold") == threshold), select)
@@ -118,6 +122,7 @@ def shown(value: float | None) -> str:
 
 if __name__ == "__main__":
     p = parser("figures", __doc__)
+    add_argument(p)
     p.add_argument("--trials", type=Path, nargs="+", required=True, help="folders of the experiment's training jobs")
     p.add_argument("--metrics", type=Path, required=True, help="the experiment's test_metrics.json")
     p.add_argument("--predictions", type=Path, required=True, help="the experiment's predictions.csv")

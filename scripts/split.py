@@ -1,21 +1,24 @@
 """Assign each microstructure of a data set to training, validation or test data."""
 
+import argparse
 from pathlib import Path
 
 from graincast.experiment import splits
 from graincast.graphs import shards
 from graincast.microstructure import BadInput
-from graincast.program.main import json_with, parser, run
+from graincast.program.main import parser, run
+from graincast.program.recipe import add_argument
 from graincast.raw import manifest
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     if args.manifests:
         names = sorted(entry["name"] for path in args.manifests for entry in manifest.read(path))
     else:
         names = shards.names(args.graphs)
     try:
-        subsets = splits.subsets_by_fold(names, args.split, args.table)
+        parameters = args.recipe.take("method", optional=("seed", "validation", "test", "folds", "repeats"))
+        subsets = splits.subsets_by_fold(names, parameters, args.table)
     except ValueError as error:
         raise BadInput(str(error)) from None
     splits.write(args.out, names, subsets)
@@ -25,7 +28,7 @@ def main(args) -> None:
             + (f" in {name}" if len(subsets) > 1 else "")
         )
     if args.table:
-        unknown = sorted(splits.given(args.table).keys() - set(names))
+        unknown = sorted(splits.read_table(args.table).keys() - set(names))
         if unknown:
             print(f"{args.out.stem}: {len(unknown)} names of the table are not in the data set, {unknown[0]} first")
 
@@ -41,12 +44,7 @@ if __name__ == "__main__":
     listed = p.add_mutually_exclusive_group(required=True)
     listed.add_argument("--graphs", type=Path, nargs="+", help="the data set's shards")
     listed.add_argument("--manifests", type=Path, nargs="+", help="a data set of images: its manifests")
-    p.add_argument(
-        "--split",
-        type=json_with("method", optional=("seed", "validation", "test", "folds", "repeats")),
-        required=True,
-        help='the configured split: {"method": "fractions", "seed": 0, "validation": 0.2, "test": 0.2}',
-    )
+    add_argument(p, '{"method": "fractions", "seed": 0, "validation": 0.2, "test": 0.2}')
     p.add_argument("--table", type=Path, help="given CSV with the columns microstructure, split, for method file")
-    p.add_argument("--out", type=Path, required=True, help="CSV, a column a fold")
+    p.add_argument("--out", type=Path, required=True, help="CSV, one column per fold")
     run(main, p)

@@ -1,5 +1,6 @@
 """List the microstructures of a data set with grains, growth ratios and splits, and the input that was rejected."""
 
+import argparse
 from pathlib import Path
 
 from graincast.experiment import splits
@@ -7,9 +8,10 @@ from graincast.files import csv_table
 from graincast.graphs import shards
 from graincast.program.main import parser, run
 from graincast.program.progress import track
+from graincast.program.recipe import add_argument
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     columns = {path.stem: split_columns(path) for path in args.splits}
     rows = {}
     for path in track(args.graphs, f"summary {args.name}", len(args.graphs), "shards"):
@@ -29,16 +31,16 @@ def main(args) -> None:
 
 
 def split_columns(path: Path) -> tuple[list[str], dict[str, list]]:
-    """Column suffixes and each name's entries: its part, or for k-fold the fold that tests it in each repeat."""
+    """Column suffixes and each name's entries: its subset, or for k-fold the fold that tests it in each repeat."""
     names, folds = splits.read(path)
     if list(folds) == ["all"]:
-        return [""], {name: [part] for name, part in zip(names, folds["all"], strict=True)}
-    repeats = sorted({name.partition("f")[0] for name in folds}, key=lambda repeat: int(repeat[1:]))
+        return [""], {name: [subset] for name, subset in zip(names, folds["all"], strict=True)}
+    repeats = sorted({fold.partition("f")[0] for fold in folds}, key=lambda repeat: int(repeat[1:]))
     entries: dict[str, list] = {name: [] for name in names}
     for repeat in repeats:
-        folds = {key: parts for key, parts in folds.items() if key.partition("f")[0] == repeat}
+        within = {fold.partition("f")[2]: subsets for fold, subsets in folds.items() if fold.startswith(f"{repeat}f")}
         for i, name in enumerate(names):
-            entries[name].append(next(key.partition("f")[2] for key, parts in folds.items() if parts[i] == "test"))
+            entries[name].append(next(fold for fold, subsets in within.items() if subsets[i] == "test"))
     return [f".{repeat}" for repeat in repeats], entries
 
 
@@ -51,6 +53,7 @@ def reasons(rejected: list[list[str]], table: Path) -> str:
 
 if __name__ == "__main__":
     p = parser("summarise", __doc__)
+    add_argument(p)
     p.add_argument("--name", required=True, help="the data set's name")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--rejected", type=Path, nargs="+", required=True, help="the shards' tables of rejected input")

@@ -1,5 +1,6 @@
-"""Tell MLflow of trials and experiments. A store that does not answer fails nothing: `sync` sends the rest later."""
+"""Log trials and experiments to MLflow. A store that does not answer fails nothing: `sync` sends the rest later."""
 
+import argparse
 import contextlib
 import fcntl
 import gc
@@ -13,10 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
 
 from graincast.files.atomic import write_text
 from graincast.planning import provenance
-from graincast.program.main import describe, from_json, json_with, parser, run
+from graincast.program.main import describe, json_with, parser, run
+from graincast.program.recipe import add_argument
 from graincast.tracking import addresses
 
 UNSENT = "unsent.json"
@@ -27,50 +31,52 @@ LATER = "results are unaffected, `make sync-tracking` sends it"
 
 
 class Expired(BaseException):
-    """The time is over. No Exception, least of all a TimeoutError: HTTP clients take those for theirs and try again."""
+    """Deadline passed. A BaseException, so that HTTP clients cannot swallow it and retry."""
 
 
 class Busy(Exception):
-    """Another process is sending the same."""
+    """Another process is sending this record."""
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     if args.what == "sync":
         status = sync(args.results, args.tracking)
         sys.exit(0 if args.never_fail else status)
     if args.what == "store":
         attempt(lambda tracking, advance: tracking.connect(args.tracking), args.tracking)
         return
-    if not leave_note(args.folder, args.what, args.about):
-        return
-    waits = why_later(args.folder, args.what, args.tracking)
-    if waits:
-        print(f"tracking: {waits}", file=sys.stderr)
+    if args.what == "unsent":
+        if not (args.folder / UNSENT).is_file():
+            what = "trials" if args.recipe.content.get("rule") == "log_trials" else "experiment"
+            leave_note(args.folder, what, args.recipe.parameters)
+        print(f"tracking: not sent (the program was ended); {LATER}", file=sys.stderr)
     else:
-        attempt(lambda tracking, advance: send(tracking, args.folder, args.tracking), args.tracking)
+        leave_note(args.folder, args.what, args.recipe.parameters)
+        waits = why_later(args.folder, args.what, args.tracking)
+        if waits:
+            print(f"tracking: {waits}", file=sys.stderr)
+        else:
+            attempt(lambda tracking, advance: send(tracking, args.folder, args.tracking), args.tracking)
+    # what the next step waits for; whether it was sent shows in the note, which a later sync removes
+    write_text(args.out, json.dumps({"noted": time.time()}) + "\n")
 
 
-def leave_note(folder: Path, what: str, about: dict) -> bool:
-    """Note beside the results what is to be sent, and where and when they were made."""
+def leave_note(folder: Path, what: str, about: dict) -> None:
+    """Write unsent.json beside the results: what is to be logged, and where and when they were made."""
     note = {"id": secrets.token_hex(8), "what": what, "about": about, "time": time.time()}
-    try:
-        write_text(folder / UNSENT, json.dumps({**note, "tags": provenance.tags(folder, what)}) + "\n")
-        return True
-    except OSError as error:
-        print(f"tracking: not sent ({essence(error)}); results are unaffected", file=sys.stderr)
-        return False
+    write_text(folder / UNSENT, json.dumps({**note, "tags": provenance.tags(folder, what)}) + "\n")
 
 
 def why_later(folder: Path, what: str, settings: dict) -> str:
-    """Why a job does not send by itself; empty where it does."""
+    """Why the record is left for later; empty where it is sent now."""
     if os.environ.get("SLURM_JOB_ID") and addresses.address(settings).startswith("sqlite:"):
         return "left for the end of the run: SLURM jobs do not write to an SQLite store (docs/hpc.md, section 8)"
     waiting = len(list(folder.glob(f"trials/*/{UNSENT}"))) if what == "experiment" else 0
     return f"left until the {waiting} unsent records of its trials are sent; {LATER}" if waiting else ""
 
 
-def send(tracking, folder: Path, settings: dict, advance: Callable[[], None] = lambda: None) -> None:
-    """Send what a folder's note says is unsent, and remove the note."""
+def send(tracking: ModuleType, folder: Path, settings: dict, advance: Callable[[], None] = lambda: None) -> None:
+    """Log a folder's unsent record, and remove its note."""
     with held(folder / UNSENT) as note:
         if note is None:
             return  # another process was faster
@@ -81,7 +87,7 @@ def send(tracking, folder: Path, settings: dict, advance: Callable[[], None] = l
 
 
 def read(note: Path) -> dict:
-    """A note; those of earlier releases lack what stands here as default."""
+    """A note, with defaults for keys that earlier releases did not write."""
     given = json.loads(note.read_text(encoding="utf-8"))
     about = {"description": "", **given["about"]}
     made = {"id": str(note.stat().st_mtime_ns), "time": note.stat().st_mtime, "tags": {}, **given}
@@ -90,7 +96,7 @@ def read(note: Path) -> dict:
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[dict | None]:
-    """Yield a note that nobody else sends meanwhile; None if it is gone. Raises Busy."""
+    """Lock a note and yield it; None if it is gone. Raises Busy where another process holds it."""
     try:
         with path.open(encoding="utf-8") as file:
             try:
@@ -131,7 +137,7 @@ def sync(results: Path, settings: dict) -> int:
 
 
 def unsent(results: Path) -> list[Path]:
-    """The notes of all that is unsent, in the order in which it is sent; those whose record is gone are removed."""
+    """All unsent notes, in the order in which they are sent; notes without results are removed."""
     when: dict[Path, tuple] = {}
     for folder in sorted(results.glob("experiments/*")):
         last = 0.0
@@ -150,19 +156,19 @@ def unsent(results: Path) -> list[Path]:
 
 
 def attempt(act: Callable, settings: dict) -> bool:
-    """Do it within the configured time, counted anew with each advance; say in one line if it fails."""
+    """Act within the configured time, which each advance renews; print a failure in one line. Returns success."""
 
-    def expired(*_) -> None:
+    def expired(*_: object) -> None:
         raise Expired(f"no end after {settings['timeout']:g} s")
 
-    def advance() -> None:  # again and again once it is over, as leaving a function may wait for a thread, too
+    def advance() -> None:  # fires repeatedly after the deadline: leaving a function may wait for a thread
         signal.setitimer(signal.ITIMER_REAL, settings["timeout"], 1)
 
     signal.signal(signal.SIGALRM, expired)
     advance()
     try:
-        gc.set_threshold(500_000)  # looking again and again through what is imported, and stays, takes 0.3 s
-        from graincast.tracking import api as tracking  # within the time: importing MLflow is part of what may hang
+        gc.set_threshold(500_000)  # repeated scans of imported modules, which stay, would take 0.3 s
+        from graincast.tracking import api as tracking  # inside the deadline: importing MLflow can hang
 
         act(tracking, advance)
         return True
@@ -175,10 +181,10 @@ def attempt(act: Callable, settings: dict) -> bool:
 
 
 def essence(error: BaseException) -> str:
-    """The cause of an error in a few words: of those that led to it, the first of the database or the machine."""
+    """The cause of an error in a few words: the original database or system error, where there is one."""
     chain = [error]
-    while chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(chain[-1].__cause__ or chain[-1].__context__)
+    while earlier := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(earlier)
     causes = [one for one in chain if isinstance(one, sqlite3.Error | OSError)]
     cause = error if isinstance(error, Expired) or not causes else causes[-1]
     line = cause.strerror if isinstance(cause, OSError) and cause.strerror and not cause.filename else describe(cause)
@@ -186,13 +192,8 @@ def essence(error: BaseException) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def program(args) -> None:
-    """main, and an end at once: threads that still wait for a store would hold the process."""
-    try:
-        main(args)
-        status = 0
-    except SystemExit as stop:
-        status = stop.code
+def end(status: int) -> NoReturn:
+    """End at once: threads that still wait for a store would hold the process."""
     if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -211,13 +212,21 @@ if __name__ == "__main__":
     )
     steps = p.add_subparsers(dest="what", required=True)
     steps.add_parser("store", help="create the store if it is a fresh SQLite file")
-    for name, help_text in (("trials", "a training job's trials"), ("experiment", "an experiment's test results")):
+    for name, help_text in (
+        ("trials", "log a training job's trials"),
+        ("experiment", "log an experiment's test results"),
+        ("unsent", "note that nothing was sent"),
+    ):
         step = steps.add_parser(name, help=help_text)
-        step.add_argument("--folder", type=Path, required=True, help="the folder of results to tell of")
-        step.add_argument(
-            "--about", type=from_json, required=True, help='resolved experiment, as JSON: {"description": "A test"}'
-        )
+        add_argument(step, '{"description": "A test", …}, the resolved experiment')
+        step.add_argument("--folder", type=Path, required=True, help="the folder of the results")
+        step.add_argument("--out", type=Path, required=True, help="JSON that is written whatever becomes of it")
     step = steps.add_parser("sync", help="send all that is unsent")
     step.add_argument("--results", type=Path, default="results")
     step.add_argument("--never-fail", action="store_true", help="exit with status 0 also when the store fails")
-    run(program, p)
+    status = 0
+    try:
+        run(main, p)
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 1
+    end(status)

@@ -1,52 +1,56 @@
-"""Train the trials of one job of an experiment, together, and measure them on validation data."""
+"""Train the trials of one job of an experiment, together, and predict validation data with them."""
 
+import argparse
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
-from graincast.evaluation.validation import validate
-from graincast.experiment import grid, splits, targets
+from graincast.experiment import grid, splits, targets, validation_file
 from graincast.experiment.split_check import check_split
-from graincast.experiment.trained import write
+from graincast.experiment.trained import predictions, write
 from graincast.microstructure import BadInput
 from graincast.models import by_name
 from graincast.program import cost
-from graincast.program.main import from_json, json_with, parser, run
+from graincast.program.main import parser, run
 from graincast.program.progress import Progress
+from graincast.program.recipe import add_argument
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    model = by_name.load(args.model)
-    if set(args.training) != set(model.TRAINING):
-        raise BadInput(f"--training: {args.model} takes {', '.join(model.TRAINING) or 'nothing ({})'}")
-    lacking = [axis for axis in model.AXES if axis not in args.grid]
-    if lacking:
-        raise BadInput(f"--grid: {args.model} wants {', '.join(lacking)}")
+    parameters = args.recipe.take("model", "target", "grid", "training")
+    training = parameters["training"]
+    model = by_name.load(parameters["model"])
+    check(args.recipe.path, parameters, model)
     data = model.read(args.features)
-    axes = {axis: args.grid[axis] for axis in grid.AXES if axis in args.grid}
+    axes = {axis: parameters["grid"][axis] for axis in grid.AXES if axis in parameters["grid"]}
     subsets = splits.subsets_of(args.split, data.name)
-    target = targets.of_data(data, axes.get("threshold", [None]), **args.target)
+    target = targets.of_data(data, axes.get("threshold", [None]), **parameters["target"])
     check_split(args.name, subsets, target, data, getattr(data, "classes", None))
 
-    points = grid.points(axes)
-    progress = Progress(f"train {args.name}", *model.total_steps(len(points), len(subsets), args.training))
+    points = {grid.trial_name(point): point for point in grid.points(axes)}
+    progress = Progress(f"train {args.name}", *model.total_steps(len(points), len(subsets), training))
     checkpoints = args.out / "checkpoints"
-    how = {"advance": progress.advance, "device": args.device, "checkpoints": checkpoints}
-    trained = model.train(data, subsets, target, axes, args.training, **how)
+    options = {"advance": progress.advance, "device": args.device, "checkpoints": checkpoints}
+    trained = model.train(data, subsets, target, axes, training, **options)
 
-    trials = {grid.trial_name(point): tuple(point.values()) for point in points}
-    measured = [
-        validate(name, point, trained, subsets, target, data, model) for name, point in zip(trials, points, strict=True)
-    ]
+    trials = {name: tuple(point.values()) for name, point in points.items()}
+    rows = {fold: targets.rows(target, data, subset == "validation") for fold, subset in subsets.items()}
+    validation_file.write(
+        args.out / "validation.h5",
+        {threshold: {fold: values[rows[fold]] for fold in subsets} for threshold, values in target.values.items()},
+        {name: predictions(trial, trained, rows, data, model) for name, trial in trials.items()},
+    )
+    experiment, _, job = args.name.partition("/")
     record = {
-        "experiment": args.name.partition("/")[0],
-        "job": args.name.partition("/")[2],
-        "model": args.model,
-        "target": {"kind": target.kind, "grains": target.grains, **args.target},
+        "experiment": experiment,
+        "job": job,
+        "model": parameters["model"],
+        "target": {"kind": target.kind, "grains": target.grains, **parameters["target"]},
         "grid": axes,
-        "training": args.training,
+        "training": training,
         "dataset": args.features.parents[1].name,
         "features": args.features.stem,
         "columns": data.columns,
@@ -56,39 +60,43 @@ def main(args) -> None:
         "fingerprint": data.fingerprint,
         "folds": list(subsets),
         "curves": list(trained.columns),
-        "trials": measured,
+        "trials": [
+            {"trial": name, "params": point, "iterations": {f: trained.iterations[trials[name], f] for f in subsets}}
+            for name, point in points.items()
+        ],
     }
     write(args.out, record, trained, trials)
     shutil.rmtree(checkpoints, ignore_errors=True)  # not before: a full disk must not cost what was trained
     cost.write(args.out)
 
 
+def check(recipe: Path, parameters: dict, model: ModuleType) -> None:
+    """Raise BadInput where grid or training settings are not those of the model, or an axis is not a list."""
+    name, axes, training = parameters["model"], parameters["grid"], parameters["training"]
+    if set(training) != set(model.TRAINING):
+        raise BadInput(f"{recipe}: training: {name} takes {', '.join(model.TRAINING) or 'nothing ({})'}")
+    for axis, values in axes.items():
+        if axis not in grid.AXES:
+            raise BadInput(f"{recipe}: grid: has an unknown axis {axis} (axes: {', '.join(grid.AXES)})")
+        if not (isinstance(values, list) and values):
+            raise BadInput(f"{recipe}: grid: {axis} is {values!r}, not a list of values")
+    missing = [axis for axis in model.AXES if axis not in axes]
+    if missing:
+        raise BadInput(f"{recipe}: grid: {name} needs {', '.join(missing)}")
+
+
 if __name__ == "__main__":
     p = parser("train", __doc__)
+    add_argument(
+        p,
+        '{"model": "sgc", "target": {"kind": "abnormal", "grains": "candidate", "aggregate": "mean"}, "grid": '
+        '{"threshold": [8], "propagation_steps": [1, 2], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}, '
+        '"training": {"iterations": 6000, "evaluate_every": 50}}',
+    )
     p.add_argument("--name", required=True, help="experiment/job")
     p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
-    p.add_argument("--split", type=Path, required=True, help="CSV, a column a fold")
-    p.add_argument("--model", required=True, help="a module of graincast/models: sgc, gat, svm")
-    p.add_argument(
-        "--target",
-        type=json_with(optional=["kind", "grains", "aggregate", "fraction"]),
-        required=True,
-        help='what is learned, as JSON: {"kind": "abnormal", "grains": "candidate", "aggregate": "mean"}',
-    )
-    p.add_argument(
-        "--grid",
-        type=json_with(optional=grid.AXES, lists=True),
-        required=True,
-        help='the subset of the grid to train, as JSON, for sgc: {"threshold": [8], "propagation_steps": [1, 2], '
-        '"learning_rate": [0.01], "weight_decay": [0], "seed": [0]}',
-    )
-    p.add_argument(
-        "--training",
-        type=from_json,
-        required=True,
-        help='the model\'s keys of the section training as JSON, for sgc: {"iterations": 6000, "evaluate_every": 50}',
-    )
+    p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="for the models that torch trains")
-    p.add_argument("--out", type=Path, required=True, help="folder for trials.json, history.h5 and models.pt")
+    p.add_argument("--out", type=Path, required=True, help="folder for what was trained")
     run(main, p)

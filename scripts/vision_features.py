@@ -1,5 +1,6 @@
-"""Put the pictures of a data set, of its microstructures or labelled images, through a vision network."""
+"""Compute vision features: a data set's microstructures, or its labelled images, through a vision network."""
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ import torch
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards
 from graincast.microstructure import BadInput
-from graincast.program.main import json_with, parser, run
+from graincast.program.main import parser, run
 from graincast.program.progress import Progress
+from graincast.program.recipe import add_argument
 from graincast.raw import manifest
 from graincast.training.device import device_of
 from graincast.vision import images, labelled, table, vgg16
@@ -19,24 +21,25 @@ from graincast.vision import images, labelled, table, vgg16
 SHOWN = 5  # reasons of rejection in the log
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     device = device_of(args.device)
-    settings = {"crop": None, "size": images.SIZE, "batch": vgg16.BATCH, **args.settings}
+    given = args.recipe.take("network", optional=("crop", "size", "batch"))
+    settings = {"crop": None, "size": images.SIZE, "batch": vgg16.BATCH, **given}
     if args.images and settings["crop"] is not None:
-        raise BadInput(f"--settings: crop: {settings['crop']} has no effect on labelled images; set it to null")
+        raise BadInput(f"{args.recipe.path}: crop: {settings['crop']} has no effect on labelled images; set it to null")
     module, network = vgg16.load(settings["network"] | ({"path": args.weights} if args.weights else {}))
     module.to(device)
 
-    def through(pictures: Iterator[np.ndarray], advance: Callable[[int], None]) -> np.ndarray:
+    def compute(pictures: Iterator[np.ndarray], advance: Callable[[int], None]) -> np.ndarray:
         return vgg16.features(module, pictures, device, settings["batch"], advance)
 
-    made = (of_graphs if args.graphs else of_images)(args, settings, network, through)
-    table.write(args.out, made)
-    print(f"{args.name}: {len(made.name)} pictures, {network}")
+    features = (of_graphs if args.graphs else of_images)(args, settings, network, compute)
+    table.write(args.out, features)
+    print(f"{args.name}: {len(features.name)} images, {network}")
 
 
-def of_graphs(args, settings: dict, network: str, through: Callable) -> table.VisionTable:
+def of_graphs(args: argparse.Namespace, settings: dict, network: str, compute: Callable) -> table.VisionTable:
     """The table of the microstructures of some shards."""
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.graphs_rejected)
@@ -45,17 +48,17 @@ def of_graphs(args, settings: dict, network: str, through: Callable) -> table.Vi
 
     def pictures() -> Iterator[np.ndarray]:
         for path in args.graphs:
-            for one in shards.read(path):
-                names.append(one.name)
-                ratios.append(one.candidate_growth_ratios)
-                yield images.of_microstructure(one, settings["crop"], settings["size"])
+            for graph in shards.read(path):
+                names.append(graph.name)
+                ratios.append(graph.candidate_growth_ratios)
+                yield images.of_microstructure(graph, settings["crop"], settings["size"])
 
-    x = through(pictures(), Progress(f"vision {args.name}", total, "pictures").advance)
-    write_rejected(args.rejected, [])  # what was rejected, was so before there were graphs
+    x = compute(pictures(), Progress(f"vision {args.name}", total, "images").advance)
+    write_rejected(args.rejected, [])  # microstructures were rejected when the graphs were made
     return table.of_microstructures(names, network, x, ratios)
 
 
-def of_images(args, settings: dict, network: str, through: Callable) -> table.VisionTable:
+def of_images(args: argparse.Namespace, settings: dict, network: str, compute: Callable) -> table.VisionTable:
     """The table of the labelled images of some manifests; what cannot be used is listed in args.rejected."""
     entries = sorted((entry for path in args.images for entry in manifest.read(path)), key=lambda entry: entry["name"])
     progress = Progress(f"vision {args.name}", len(entries), "images")
@@ -76,7 +79,7 @@ def of_images(args, settings: dict, network: str, through: Callable) -> table.Vi
             classes.append(label)
             yield picture
 
-    x = through(pictures(), progress.advance)
+    x = compute(pictures(), progress.advance)
     write_rejected(args.rejected, rejected)
     for name, reason in rejected[:SHOWN]:
         print(f"rejected: {name}: {reason}", file=sys.stderr)
@@ -100,6 +103,7 @@ def unchanged(entry: dict, root: Path) -> Path:
 
 if __name__ == "__main__":
     p = parser("vision_features", __doc__)
+    add_argument(p, '{"crop": null, "size": 224, "network": {"random": 0}}')
     p.add_argument("--name", required=True, help="dataset/vision set, for progress lines")
     given = p.add_mutually_exclusive_group(required=True)
     given.add_argument("--graphs", type=Path, nargs="+", help="the data set's shards")
@@ -107,13 +111,6 @@ if __name__ == "__main__":
     p.add_argument("--root", type=Path, default=Path(), help="folder that the manifests' paths start from")
     p.add_argument("--graphs-rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
     p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
-    p.add_argument(
-        "--settings",
-        type=json_with("network", optional=["crop", "size", "batch"]),
-        required=True,
-        help='JSON: {"crop": null, "size": 224, "batch": 8, "network": {"random": 0}}; crop in sites around the '
-        'candidate, size of the network\'s pictures; network also {"path": "vgg16-397923af.pth", "sha256": "3979…"}',
-    )
     p.add_argument("--weights", type=Path, help="file of weights, in place of the network's path")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")

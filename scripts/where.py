@@ -1,5 +1,6 @@
-"""Say where a run's results lie, and the main numbers."""
+"""Print the main results and where the files are."""
 
+import argparse
 from pathlib import Path
 
 from graincast.files import csv_table
@@ -11,18 +12,18 @@ NAMES = {
     "r2": "R²",
     "mae": "mean error",
     "majority_class_accuracy": "majority class",
-    "mean_prediction_mae": "of the mean",
+    "mean_prediction_mae": "mean error of predicting the mean",
     "network": "by",
 }
 
 
 def shown(row: dict[str, str]) -> str:
-    """The main numbers of a row of the comparison, with what a guess reaches."""
+    """The main metrics of a row of the comparison, and the trivial baseline."""
     values = {name: row[key] for key, name in NAMES.items() if row[key]}
     return ", ".join(f"{name} {value if name == 'by' else f'{float(value):.3f}'}" for name, value in values.items())
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     path = args.results / "comparison.csv"
     if not path.is_file():
         return  # a dry run, or another target

@@ -27,7 +27,7 @@ def voronoi(size: int, grains: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def graph(seed: int, size: int = 24, grains: int = 9, growth_runs: int = 1) -> dict:
-    """A DeepSPPARKS JSON graph. The candidate (grain 1) grows by a factor that rises with the red grains' number."""
+    """A DeepSPPARKS JSON graph. The growth ratio of the candidate (grain 1) rises with the fraction of red grains."""
     rng = np.random.default_rng(seed)
     labels = voronoi(size, grains, rng)
     n = int(labels.max())
@@ -59,19 +59,22 @@ def graph(seed: int, size: int = 24, grains: int = 9, growth_runs: int = 1) -> d
     return {"nodes": nodes, "edges": edges, "metadata": {"subgraph_metadata": [metadata], "subgraph_node_ranges": [n]}}
 
 
-def write_folder(folder: Path, count: int, **how) -> Path:
-    """`count` graphs as files run-00.json, … and a split table beside them."""
+def write_folder(folder: Path, count: int, **options) -> Path:
+    """Write `count` graphs as files run-00.json, … and a split table beside them.
+
+    options  arguments of `graph`
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(count):
-        (folder / f"run-{seed:02d}.json").write_text(json.dumps(graph(seed, **how)), encoding="utf-8")
-    parts = ("train", "val", "test")
-    rows = [f"run-{seed:02d},{parts[seed % 3]}" for seed in range(count)]
+        (folder / f"run-{seed:02d}.json").write_text(json.dumps(graph(seed, **options)), encoding="utf-8")
+    subsets = ("train", "val", "test")
+    rows = [f"run-{seed:02d},{subsets[seed % 3]}" for seed in range(count)]
     (folder / "split.csv").write_text("\n".join(["microstructure,split", *rows]) + "\n", encoding="utf-8")
     return folder
 
 
 def write_images(folder: Path, each: int = 12, size: int = 40) -> Path:
-    """Made-up surface defects, `each` of three classes named as in NEU-CLS: stripes along either axis, and spots."""
+    """Write made-up surface defects, `each` of three classes named as in NEU-CLS: stripes either way, and spots."""
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True)
     for number in range(each):

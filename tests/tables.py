@@ -33,32 +33,32 @@ def microstructure(name: str, seed: int, size: int = 16, grains: int = 7, record
 
 
 def table_parts(count: int, columns: int = 3, seed: int = 0) -> list[dict]:
-    """Random connected graphs of 3 to 9 nodes with features on very different scales, as `assemble` takes them.
+    """Random connected graphs of 3 to 9 nodes, as `assemble` takes them, with features on very different scales.
 
-    The growth ratio of the candidate, anywhere among its nodes, rises with its neighbours' first feature.
+    The candidate is any of the nodes; its growth ratio rises with the first feature of its neighbours.
     """
     rng = np.random.default_rng(seed)
-    made = []
+    graphs = []
     for i in range(count):
         n = int(rng.integers(3, 10))
         linked = np.triu(rng.random((n, n)) < 0.3, 1) | np.eye(n, k=1, dtype=bool)
         edges = np.argwhere(linked | linked.T).astype(np.int32)
         x = rng.normal(size=(n, columns)) * 10.0 ** np.arange(columns) + 5
-        own = int(rng.integers(n))
-        near = x[edges[edges[:, 0] == own, 1], 0].mean()
+        candidate = int(rng.integers(n))
+        neighbours_mean = x[edges[edges[:, 0] == candidate, 1], 0].mean()
         ratio = rng.uniform(0, 20, (int(rng.integers(1, 4)), n))
-        ratio[:, own] = np.maximum(0, 10 + 4 * (near - 5) + rng.normal(size=len(ratio)))
-        made.append(
+        ratio[:, candidate] = np.maximum(0, 10 + 4 * (neighbours_mean - 5) + rng.normal(size=len(ratio)))
+        graphs.append(
             {
                 "name": f"m{i:03d}",
                 "x": x,
-                "candidate": np.arange(n) == own,
+                "candidate": np.arange(n) == candidate,
                 "edges": edges,
                 "edge_x": rng.integers(1, 9, (len(edges), 1)).astype(float),
                 "growth_ratio": ratio,
             }
         )
-    return made
+    return graphs
 
 
 def feature_table(count: int, columns: int = 3, seed: int = 0) -> FeatureTable:

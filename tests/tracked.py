@@ -1,4 +1,4 @@
-"""Results of a small experiment, and MLflow told of them, for the tests of tracking."""
+"""The results of a small experiment, and helpers that log them to MLflow, for the tests of tracking."""
 
 import argparse
 import json
@@ -11,7 +11,8 @@ from mlflow.entities import ViewType
 
 from graincast.experiment import grid, splits
 from graincast.features import table
-from scripts import evaluate, figures, track, train
+from scripts import evaluate, figures, measure, track, train
+from tests.recipes import recipe
 from tests.tables import feature_table
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +22,7 @@ TRIALS = [grid.trial_name(point) for point in grid.points(GRID)]
 ABOUT = {"description": "A made-up experiment", "dataset": "made", "model": "sgc"}
 
 
-def made_results(root: Path) -> Path:
+def make_results(root: Path) -> Path:
     """A results folder with one experiment, trained and evaluated, and a fresh SQLite store beside it."""
     data = feature_table(40)
     features = root / "results" / "datasets" / "made" / "features" / "three.h5"
@@ -29,23 +30,29 @@ def made_results(root: Path) -> Path:
     split = root / "split.csv"
     splits.write(split, data.name, splits.k_fold(data.name, 2, 1, 0.3, 0))
     train_and_test(root, features, split, "sgc", GRID, TRAINING, kind="abnormal", aggregate="mean")
-    experiment = job_of(root).parents[1]
+    experiment = experiment_of(root)
     metrics, predictions = experiment / "test_metrics.json", experiment / "predictions.csv"
     out = experiment / "figures"
-    figures.main(argparse.Namespace(trials=[job_of(root)], metrics=metrics, predictions=predictions, out=out))
-    assert tell("store", settings_of(root)) == 0
+    figures.main(
+        argparse.Namespace(recipe=None, trials=[job_of(root)], metrics=metrics, predictions=predictions, out=out)
+    )
+    assert run_track("store", settings_of(root)) == 0
     assert (root / "mlflow.db").is_file()
     return root
 
 
 def train_and_test(root: Path, features: Path, split: Path, model: str, axes: dict, training: dict, **target) -> None:
-    """The steps train and evaluate of the experiment `one`."""
+    """Train and evaluate the experiment `one`."""
     job = job_of(root)
-    given = {"features": features, "split": split, "model": model}
-    settings = {"target": target, "grid": axes, "training": training, "threads": 1, "device": "cpu", "out": job}
-    train.main(argparse.Namespace(name="one/all", **given, **settings))
+    inputs = {"features": features, "split": split}
+    parameters = recipe(root / "recipes/train.json", model=model, target=target, grid=axes, training=training)
+    options = {"threads": 1, "device": "cpu", "out": job}
+    train.main(argparse.Namespace(recipe=parameters, name="one/all", **inputs, **options))
+    trained, validation = job / "trained.json", job / "validation.h5"
+    measure.main(argparse.Namespace(recipe=None, trained=trained, validation=validation, out=job / "trials.json"))
     select = "nll" if target["kind"] == "abnormal" else "mae"
-    evaluate.main(argparse.Namespace(trials=[job], **given, select=select, out=job.parents[1]))
+    parameters = recipe(root / "recipes/evaluate.json", model=model, select=select)
+    evaluate.main(argparse.Namespace(recipe=parameters, trials=[job], **inputs, out=experiment_of(root)))
 
 
 def copied(root: Path, to: Path) -> Path:
@@ -53,20 +60,26 @@ def copied(root: Path, to: Path) -> Path:
     return to
 
 
-def settings_of(root: Path, **other) -> dict:
-    return {"store": f"sqlite:///{root}/mlflow.db", "experiment_prefix": "graincast/", "timeout": 300, **other}
+def settings_of(root: Path, **changes) -> dict:
+    return {"store": f"sqlite:///{root}/mlflow.db", "experiment_prefix": "graincast/", "timeout": 300, **changes}
+
+
+def experiment_of(root: Path) -> Path:
+    return root / "results" / "experiments" / "one"
 
 
 def job_of(root: Path) -> Path:
-    return root / "results" / "experiments" / "one" / "trials" / "all"
+    return experiment_of(root) / "trials" / "all"
 
 
-def tell(what: str, settings: dict, folder: Path | None = None, about: dict = ABOUT) -> int:
-    """Run scripts.track in this process; its exit status."""
+def run_track(step: str, settings: dict, folder: Path | None = None, about: dict = ABOUT) -> int:
+    """Run scripts.track in this process; returns its exit status."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it
-    given = {"tracking": settings, "folder": folder, "about": about, "results": folder, "never_fail": False}
+    arguments: dict = {"tracking": settings, "folder": folder, "results": folder, "never_fail": False}
+    if step in ("trials", "experiment"):
+        arguments |= {"recipe": recipe(folder / "recipe.json", **about), "out": folder / "sent.json"}
     try:
-        track.main(argparse.Namespace(what=what, **given))
+        track.main(argparse.Namespace(what=step, **arguments))
     except SystemExit as stop:
         return stop.code
     finally:
@@ -74,16 +87,16 @@ def tell(what: str, settings: dict, folder: Path | None = None, about: dict = AB
     return 0
 
 
-def one_execution(root: Path, settings: dict | None = None, about: dict = ABOUT) -> None:
-    """Tell of the trials, then of the experiment; nothing stays unsent."""
+def log_execution(root: Path, settings: dict | None = None, about: dict = ABOUT) -> None:
+    """Log the trials, then the experiment; nothing may stay unsent."""
     settings = settings or settings_of(root)
-    for what, folder in (("trials", job_of(root)), ("experiment", job_of(root).parents[1])):
-        assert tell(what, settings, folder, about) == 0
+    for step, folder in (("trials", job_of(root)), ("experiment", experiment_of(root))):
+        assert run_track(step, settings, folder, about) == 0
         assert not (folder / track.UNSENT).exists(), json.loads((folder / track.UNSENT).read_text())
 
 
 def runs_of(root: Path | None = None, store: str = "") -> tuple[MlflowClient, list, dict]:
-    """A client, the parent runs, and the runs of trials by their trial's name; each once, and no others."""
+    """A client, the parent runs, and the trials' runs by trial name; asserts that there is one per trial."""
     client = MlflowClient(store or settings_of(root)["store"])
     experiment = client.get_experiment_by_name("graincast/one")
     runs = (

@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback, and a proxy before it that fails as servers do."""
+"""A real MLflow server on loopback, and a proxy in front of it that imitates failing servers."""
 
 import contextlib
 import http.client
@@ -17,31 +17,31 @@ HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive",
 
 
 def free_port() -> int:
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with contextlib.closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 @contextlib.contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
-    """Yield the address of a server with an SQLite store and its artifacts in a folder."""
+    """Run a server with its SQLite store and artifacts in a folder; yields its address."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/files"]
     variables = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    variables["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # which would start more processes
+    variables["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # job execution would start more processes
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=variables, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + 600
+        deadline = time.monotonic() + 600
         while True:
             try:
                 urllib.request.urlopen(f"{address}/health", timeout=5).read()
                 break
             except OSError:
-                assert process.poll() is None and time.monotonic() < until, (folder / "server.log").read_text()
+                assert process.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text()
                 time.sleep(0.2)
         yield address
     finally:
@@ -50,37 +50,37 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on to a server; from the request after the first `well` ones on, it fails.
+    """Passes the first `working` requests on to a server, then fails.
 
-    failure  None, "cut" (closes the connection), a number of seconds to wait before each answer, an HTTP status, or a
-             list of them: one an answer, and the last one for all that follow
+    failure  None, "cut" (closes the connection), a delay of each answer in seconds (float), an HTTP status (int), or a
+             list of statuses, one per answer; the last one repeats
     """
 
     daemon_threads = True
 
     def __init__(self, address: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.to = address.removeprefix("http://")
+        self.target = address.removeprefix("http://")
         self.failure: object = None
-        self.well, self.count = 0, 0
-        self.seen: list[str] = []  # Authorization headers
-        self.over = threading.Event()
+        self.working, self.count = 0, 0
+        self.logins: list[str] = []  # Authorization headers
+        self.stopped = threading.Event()
         self.address = f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request, client_address) -> None:
-        pass  # clients that went away
+        pass  # clients that disconnected
 
 
 @contextlib.contextmanager
-def proxy(address: str, failure: object = None, well: int = 0) -> Iterator[Proxy]:
+def proxy(address: str, failure: object = None, working: int = 0) -> Iterator[Proxy]:
     server = Proxy(address)
-    server.failure, server.well = failure, well
+    server.failure, server.working = failure, working
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
-        server.over.set()
+        server.stopped.set()
         server.shutdown()
         server.server_close()
 
@@ -88,12 +88,12 @@ def proxy(address: str, failure: object = None, well: int = 0) -> Iterator[Proxy
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def _any(self) -> None:
+    def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.count += 1
-        self.server.seen.append(self.headers.get("Authorization", ""))
+        self.server.logins.append(self.headers.get("Authorization", ""))
         failure = self.server.failure
-        if self.server.count > self.server.well and failure is not None:
+        if self.server.count > self.server.working and failure is not None:
             if failure == "cut":
                 self.close_connection = True
                 return
@@ -102,16 +102,16 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(failure, int):
                 self._answer(failure, [], b'{"error_code": "INTERNAL_ERROR", "message": "refused"}')
                 return
-            self.server.over.wait(failure)
-        connection = http.client.HTTPConnection(self.server.to, timeout=60)
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
+            self.server.stopped.wait(failure)
+        connection = http.client.HTTPConnection(self.server.target, timeout=60)
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in HOP_BY_HOP}
         connection.request(self.command, self.path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        self._answer(answer.status, answer.getheaders(), content)
+        response = connection.getresponse()
+        content = response.read()
+        self._answer(response.status, response.getheaders(), content)
         connection.close()
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _any
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _forward
 
     def _answer(self, status: int, headers: list, content: bytes) -> None:
         self.send_response(status)

@@ -7,6 +7,7 @@ kept, so an interrupted comparison resumes. Numbers may differ by a relative 1e-
 commits are in RENAMED.
 """
 
+import argparse
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from graincast.files import csv_table
 from graincast.microstructure import BadInput
@@ -35,7 +37,7 @@ SKIPPED = {"fingerprint"}
 """Keys of test_metrics.json that need not agree."""
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     for name, commit in (("base", args.base), ("head", args.head)):
         clone(commit, args.work / name)
         for config in args.configs:
@@ -75,15 +77,15 @@ def differences(base: Path, head: Path, tolerance: float) -> Iterator[str]:
     for name in sorted(folders[0] & folders[1]):
         one, other = (root / "results" / "experiments" / name for root in (base, head))
         metrics = [json.loads((folder / "test_metrics.json").read_text(encoding="utf-8")) for folder in (one, other)]
-        yield from unlike(*metrics, f"{name}/test_metrics.json", tolerance)
+        yield from unlike(metrics[0], metrics[1], f"{name}/test_metrics.json", tolerance)
         tables = [csv_table.records(folder / "predictions.csv") for folder in (one, other)]
-        yield from unlike(*tables, f"{name}/predictions.csv", tolerance)
+        yield from unlike(tables[0], tables[1], f"{name}/predictions.csv", tolerance)
 
 
 def unlike(one: object, other: object, where: str, tolerance: float) -> Iterator[str]:
     """Where two values differ, keys of the first renamed."""
     if isinstance(one, dict) and isinstance(other, dict):
-        renamed = {key if key in other else RENAMED.get(key, key): value for key, value in one.items()}
+        renamed: dict = {key if key in other else RENAMED.get(key, key): value for key, value in one.items()}
         yield from (f"{where}: {key} in one of both only" for key in sorted(renamed.keys() ^ other.keys()))
         for key in renamed.keys() & other.keys() - SKIPPED:
             yield from unlike(renamed[key], other[key], f"{where}: {key}", tolerance)
@@ -97,7 +99,7 @@ def unlike(one: object, other: object, where: str, tolerance: float) -> Iterator
         yield f"{where}: {one} and {other}"
 
 
-def same(one: object, other: object, tolerance: float) -> bool:
+def same(one: Any, other: Any, tolerance: float) -> bool:
     """Whether two values are equal, as numbers where both are: also numbers written as text."""
     try:
         return math.isclose(float(one), float(other), rel_tol=tolerance, abs_tol=1e-9)

@@ -1,5 +1,6 @@
 """Write the conda environment file from the lock file, so that both have the same pins."""
 
+import argparse
 from pathlib import Path
 
 from graincast.files.atomic import write_text
@@ -21,7 +22,7 @@ def conda_file(lock: str) -> str:
     return HEAD + "".join(f"      - {pin}\n" for pin in pins)
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     write_text(args.out, conda_file(args.lock.read_text(encoding="utf-8")))
 
 

@@ -1,5 +1,6 @@
 """Write the table of all configuration keys from the schema."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def shown_default(part: dict) -> str:
     return "" if value == {} else f"`{value if isinstance(value, str) and value else json.dumps(value)}`"
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     write_text(args.out, table(yaml.safe_load(load.SCHEMA.read_text(encoding="utf-8"))))
 
 

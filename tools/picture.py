@@ -1,5 +1,6 @@
 """Draw microstructures of a data set, each candidate in the middle."""
 
+import argparse
 from pathlib import Path
 
 from graincast.figures import microstructure
@@ -9,7 +10,7 @@ from graincast.microstructure import BadInput
 from graincast.program.main import parser, run
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     wanted = set(args.names)
     for path in args.graphs:
         for one in shards.read(path):

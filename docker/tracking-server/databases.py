@@ -1,4 +1,4 @@
-"""The server's two PostgreSQL databases: made where they are missing, and looked at."""
+"""The server's two PostgreSQL databases: create them, and count their tables."""
 
 from urllib.parse import urlsplit
 
@@ -8,10 +8,10 @@ from settings import Refused, Settings
 
 
 def create_missing(settings: Settings) -> None:
-    """Create the databases that are not there. Raises Refused where the server cannot be reached or forbids it."""
+    """Create the missing databases. Raises Refused if PostgreSQL cannot be reached or does not allow it."""
     for address in (settings.store, settings.accounts):
         try:
-            _connected(settings, address).close()
+            _connect(settings, address).close()
         except psycopg2.OperationalError as error:
             if "does not exist" not in str(error):
                 raise _refused(address, error) from None
@@ -19,8 +19,8 @@ def create_missing(settings: Settings) -> None:
 
 
 def tables(settings: Settings, address: str) -> int:
-    """How many tables a database has."""
-    connection = _connected(settings, address)
+    """The number of tables in a database."""
+    connection = _connect(settings, address)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'")
@@ -32,21 +32,21 @@ def tables(settings: Settings, address: str) -> int:
 def _create(settings: Settings, address: str) -> None:
     parts = urlsplit(address)
     try:
-        connection = _connected(settings, parts._replace(path="/postgres").geturl())
-        connection.autocommit = True  # CREATE DATABASE stands in no transaction
+        connection = _connect(settings, parts._replace(path="/postgres").geturl())
+        connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(parts.path.strip("/"))))
         connection.close()
     except errors.InsufficientPrivilege:
         raise Refused(
-            f"{address}: there is no such database, and {parts.username} may not create it: createdb --owner"
-            f" {parts.username} {parts.path.strip('/')}, as PostgreSQL's administrator"
+            f"{address}: no such database, and {parts.username} may not create it; as PostgreSQL's administrator, run"
+            f" createdb --owner {parts.username} {parts.path.strip('/')}"
         ) from None
     except psycopg2.Error as error:
         raise _refused(address, error) from None
 
 
-def _connected(settings: Settings, address: str):
+def _connect(settings: Settings, address: str):
     return psycopg2.connect(address, password=settings.database_password, connect_timeout=10)
 
 

@@ -1,8 +1,8 @@
-"""The tracking server: MLflow with its own authentication, artifacts through the server alone.
+"""Start the tracking server: MLflow with authentication, and with artifacts served by the server only.
 
-python docker/tracking-server/serve.py     settings by environment variables: see settings.py
+python docker/tracking-server/serve.py     environment variables: see settings.py
 
-It takes the process's place by `mlflow server`, so that a signal to stop reaches that.
+The process is replaced by `mlflow server`, which then receives all signals.
 """
 
 import configparser
@@ -14,76 +14,76 @@ from pathlib import Path
 import settings
 from settings import Settings
 
-# Requests that one worker answers at once; further ones wait in line. Under uvicorn, MLflow's default, 40 threads take
-# all that come, and those for which the pool has no connection fail with status 400 (64 of 200 jobs that came at once).
+# Concurrent requests per worker; further requests queue. Under uvicorn, MLflow's default, 40 threads accept all
+# requests, and those that get no database connection fail with status 400 (64 of 200 jobs that started at once).
 THREADS = 4
-# Connections that a pool keeps, and may open besides: a request holds up to two, there are three pools a worker
-# (tracking, models, accounts). Four workers keep at most 24, and open 40 under load.
+# Connections that a pool keeps, and how many more it may open. A request needs up to two, and each worker has three
+# pools (tracking, models, accounts). Four workers keep at most 24 connections, and open 40 under load.
 POOL, OVERFLOW = 2, 2 * THREADS
 
 
 def main() -> None:
-    """Check the settings, write the server's own files and become `mlflow server`."""
-    given = settings.read()
+    """Check the settings, write the server's files and become `mlflow server`."""
+    server = settings.read()
     admin_password = settings.password(os.environ, "TRACKING_ADMIN_PASSWORD")
-    given.folder.mkdir(parents=True, exist_ok=True)
-    given.folder.chmod(0o700)
-    given.artifacts.mkdir(exist_ok=True)
-    if given.on_postgresql:
+    server.folder.mkdir(parents=True, exist_ok=True)
+    server.folder.chmod(0o700)
+    server.artifacts.mkdir(exist_ok=True)
+    if server.on_postgresql:
         import databases
 
-        databases.create_missing(given)
-    environment = given.environment() | {
-        "MLFLOW_BACKEND_STORE_URI": given.store,
-        "MLFLOW_AUTH_CONFIG_PATH": str(write_accounts(given)),
-        "MLFLOW_AUTH_ADMIN_USERNAME": given.admin,
+        databases.create_missing(server)
+    environment = server.environment() | {
+        "MLFLOW_BACKEND_STORE_URI": server.store,
+        "MLFLOW_AUTH_CONFIG_PATH": str(write_accounts(server)),
+        "MLFLOW_AUTH_ADMIN_USERNAME": server.admin,
         "MLFLOW_AUTH_ADMIN_PASSWORD": admin_password,
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": session_key(given.folder / "session-key"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": session_key(server.folder / "session-key"),
         "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(POOL),
         "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(OVERFLOW),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # agents and judges: not wanted, and a process of their own
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # LLM agents and judges: not needed
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
-        environment.pop(name, None)  # the client's
-    command = [sys.executable, "-m", "mlflow", "server", *arguments(given)]
-    os.chdir(given.folder)
+        environment.pop(name, None)  # client settings
+    command = [sys.executable, "-m", "mlflow", "server", *arguments(server)]
+    os.chdir(server.folder)
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)
 
 
-def arguments(given: Settings) -> list[str]:
-    """The arguments of `mlflow server`; none of them is a secret."""
-    found = ["--app-name", "basic-auth", "--serve-artifacts", "--artifacts-destination", str(given.artifacts)]
-    found += ["--host", given.host, "--port", str(given.port), "--workers", str(given.workers)]
-    found += ["--gunicorn-opts", f"--worker-class gthread --threads {THREADS} --timeout 120 --graceful-timeout 5"]
-    if given.allowed_hosts:
-        found += ["--allowed-hosts", given.allowed_hosts]
-    if given.allowed_origins:
-        found += ["--cors-allowed-origins", given.allowed_origins]
-    return found
+def arguments(server: Settings) -> list[str]:
+    """The arguments of `mlflow server`, without secrets."""
+    options = ["--app-name", "basic-auth", "--serve-artifacts", "--artifacts-destination", str(server.artifacts)]
+    options += ["--host", server.host, "--port", str(server.port), "--workers", str(server.workers)]
+    options += ["--gunicorn-opts", f"--worker-class gthread --threads {THREADS} --timeout 120 --graceful-timeout 5"]
+    if server.allowed_hosts:
+        options += ["--allowed-hosts", server.allowed_hosts]
+    if server.allowed_origins:
+        options += ["--cors-allowed-origins", server.allowed_origins]
+    return options
 
 
-def write_accounts(given: Settings) -> Path:
-    """MLflow's own file of settings for accounts, readable by its owner alone."""
-    written = configparser.ConfigParser(interpolation=None)
-    written["mlflow"] = {
+def write_accounts(server: Settings) -> Path:
+    """Write MLflow's authentication settings to a file of mode 600; returns its path."""
+    accounts = configparser.ConfigParser(interpolation=None)
+    accounts["mlflow"] = {
         "default_permission": "READ",
-        "database_uri": given.accounts,
-        "admin_username": given.admin,
-        # Checking a password costs 0.1 s of a processor, on purpose, and each request brings it.
+        "database_uri": server.accounts,
+        "admin_username": server.admin,
+        # Each request sends the password, and checking it deliberately takes 0.1 s of CPU time.
         "auth_cache_ttl_seconds": "60",
     }
-    path = given.folder / "accounts.ini"
+    path = server.folder / "accounts.ini"
     path.touch(mode=0o600)
     path.chmod(0o600)
     with path.open("w", encoding="utf-8") as file:
-        written.write(file)
+        accounts.write(file)
     return path
 
 
 def session_key(path: Path) -> str:
-    """The key that signs pages' forms, made once: all workers and later starts need the same."""
+    """The key that signs forms, created once: all workers need the same one, also after a restart."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(32), encoding="utf-8")

@@ -1,1 +1,1 @@
-"""The configuration: read, checked, its defaults filled in."""
+"""Reading and checking the configuration."""

@@ -1,4 +1,4 @@
-"""Checks between the keys of a configuration: what is missing, does not fit together or has no effect."""
+"""Checks across the keys of a configuration: keys that are missing, contradict each other or have no effect."""
 
 import itertools
 from pathlib import Path
@@ -18,142 +18,149 @@ GRID_KEYS = {
     for name, model in MODELS.items()
 }
 SPLIT_KEYS = METHOD_KEYS | {"file": ("path",)}
-"""The keys that have an effect with each method of splitting."""
+"""The keys that have an effect, by splitting method."""
 
 
 def check_tracking(where: str, tracking: dict) -> None:
-    """Raise ConfigError for a store's address with a login, which would show in logs; it is not repeated here."""
+    """Raise ConfigError if the store's address contains a login: it would end up in logs. The message hides it."""
     if has_login(tracking["store"]):
         raise ConfigError(
-            f"{where}.store: an address with a user or password in it; give it without, and export "
+            f"{where}.store: the address contains a user name or password; remove it and export "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
 
 
-def check_dataset(where: str, given: dict, dataset: dict) -> None:
-    """Raise ConfigError for keys that are missing or have no effect. `given` is without defaults."""
-    if dataset["source"] != "simulate":
+def check_dataset(where: str, written: dict, dataset: dict) -> None:
+    """Raise ConfigError for keys that are missing or have no effect. `written` lacks the defaults."""
+    source = dataset["source"]
+    if source != "simulate":
         if "path" not in dataset:
-            raise ConfigError(f"{where}: source {dataset['source']} needs the key 'path', the folder of the raw data")
+            raise ConfigError(f"{where}: source {source} needs the key 'path', the folder of the raw data")
         if "simulate" in dataset:
-            raise ConfigError(f"{where}.simulate: only a data set with source simulate takes it")
+            raise ConfigError(f"{where}.simulate: no effect with source {source}; it is for simulate")
         for key in ("hops", "time_steps"):
-            if dataset["source"] == "labelled-images" and key in given:
-                raise ConfigError(f"{where}.{key}: no effect on labelled-images, which have no grains")
+            if source == "labelled-images" and key in written:
+                raise ConfigError(f"{where}.{key}: no effect with source labelled-images, which has no grains")
         _check_time_steps(where, dataset)
         return
     if "path" in dataset:
-        raise ConfigError(f"{where}.path: a simulated data set has none")
-    if "shards" in given:
-        raise ConfigError(f"{where}.shards: a simulated data set has a shard a batch; set simulate.batch")
+        raise ConfigError(f"{where}.path: no effect with source simulate; remove it")
+    if "shards" in written:
+        raise ConfigError(
+            f"{where}.shards: no effect with source simulate, which makes one shard per batch; set simulate.batch"
+        )
     if "simulate" not in dataset:
         raise ConfigError(f"{where}: source simulate needs the key 'simulate'")
     fraction, growth = dataset["simulate"]["red_fraction"], dataset["simulate"]["growth"]
     if isinstance(fraction, list) and fraction[0] > fraction[1]:
-        raise ConfigError(f"{where}.simulate.red_fraction: the range {fraction} runs backwards")
-    if dataset["simulate"]["mobility"] == "uniform" and "min_mobility" in given["simulate"]:
+        raise ConfigError(f"{where}.simulate.red_fraction: the range {fraction} is reversed; write the smaller first")
+    if dataset["simulate"]["mobility"] == "uniform" and "min_mobility" in written["simulate"]:
         raise ConfigError(f"{where}.simulate.min_mobility: no effect with mobility uniform; it is for candidate-red")
     record = growth["record"] if isinstance(growth["record"], list) else [growth["record"]]
     if any(later <= earlier for earlier, later in itertools.pairwise(record)):
         raise ConfigError(f"{where}.simulate.growth.record: the times {record} do not ascend")
     if record and record[-1] > growth["time"]:
-        raise ConfigError(f"{where}.simulate.growth.record: {record[-1]} is beyond the growth.time of {growth['time']}")
+        raise ConfigError(f"{where}.simulate.growth.record: {record[-1]} is later than growth.time ({growth['time']})")
     _check_time_steps(where, dataset)
 
 
 def _check_time_steps(where: str, dataset: dict) -> None:
-    """Raise ConfigError for time steps out of order, or that a simulation does not record."""
+    """Raise ConfigError for time steps that are out of order or that the simulation does not record."""
     try:
         time_steps.check(dataset["time_steps"])
         if dataset["source"] == "simulate" and dataset["time_steps"] != time_steps.ALL:
-            from graincast.potts.dataset import (
-                record_times,  # compiles the simulator's code, so only where it is needed
-            )
+            from graincast.potts.dataset import record_times  # only if needed: it compiles the simulator
 
-            time_steps.kept(record_times(dataset["simulate"]["growth"]), dataset["time_steps"])
+            time_steps.kept_records(record_times(dataset["simulate"]["growth"]), dataset["time_steps"])
     except BadInput as error:
         raise ConfigError(f"{where}.time_steps: {error}") from None
 
 
-def check_split(where: str, given: dict, split: dict) -> None:
-    """Raise ConfigError for keys that are missing or have no effect. `given` is without defaults."""
+def check_split(where: str, written: dict, split: dict) -> None:
+    """Raise ConfigError for keys that are missing or have no effect. `written` lacks the defaults."""
     method = split["method"]
-    for key in given:
+    for key in written:
         if key not in ("method", *SPLIT_KEYS[method]):
-            takers = " and ".join(other for other, keys in SPLIT_KEYS.items() if key in keys)
-            raise ConfigError(f"{where}.{key}: no effect with method {method}; it is for {takers}")
+            methods = " and ".join(other for other, keys in SPLIT_KEYS.items() if key in keys)
+            raise ConfigError(f"{where}.{key}: no effect with method {method}; it is for {methods}")
     if method == "file" and "path" not in split:
         raise ConfigError(f"{where}: method file needs the key 'path', a CSV with the columns microstructure, split")
     if method == "fractions" and split["validation"] + split["test"] >= 1:
         raise ConfigError(f"{where}: validation and test together leave nothing to train on")
 
 
-def check_sets(file: object, given: dict, config: dict) -> None:
-    """Raise ConfigError for encoders and feature sets that do not fit together. `given` is without defaults."""
-    names: dict[str, str] = {}
+def check_sets(file: object, written: dict, config: dict) -> None:
+    """Raise ConfigError for encoders and feature sets that contradict each other. `written` lacks the defaults."""
+    sections: dict[str, str] = {}
     for section in ("feature_sets", "encoded_sets", "vision_sets"):
         for name in config[section]:
-            if names.setdefault(name, section) != section:
-                raise ConfigError(f"{file}: {section}.{name}: {names[name]} has a set of this name; choose another")
+            first = sections.setdefault(name, section)
+            if first != section:
+                raise ConfigError(f"{file}: {section}.{name}: {first} already has a set of this name; choose another")
     for name, encoder in config["encoders"].items():
-        for key in given["encoders"][name]:
+        for key in written["encoders"][name]:
             if encoder["method"] == "pca" and key in AUTOENCODER_KEYS:
                 raise ConfigError(f"{file}: encoders.{name}.{key}: no effect with method pca; it is for autoencoder")
-    for name, one in config["encoded_sets"].items():
-        where, encoder = f"{file}: encoded_sets.{name}", config["encoders"].get(one["encoder"])
+    for name, encoded_set in config["encoded_sets"].items():
+        where, encoder_name = f"{file}: encoded_sets.{name}", encoded_set["encoder"]
+        encoder = config["encoders"].get(encoder_name)
         if encoder is None:
             raise ConfigError(
-                f"{where}.encoder: {one['encoder']!r} is not among the encoders ({', '.join(config['encoders'])})"
-                f"{nearest(one['encoder'], config['encoders'])}"
+                f"{where}.encoder: {encoder_name!r} is not among the encoders ({', '.join(config['encoders'])})"
+                f"{nearest(encoder_name, config['encoders'])}"
             )
-        has = encoder["components"]
-        if one["components"] > has or (encoder["method"] == "autoencoder" and one["components"] != has):
-            which = "has" if encoder["method"] == "pca" else "is an autoencoder of"
+        components, available = encoded_set["components"], encoder["components"]
+        if components > available or (encoder["method"] == "autoencoder" and components != available):
+            remedy = f"use at most {available}" if encoder["method"] == "pca" else "an autoencoder needs all of them"
             raise ConfigError(
-                f"{where}.components: {one['components']}, but encoders.{one['encoder']} {which} {has} components"
+                f"{where}.components: {components}, but encoders.{encoder_name} has {available} components; {remedy}"
             )
-    for name, one in config["vision_sets"].items():
-        where, network = f"{file}: vision_sets.{name}.network", one["network"]
+    for name, vision_set in config["vision_sets"].items():
+        where, network = f"{file}: vision_sets.{name}.network", vision_set["network"]
         if not ("random" in network) ^ ("path" in network):
-            raise ConfigError(f"{where}: needs either 'path' and 'sha256' of a file of weights, or 'random', a seed")
+            raise ConfigError(f"{where}: needs either 'path' and 'sha256' of a weights file, or 'random', a seed")
         if ("path" in network) != ("sha256" in network):
             raise ConfigError(f"{where}: 'path' and 'sha256' go together; `sha256sum FILE` prints the latter")
 
 
-def check_experiment(path: Path, given: dict, experiment: dict, config: dict, file: object) -> None:
-    """Raise ConfigError for keys that have no effect or do not fit. `given` is without defaults."""
+def check_experiment(path: Path, written: dict, experiment: dict, config: dict, file: object) -> None:
+    """Raise ConfigError for keys that have no effect or contradict others. `written` lacks the defaults."""
     model, name = MODELS[experiment["model"]], experiment["model"]
     dataset, target = config["datasets"][experiment["dataset"]], experiment["target"]
     sections = ("feature_sets", "encoded_sets") if model.features == "feature_sets" else (model.features,)
-    known = [one for section in sections for one in config[section]]
-    if experiment["features"] not in known:
+    set_names = [set_name for section in sections for set_name in config[section]]
+    if experiment["features"] not in set_names:
         raise ConfigError(
             f"{path}: features: {experiment['features']!r} is not among the {' and '.join(sections)} of {file} "
-            f"({', '.join(known)}){nearest(experiment['features'], known)}"
+            f"({', '.join(set_names)}){nearest(experiment['features'], set_names)}"
         )
-    _check_target(path, given["target"], target, experiment, dataset)
+    _check_target(path, written["target"], target, experiment, dataset)
     for section, keys in (("grid", GRID_KEYS[name]), ("training", model.training)):
-        for key in given.get(section, {}):
+        for key in written.get(section, {}):
             if key not in keys:
-                raise ConfigError(f"{path}: {section}.{key}: no effect with model {name} (it has {', '.join(keys)})")
+                takes = ", ".join(keys) or "nothing"
+                raise ConfigError(f"{path}: {section}.{key}: no effect with model {name} (it takes {takes})")
     for axis in experiment["fan_out"]:
         if axis not in model.axes and not (axis == "threshold" and target["kind"] == ABNORMAL):
-            raise ConfigError(f"{path}: fan_out: {axis} is no axis of model {name} with target.kind {target['kind']}")
-    kept = NAMES[target["kind"]]
-    if experiment["select"] is not None and experiment["select"] not in kept:
+            raise ConfigError(
+                f"{path}: fan_out: {axis} is not an axis of model {name} with target.kind {target['kind']}"
+            )
+    metrics = NAMES[target["kind"]]
+    if experiment["select"] is not None and experiment["select"] not in metrics:
         raise ConfigError(
-            f"{path}: select: {experiment['select']} is no metric of {target['kind']} (it has {', '.join(kept)})"
+            f"{path}: select: {experiment['select']} is not a metric of {target['kind']} (choose {', '.join(metrics)})"
         )
     if name == "sgc":
-        _check_sgc(path, given, experiment, dataset, config)
-    if name == "gat" and target["grains"] == "all" and given.get("training", {}).get("loss_grains") == "candidate":
-        raise ConfigError(f"{path}: training.loss_grains: candidate does not fit target.grains all")
+        _check_sgc(path, written, experiment, dataset, config)
+    if name == "gat" and target["grains"] == "all" and written.get("training", {}).get("loss_grains") == "candidate":
+        raise ConfigError(f"{path}: training.loss_grains: candidate contradicts target.grains all; remove it")
 
 
-def _check_target(path: Path, given: dict, target: dict, experiment: dict, dataset: dict) -> None:
+def _check_target(path: Path, written: dict, target: dict, experiment: dict, dataset: dict) -> None:
     model, name, kind = MODELS[experiment["model"]], experiment["model"], target["kind"]
     if kind not in model.kinds:
-        raise ConfigError(f"{path}: target.kind: model {name} does not learn {kind} (it does {', '.join(model.kinds)})")
+        kinds = ", ".join(model.kinds)
+        raise ConfigError(f"{path}: target.kind: model {name} cannot learn {kind} (it can learn {kinds})")
     if (kind == LABEL) != (dataset["source"] == "labelled-images"):
         raise ConfigError(
             f"{path}: target.kind: {kind} does not fit datasets.{experiment['dataset']}, whose source is "
@@ -161,23 +168,23 @@ def _check_target(path: Path, given: dict, target: dict, experiment: dict, datas
         )
     if kind == ABNORMAL and not target["threshold"]:
         raise ConfigError(f"{path}: target: kind abnormal needs the key 'threshold', such as [10]")
-    if kind != ABNORMAL and "threshold" in given:
+    if kind != ABNORMAL and "threshold" in written:
         raise ConfigError(f"{path}: target.threshold: no effect with kind {kind}; it is for abnormal")
     if target["grains"] == "all" and not model.all_grains:
-        raise ConfigError(f"{path}: target.grains: model {name} predicts candidates only; all is for gat")
-    if kind == LABEL and "aggregate" in given:
-        raise ConfigError(f"{path}: target.aggregate: no effect with kind label")
+        raise ConfigError(f"{path}: target.grains: model {name} predicts candidate grains only; all is for gat")
+    if kind == LABEL and "aggregate" in written:
+        raise ConfigError(f"{path}: target.aggregate: no effect with kind label; remove it")
     if target["aggregate"] == "fraction" and kind != ABNORMAL:
-        raise ConfigError(f"{path}: target.aggregate: fraction is for kind abnormal")
-    if "fraction" in given and target["aggregate"] != "fraction":
+        raise ConfigError(f"{path}: target.aggregate: fraction is for kind abnormal only")
+    if "fraction" in written and target["aggregate"] != "fraction":
         raise ConfigError(
             f"{path}: target.fraction: no effect with aggregate {target['aggregate']}; it is for fraction"
         )
 
 
-def _check_sgc(path: Path, given: dict, experiment: dict, dataset: dict, config: dict) -> None:
+def _check_sgc(path: Path, written: dict, experiment: dict, dataset: dict, config: dict) -> None:
     training, subsets = experiment["training"], experiment["grid"]["feature_subsets"]
-    if "evaluate_every" in given.get("training", {}) and training["evaluate_every"] > training["iterations"]:
+    if "evaluate_every" in written.get("training", {}) and training["evaluate_every"] > training["iterations"]:
         raise ConfigError(
             f"{path}: training.evaluate_every: {training['evaluate_every']} is more than the "
             f"{training['iterations']} iterations"
@@ -185,15 +192,15 @@ def _check_sgc(path: Path, given: dict, experiment: dict, dataset: dict, config:
     steps = max(experiment["grid"]["propagation_steps"])
     if dataset.get("hops") is not None and steps > dataset["hops"]:
         raise ConfigError(
-            f"{path}: grid.propagation_steps: {steps} reaches beyond the {dataset['hops']} hops that "
-            f"datasets.{experiment['dataset']}.hops cuts graphs to; lower the one or raise the other"
+            f"{path}: grid.propagation_steps: {steps} steps reach further than datasets.{experiment['dataset']}.hops "
+            f"({dataset['hops']}); lower the one or raise the other"
         )
     if subsets:
         columns = config["feature_sets"].get(experiment["features"])
         if columns is None:
-            raise ConfigError(f"{path}: grid.feature_subsets: features must be one of feature_sets, not of an encoder")
+            raise ConfigError(f"{path}: grid.feature_subsets: needs features from feature_sets, not from encoded_sets")
         if subsets["min"] > min(subsets["max"], len(columns)):
             raise ConfigError(
-                f"{path}: grid.feature_subsets: min {subsets['min']} is more than max, or than the {len(columns)} "
+                f"{path}: grid.feature_subsets: min {subsets['min']} is more than max or than the {len(columns)} "
                 f"columns of {experiment['features']}"
             )

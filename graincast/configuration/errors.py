@@ -1,4 +1,4 @@
-"""The error of a configuration that cannot be run, and what its message may suggest."""
+"""The configuration error, and the name its message may suggest."""
 
 import difflib
 from typing import Any
@@ -11,6 +11,6 @@ class ConfigError(BadInput):
 
 
 def nearest(name: str, names: Any) -> str:
-    """ "; did you mean …?", or nothing where no name is near."""
-    match = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    """ "; did you mean …?", or nothing if no name is similar."""
+    matches = difflib.get_close_matches(str(name), [str(candidate) for candidate in names], n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -1,6 +1,6 @@
-"""The configuration: read, checked against `config/schema.yaml`, defaults filled in.
+"""Load a configuration: read it, check it against `config/schema.yaml` and fill in the defaults.
 
-An error is one line that names the file, the key, what is allowed and the nearest valid name.
+An error is one line: the file, the key, what is allowed and the nearest valid name.
 """
 
 import copy
@@ -24,7 +24,7 @@ PACKAGED, IN_CHECKOUT = Path(__file__).with_name("schema.yaml"), Path(__file__).
 SCHEMA = PACKAGED if PACKAGED.is_file() else IN_CHECKOUT
 RENAMED_KEYS = {("grid", "hops"): "propagation_steps", ("target", "share"): "fraction"}
 RENAMED_VALUES = {"hops": "propagation_steps", "share": "fraction"}
-"""Names of former versions, and those that took their place."""
+"""Names used by earlier versions, and their replacements."""
 WORDS = {
     "object": "a mapping of keys",
     "array": "a list",
@@ -37,47 +37,47 @@ WORDS = {
 
 
 def load(config: dict, file: str | os.PathLike) -> dict:
-    """Check a configuration and its experiments, and return them with all defaults filled in.
+    """The configuration and its experiments, checked, with all defaults filled in.
 
-    config  the content of `file` (with what the command line overrides)
-    file    its name for messages; experiments are read from the folder `experiments` beside it
-    Returns the configuration, where `experiments` maps each name to the content of its file.
+    config  the content of `file`, with overrides from the command line
+    file    its name, for messages; experiments are read from the folder `experiments` beside it
+    Returns the configuration; its `experiments` maps each name to the content of the experiment's file.
     Raises ConfigError.
     """
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     if Path(file).is_file():
-        read(file)  # other readers let a key stand twice
-    given, config = config, checked(config, schema, schema, file)
+        read(file)  # other YAML readers accept duplicate keys
+    written, config = config, checked(config, schema, schema, file)
     checks.check_tracking(f"{file}: tracking", config["tracking"])
     for name in config["datasets"]:
-        checks.check_dataset(f"{file}: datasets.{name}", given["datasets"][name], config["datasets"][name])
+        checks.check_dataset(f"{file}: datasets.{name}", written["datasets"][name], config["datasets"][name])
     for name in config["splits"]:
-        checks.check_split(f"{file}: splits.{name}", given["splits"][name], config["splits"][name])
-    checks.check_sets(file, given, config)
+        checks.check_split(f"{file}: splits.{name}", written["splits"][name], config["splits"][name])
+    checks.check_sets(file, written, config)
     folder = Path(file).parent / "experiments"
     experiments = {}
     for name in config["experiments"]:
         path = folder / f"{name}.yaml"
         if not path.is_file():
-            present = [entry.stem for entry in folder.glob("*.yaml")]
-            raise ConfigError(f"{file}: experiments: no file {path}{nearest(name, present)}")
-        written = read(path)
-        content = checked(written, schema["$defs"]["experiment"], schema, path)
+            names = [entry.stem for entry in folder.glob("*.yaml")]
+            raise ConfigError(f"{file}: experiments: no file {path}{nearest(name, names)}")
+        written_experiment = read(path)
+        experiment = checked(written_experiment, schema["$defs"]["experiment"], schema, path)
         for key, section in (("dataset", "datasets"), ("split", "splits")):
-            if content[key] not in config[section]:
+            if experiment[key] not in config[section]:
                 raise ConfigError(
-                    f"{path}: {key}: {content[key]!r} is not among the {section} of {file} "
-                    f"({', '.join(config[section])}){nearest(content[key], config[section])}"
+                    f"{path}: {key}: {experiment[key]!r} is not among the {section} of {file} "
+                    f"({', '.join(config[section])}){nearest(experiment[key], config[section])}"
                 )
-        checks.check_experiment(path, written, content, config, file)
-        model = MODELS[content["model"]]
-        for section, keys in (("grid", checks.GRID_KEYS[content["model"]]), ("training", model.training)):
-            content[section] = {key: content[section][key] for key in keys}  # without other models' defaults
-        if content["target"]["grains"] == "all":
-            content["training"]["loss_grains"] = "all"
-        if content["select"] is None:
-            content["select"] = metrics.default(content["target"]["kind"], model.calibrated)
-        experiments[name] = content
+        checks.check_experiment(path, written_experiment, experiment, config, file)
+        model = MODELS[experiment["model"]]
+        for section, keys in (("grid", checks.GRID_KEYS[experiment["model"]]), ("training", model.training)):
+            experiment[section] = {key: experiment[section][key] for key in keys}  # drop other models' defaults
+        if experiment["target"]["grains"] == "all":
+            experiment["training"]["loss_grains"] = "all"
+        if experiment["select"] is None:
+            experiment["select"] = metrics.default(experiment["target"]["kind"], model.calibrated)
+        experiments[name] = experiment
     config["experiments"] = experiments
     for name, encoder in config["encoders"].items():
         keys = ("method", *ENCODER_KEYS[encoder["method"]])
@@ -86,18 +86,19 @@ def load(config: dict, file: str | os.PathLike) -> dict:
 
 
 def section(config: dict, name: str, file: str | os.PathLike) -> Any:
-    """One section of a configuration. Raises ConfigError, with the nearest name, where there is none."""
+    """A section of a configuration. Raises ConfigError with the nearest name if it is missing."""
     if name not in config:
         raise ConfigError(f"{file}: no section {name!r}{nearest(name, config)} (known: {', '.join(config)})")
     return config[name]
 
 
 def read(path: str | os.PathLike) -> dict:
-    """A YAML file's mapping. Raises ConfigError."""
+    """The mapping in a YAML file. Raises ConfigError."""
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
     except yaml.MarkedYAMLError as error:
         problem = f"not valid YAML: {error.context}, {error.problem}" if error.context else error.problem
+        assert error.problem_mark is not None  # the loader gives each error a position
         raise ConfigError(f"{path}: line {error.problem_mark.line + 1}: {problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
@@ -106,26 +107,27 @@ def read(path: str | os.PathLike) -> dict:
     return content
 
 
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML where a key that stands twice in a mapping is an error, as YAML's standard has it."""
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A YAML loader that rejects duplicate keys in a mapping, as the YAML standard requires."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         first: dict[tuple, yaml.ScalarNode] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 earlier = first.setdefault((key.tag, key.value), key)
                 if earlier is not key:
-                    problem = f"the key {key.value!r} stands twice, first in line {earlier.start_mark.line + 1}"
+                    problem = f"duplicate key {key.value!r}, first in line {earlier.start_mark.line + 1}"
                     raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
         return node
 
 
-def checked(instance: Any, part: dict, schema: dict, file: str | os.PathLike) -> Any:
-    """A copy of `instance` with the defaults of `part` of the schema. Raises ConfigError at the first wrong key."""
-    resolved = _resolve(part, schema)
+def checked(instance: Any, subschema: dict, schema: dict, file: str | os.PathLike) -> Any:
+    """A copy of `instance` with the defaults of `subschema`. Raises ConfigError for the first wrong key."""
+    resolved = _resolve(subschema, schema)
     errors = sorted(
-        jsonschema.Draft202012Validator(resolved).iter_errors(instance), key=lambda error: [str(p) for p in error.path]
+        jsonschema.Draft202012Validator(resolved).iter_errors(instance),
+        key=lambda error: [str(step) for step in error.path],
     )
     if errors:
         raise ConfigError(f"{file}: {_message(errors[0])}")
@@ -135,18 +137,19 @@ def checked(instance: Any, part: dict, schema: dict, file: str | os.PathLike) ->
     return _with_defaults(_whole_numbers(instance), resolved)
 
 
-def _resolve(part: Any, schema: dict) -> Any:
-    if isinstance(part, list):
-        return [_resolve(item, schema) for item in part]
-    if not isinstance(part, dict):
-        return part
-    if "$ref" in part:
-        part = schema["$defs"][part["$ref"].rpartition("/")[2]]
-    return {key: _resolve(value, schema) for key, value in part.items() if key != "$defs"}
+def _resolve(subschema: Any, schema: dict) -> Any:
+    """A copy of a subschema with its references replaced by the definitions they name."""
+    if isinstance(subschema, list):
+        return [_resolve(item, schema) for item in subschema]
+    if not isinstance(subschema, dict):
+        return subschema
+    if "$ref" in subschema:
+        subschema = schema["$defs"][subschema["$ref"].rpartition("/")[2]]
+    return {key: _resolve(value, schema) for key, value in subschema.items() if key != "$defs"}
 
 
 def _leaves(instance: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """All values that are no mapping or list, each with its key written as in messages."""
+    """All values except mappings and lists, each with its dotted key."""
     if isinstance(instance, dict | list):
         for key, value in instance.items() if isinstance(instance, dict) else enumerate(instance):
             yield from _leaves(value, f"{where}.{key}".removeprefix("."))
@@ -155,7 +158,7 @@ def _leaves(instance: Any, where: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _whole_numbers(instance: Any) -> Any:
-    """A copy in which 128.0 is 128, so that it is the same to all that reads it."""
+    """A copy with 128.0 as 128, so that both spellings mean the same everywhere."""
     if isinstance(instance, dict):
         return {key: _whole_numbers(value) for key, value in instance.items()}
     if isinstance(instance, list):
@@ -163,23 +166,23 @@ def _whole_numbers(instance: Any) -> Any:
     return int(instance) if isinstance(instance, float) and instance.is_integer() else instance
 
 
-def _with_defaults(instance: Any, part: dict) -> Any:
+def _with_defaults(instance: Any, schema: dict) -> Any:
     if not isinstance(instance, dict):
         return instance
-    for key, subpart in part.get("properties", {}).items():
-        if key not in instance and "default" in subpart:
-            instance[key] = copy.deepcopy(subpart["default"])
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+    for key, subschema in properties.items():
+        if key not in instance and "default" in subschema:
+            instance[key] = copy.deepcopy(subschema["default"])
         if key in instance:
-            instance[key] = _with_defaults(instance[key], subpart)
-    others = part.get("additionalProperties")
+            instance[key] = _with_defaults(instance[key], subschema)
     if isinstance(others, dict):
-        for key in instance.keys() - part.get("properties", {}).keys():
+        for key in instance.keys() - properties.keys():
             instance[key] = _with_defaults(instance[key], others)
     return instance
 
 
 def _message(error: jsonschema.ValidationError) -> str:
-    where = ".".join(str(part) for part in error.absolute_path) or "top level"
+    where = ".".join(str(step) for step in error.absolute_path) or "top level"
     known = error.schema.get("properties", {})
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         wrong = next(key for key in error.instance if key not in known)
@@ -196,19 +199,20 @@ def _message(error: jsonschema.ValidationError) -> str:
         return f"{where}: the key {missing!r} is missing (required: {', '.join(error.validator_value)})"
     if error.validator == "oneOf":
         kinds = " or ".join(WORDS[option["type"]].split(" ", 1)[-1] for option in error.validator_value)
-        # what is wrong within the option of the right type; without one, what the types should be
-        unlike = {sub.schema_path[0] for sub in error.context if sub.validator == "type" and not sub.path}
-        inner = [sub for sub in error.context if sub.schema_path[0] not in unlike] or [
+        # prefer the error inside the option of the right type; without one, an error with a remedy
+        wrong_type = {sub.schema_path[0] for sub in error.context if sub.validator == "type" and not sub.path}
+        inner = [sub for sub in error.context if sub.schema_path[0] not in wrong_type] or [
             sub for sub in error.context if _remedy(sub)
         ]
         return f"{where}: {_shown(error.instance)} is not a valid {kinds}" + (f" ({_wrong(inner[0])})" if inner else "")
     if error.validator == "pattern":
-        return f"{where}: {error.instance!r} is not a name of letters, digits, - and _ ({error.validator_value})"
+        hint = "; use letters, digits, - and _" if "A-Za-z" in error.validator_value else ""
+        return f"{where}: {error.instance!r} does not match {error.validator_value}{hint}"
     return f"{where}: {_wrong(error)}"
 
 
 def _wrong(error: jsonschema.ValidationError) -> str:
-    """What is wrong with a value, and how to write what may have been meant."""
+    """What is wrong with a value, and the likely correction."""
     if error.validator != "type":
         return error.message
     return f"{_shown(error.instance)} is not {' or '.join(WORDS[kind] for kind in _types(error))}{_remedy(error)}"
@@ -219,7 +223,7 @@ def _types(error: jsonschema.ValidationError) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    """A value as in messages: a long one is named only."""
+    """A value for a message; a long list or mapping is only named."""
     if isinstance(value, dict | list) and len(repr(value)) > 60:
         return WORDS["object" if isinstance(value, dict) else "array"]
     names = {None: "nothing", True: "true", False: "false"}
@@ -227,7 +231,7 @@ def _shown(value: Any) -> str:
 
 
 def _remedy(error: jsonschema.ValidationError) -> str:
-    """How to write a list of one, a number as text, or a number that YAML takes for text, such as 1e-3."""
+    """How to write a one-item list, a number as text, or a number that YAML reads as text, such as 1e-3."""
     if error.validator != "type" or error.instance is None:
         return ""
     if "array" in _types(error) and not isinstance(error.instance, dict):
@@ -245,4 +249,4 @@ def _remedy(error: jsonschema.ValidationError) -> str:
     plain = f"{value:f}"
     mantissa, _, exponent = f"{value.normalize():e}".partition("e")
     scientific = f" or {mantissa}{'' if '.' in mantissa else '.0'}e{exponent}" if "e" in error.instance.lower() else ""
-    return f"; YAML takes it for text, write {plain}{scientific}"
+    return f"; YAML reads it as text, write {plain}{scientific}"

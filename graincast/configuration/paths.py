@@ -1,4 +1,4 @@
-"""Whether the paths of a configuration lead to data on this machine."""
+"""Check that the paths of a configuration exist on this machine."""
 
 import os
 
@@ -9,10 +9,10 @@ FETCH = "fetch it (https://download.pytorch.org/models/vgg16-397923af.pth), or u
 
 
 def check_paths(config: dict, file: str | os.PathLike) -> None:
-    """Raise ConfigError where a path that the experiments use has an unset variable or leads to nothing.
+    """Raise ConfigError for a path in use that does not exist or contains an unset variable.
 
-    config  as `load` returns it
-    file    its name for messages
+    config  as returned by `load`
+    file    its name, for messages
     """
     for experiment in config["experiments"].values():
         for section, key in (("datasets", "dataset"), ("splits", "split")):
@@ -21,10 +21,10 @@ def check_paths(config: dict, file: str | os.PathLike) -> None:
                 where = f"{file}: {section}.{experiment[key]}.path"
                 path = expand(settings["path"], where)
                 if not path.exists():
-                    raise ConfigError(f"{where}: there is no {path}; correct the path or fetch the data")
+                    raise ConfigError(f"{where}: {path} does not exist; correct the path or fetch the data")
         network = config["vision_sets"].get(experiment["features"], {}).get("network", {})
         if "path" in network:
             where = f"{file}: vision_sets.{experiment['features']}.network.path"
             path = expand(network["path"], where)
             if not path.is_file():
-                raise ConfigError(f"{where}: there is no file {path}; {FETCH}")
+                raise ConfigError(f"{where}: no file {path}; {FETCH}")

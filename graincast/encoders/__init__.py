@@ -1,5 +1,5 @@
-"""Encoders: pictures of single grains and of boundaries as a few numbers each, learned without any growth result.
+"""Encoders: patches of grains and boundaries compressed to a few numbers each, learned without growth results.
 
-Programs import a method's module by its name, and which methods there are stands in registry.py, so that neither an
-edit of one method nor a new one makes what another has learned stale.
+Programs import a method's module by name and registry.py lists the methods, so changing or adding one method does not
+make another's results stale.
 """

@@ -1,20 +1,20 @@
-"""Convolutional autoencoders of patches: strided convolutions to a few values, and the mirror image of them back.
+"""Convolutional autoencoders of patches: strided convolutions down to a code, and their mirror image back.
 
-Every stage halves the picture; the values between both halves are a linear function of the last one's channels.
+Every stage halves the patch; the code is a linear function of the last stage's channels.
 """
 
 import torch
 from torch import Tensor, nn
 
 CHANNELS = {"tiny": (8, 16), "simple": (16, 32, 64), "deep": (16, 32, 64, 128)}
-REFINED = {"deep"}  # with a further convolution at each size
+REFINED = {"deep"}  # architectures with a further convolution at each size
 
 
 class Autoencoder(nn.Module):
-    """Pictures [b, size, size] of grey levels 0 to 1 to codes [b, components] and back.
+    """Maps patches [b, size, size] with grey levels 0 to 1 to codes [b, components] and back.
 
     size   divisible by 2^stages
-    mean   [size, size], the mean picture, which the decoder starts from
+    mean   [size, size], the mean patch, to which the decoder adds
     """
 
     def __init__(self, architecture: str, size: int, components: int, mean: Tensor | None = None) -> None:
@@ -37,21 +37,22 @@ class Autoencoder(nn.Module):
             nn.Linear(components, flat), nn.ReLU(), nn.Unflatten(1, (channels[-1], edge, edge)), *up
         )
         for layer in self.modules() if refined else ():
-            # signals die on their way through so many layers of torch's own initial weights (He et al. 2015)
+            # torch's default initial weights let signals vanish in so many layers (He et al. 2015)
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
         start = torch.zeros(size, size) if mean is None else torch.logit(mean, eps=1e-3)
         self.start = nn.Parameter(start.to(torch.float32))
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        """The codes, [b, components]."""
-        return self.encoder(pictures[:, None])
+    def encode(self, patches: Tensor) -> Tensor:
+        """The codes of patches, [b, components]."""
+        return self.encoder(patches[:, None])
 
     def decode(self, codes: Tensor) -> Tensor:
-        """The pictures of codes, [b, size, size]."""
+        """The reconstructions from codes, [b, size, size]."""
         return torch.sigmoid(self.decoder(codes)[:, 0] + self.start)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """The reconstructions of pictures."""
-        return self.decode(self.encode(pictures))
+    def forward(self, patches: Tensor) -> Tensor:
+        """The reconstructions of patches."""
+        return self.decode(self.encode(patches))

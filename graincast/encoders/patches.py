@@ -1,15 +1,14 @@
-"""Patches: small pictures of single grains and of the boundaries between two, cut in bulk from periodic label images.
+"""Patches: small images of single grains and of grain boundaries, cut in bulk from periodic label images.
 
-A grain's patch is a 96 x 96 window with the grain in its middle: its own sites in the grey level of its type, all
-else 0. A boundary's patch is a 48 x 48 window with the boundary in its middle: the sites of its two grains in the
-grey levels of their types, raised where a site of one touches the other (first and second neighbours), all else 0.
-There is one for both directions of an edge.
+A grain's patch is a 96 x 96 window centred on the grain: its sites in the grey level of its type, all else 0. A
+boundary's patch is a 48 x 48 window centred on the boundary: the sites of its two grains in the grey levels of their
+types, raised where a site of one touches the other (first and second neighbours), all else 0. Both directions of an
+edge share one patch.
 
-The middle of a set of sites is their circular mean on each axis, rounded (half upwards), so a patch moves along with
-its grain over the periodic border; it stands at index size / 2 of the window. A set without circular mean on an axis
-(a straight band that spans it, two equal pieces half a lattice apart) has its middle at row (column) 0. Where the
-window is larger than the lattice, each site shows once. A grain or a boundary without sites in the image has an empty
-patch.
+The centre of a set of sites is their circular mean on each axis, rounded half up, so a patch moves with its grain
+across the periodic border; it lies at index size / 2 of the window. A set without a circular mean on an axis (a
+straight band that spans it, two equal pieces half a lattice apart) has its centre at row (column) 0. If the window is
+larger than the lattice, each site appears once. A grain or boundary without sites in the image has an empty patch.
 """
 
 import math
@@ -28,14 +27,14 @@ WINDOW = {GRAIN: 96, BOUNDARY: 48}
 def grains(labels: np.ndarray, grain_type: np.ndarray, window: int = WINDOW[GRAIN]) -> np.ndarray:
     """The patches of n grains, uint8 [n, window, window].
 
-    labels      int32 [height, width], periodic; node index + 1, or 0 where no grain lies
+    labels      int32 [height, width], periodic; node index + 1, or 0 for no grain
     grain_type  int8 [n]
     """
     labels = np.ascontiguousarray(labels, dtype=np.int32)
     image = np.zeros((grain_type.size, window, window), np.uint8)
-    middle = _grain_middles(labels, grain_type.size)
-    alone = np.full(grain_type.size, -1, np.int64)
-    _fill(labels, np.arange(grain_type.size), alone, middle, _grey(grain_type), image)
+    centre = _grain_centres(labels, grain_type.size)
+    no_other = np.full(grain_type.size, -1, np.int64)
+    _fill(labels, np.arange(grain_type.size), no_other, centre, _grey(grain_type), image)
     return image
 
 
@@ -44,26 +43,27 @@ def boundaries(
 ) -> np.ndarray:
     """The patches of p boundaries, uint8 [p, window, window].
 
-    pairs   int [p, 2], nodes (lower, higher), sorted, each once, as `undirected` gives them
+    pairs   int [p, 2], nodes (lower, higher), sorted and unique, as `undirected` returns them
     """
     labels = np.ascontiguousarray(labels, dtype=np.int32)
     image = np.zeros((len(pairs), window, window), np.uint8)
     low, high = (np.ascontiguousarray(column, dtype=np.int64) for column in pairs.T)
     first = np.searchsorted(low, np.arange(grain_type.size + 1))
     touching = _touching(labels, first, high)
-    middle = _middles(touching, len(pairs), *labels.shape)
-    _fill(labels, low, high, middle, _grey(grain_type), image)
-    _raise(touching, middle, *labels.shape, image)
+    height, width = labels.shape
+    centre = _centres(touching, len(pairs), height, width)
+    _fill(labels, low, high, centre, _grey(grain_type), image)
+    _raise(touching, centre, height, width, image)
     return image
 
 
 def undirected(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Boundaries, each once, int [p, 2] (lower, higher node), sorted, and the boundary of each edge, int64 [m].
+    """Unique boundaries, int [p, 2] (lower, higher node), sorted, and the boundary of each edge, int64 [m].
 
     edges   int [m, 2], directed
     """
-    pairs, of_edge = np.unique(np.sort(edges.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
-    return pairs, of_edge.reshape(-1)
+    pairs, pair_of_edge = np.unique(np.sort(edges.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
+    return pairs, pair_of_edge.reshape(-1)
 
 
 def _grey(grain_type: np.ndarray) -> np.ndarray:
@@ -73,8 +73,8 @@ def _grey(grain_type: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def _grain_middles(labels, n):
-    """The middle of each grain, int64 [n, 2]; -1 for one without sites."""
+def _grain_centres(labels, n):
+    """The centre of each grain, int64 [n, 2]; -1 without sites."""
     height, width = labels.shape
     cos_row, sin_row = unit_circle(height)
     cos_col, sin_col = unit_circle(width)
@@ -94,8 +94,8 @@ def _grain_middles(labels, n):
 
 
 @njit(cache=True)
-def _middles(touching, n, height, width):
-    """The middle of each boundary, int64 [n, 2]; -1 for one without sites."""
+def _centres(touching, n, height, width):
+    """The centre of each boundary, int64 [n, 2]; -1 without sites."""
     cos_row, sin_row = unit_circle(height)
     cos_col, sin_col = unit_circle(width)
     sums = np.zeros((n, 4))
@@ -112,34 +112,34 @@ def _middles(touching, n, height, width):
 
 @njit(cache=True)
 def _rounded(sums, count, height, width):
-    middle = np.empty((count.size, 2), np.int64)
+    centre = np.empty((count.size, 2), np.int64)
     for i in range(count.size):
         for axis, size in ((0, height), (1, width)):
             mean = mean_position(sums[i, 2 * axis], sums[i, 2 * axis + 1], count[i], size)
             if count[i] == 0:
-                middle[i, axis] = -1
+                centre[i, axis] = -1
             elif math.isnan(mean):
-                middle[i, axis] = 0
+                centre[i, axis] = 0
             else:
-                # Half is rounded up with some slack, so that a symmetric grain's middle moves with it.
-                middle[i, axis] = math.floor(mean + 0.5 + 1e-9) % size
-    return middle
+                # Round half up with a tolerance, so that a symmetric grain's centre moves with it
+                centre[i, axis] = math.floor(mean + 0.5 + 1e-9) % size
+    return centre
 
 
 @njit(cache=True)
 def _touching(labels, first, high):
-    """Sites of a grain beside a neighbour's, int32 [sites, 3]: boundary, row, column; each boundary and site once.
+    """Sites next to a neighbouring grain, int32 [sites, 3]: boundary, row, column; each boundary and site once.
 
-    first [n + 1], high [p]: the boundaries of lower node i lie in [first[i], first[i + 1]), with those higher nodes.
+    first [n + 1], high [p]: the boundaries of lower node i are first[i] to first[i + 1] - 1; high is their higher node.
     """
     height, width = labels.shape
-    found = np.empty((16 * width + 1024, 3), np.int32)
+    sites = np.empty((16 * width + 1024, 3), np.int32)
     count = 0
     for r in range(height):
-        if len(found) - count < 8 * width:
-            larger = np.empty((2 * len(found), 3), np.int32)
-            larger[:count] = found[:count]
-            found = larger
+        if len(sites) - count < 8 * width:
+            larger = np.empty((2 * len(sites), 3), np.int32)
+            larger[:count] = sites[:count]
+            sites = larger
         above, here, below = labels[r - 1], labels[r], labels[(r + 1) % height]  # negative indices wrap
         for c in range(width):
             a = here[c]
@@ -150,7 +150,7 @@ def _touching(labels, first, high):
             unlike |= (here[right] ^ a) | (below[left] ^ a) | (below[c] ^ a) | (below[right] ^ a)
             if unlike == 0:
                 continue
-            own = count
+            site_start = count
             for b in (
                 above[left],
                 above[c],
@@ -167,31 +167,31 @@ def _touching(labels, first, high):
                 for pair in range(first[lower], first[lower + 1]):
                     if high[pair] == higher:
                         new = True
-                        for k in range(own, count):
-                            new &= found[k, 0] != pair
+                        for k in range(site_start, count):
+                            new &= sites[k, 0] != pair
                         if new:
-                            found[count, 0], found[count, 1], found[count, 2] = pair, r, c
+                            sites[count, 0], sites[count, 1], sites[count, 2] = pair, r, c
                             count += 1
-    return found[:count]
+    return sites[:count]
 
 
 @njit(cache=True)
-def _fill(labels, one, other, middle, grey, image):
-    """Paint the sites of nodes one[i] and other[i] (-1: none) that lie in the window around middle[i]."""
+def _fill(labels, node, other, centre, grey, image):
+    """Paint the sites of grains node[i] and other[i] (-1: none) that lie in the window around centre[i]."""
     height, width = labels.shape
     window = image.shape[1]
-    # as many sites each way as the window has, or as the lattice has where it is smaller
+    # The extent of the window, or of the lattice if that is smaller
     row_from, row_to = -(min(window, height) // 2), (min(window, height) + 1) // 2
     col_from, col_to = -(min(window, width) // 2), (min(window, width) + 1) // 2
     for i in range(len(image)):
-        if middle[i, 0] < 0:
+        if centre[i, 0] < 0:
             continue
-        a, b = one[i] + 1, other[i] + 1
-        level_a, level_b = grey[one[i]], grey[other[i]] if other[i] >= 0 else 0
-        c = (middle[i, 1] + col_from) % width
+        a, b = node[i] + 1, other[i] + 1
+        level_a, level_b = grey[node[i]], grey[other[i]] if other[i] >= 0 else 0
+        c = (centre[i, 1] + col_from) % width
         before_end = min(width - c, col_to - col_from)
         for d in range(row_from, row_to):
-            line = labels[(middle[i, 0] + d) % height]
+            line = labels[(centre[i, 0] + d) % height]
             target = image[i, window // 2 + d]
             start = window // 2 + col_from
             for k in range(before_end):
@@ -203,11 +203,11 @@ def _fill(labels, one, other, middle, grey, image):
 
 
 @njit(cache=True)
-def _raise(touching, middle, height, width, image):
+def _raise(touching, centre, height, width, image):
     window = image.shape[1]
     for i in range(len(touching)):
         pair = touching[i, 0]
-        r = (touching[i, 1] - middle[pair, 0] + height // 2) % height - height // 2 + window // 2
-        c = (touching[i, 2] - middle[pair, 1] + width // 2) % width - width // 2 + window // 2
+        r = (touching[i, 1] - centre[pair, 0] + height // 2) % height - height // 2 + window // 2
+        c = (touching[i, 2] - centre[pair, 1] + width // 2) % width - width // 2 + window // 2
         if 0 <= r < window and 0 <= c < window:
             image[pair, r, c] += PATCH_RAISED

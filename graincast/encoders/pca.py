@@ -1,6 +1,6 @@
-"""Principal components of patches, found incrementally (Ross et al. 2008, doi 10.1007/s11263-007-0075-7).
+"""Principal components of patches, computed incrementally (Ross et al. 2008, doi 10.1007/s11263-007-0075-7).
 
-Codes are coordinates along the components of largest variance, of patches less their mean; they are not scaled.
+Codes are the unscaled coordinates of mean-centred patches along the components of largest variance.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from graincast.encoders.stream import Sample
 from graincast.encoders.trained import Codec, Trained, unit
 from graincast.microstructure import BadInput
 
-BATCH = 512  # at least; patches are decomposed together with the components so far
+BATCH = 512  # patches at least; each batch is decomposed together with the components so far
 
 
 def total_steps(train: Sample, validation: Sample, encoder: dict) -> int:
-    """How much there is to do, as `advance` is told of it: patches, of each pass."""
+    """The total that `advance` counts up to: patches over all passes."""
     return 2 * train.size + validation.size
 
 
@@ -30,14 +30,15 @@ def train(
     device: str = "cpu",
     checkpoint: Path | None = None,
 ) -> Trained:
-    """Find the components, and the errors with 0, 1, 2, 4, … of them.
+    """Compute the components, and the reconstruction errors with 0, 1, 2, 4, … of them.
 
-    encoder  components
-    Runs on the CPU, in one go: device and checkpoint have no effect. Raises BadInput for fewer patches than components.
+    encoder  the key components
+    Runs on the CPU without checkpoints: device and checkpoint have no effect. Raises BadInput for fewer patches than
+    components.
     """
     components = encoder["components"]
     if train.size < components:
-        raise BadInput(f"{components} components need as many patches; there are {train.size} of a {train.kind}")
+        raise BadInput(f"{components} components need as many {train.kind} patches; there are {train.size}")
     pca = IncrementalPCA(components, copy=False)
     for patches in train.batches(max(BATCH, components), least=components):
         pca.partial_fit(_flat(patches), check_input=False)
@@ -54,10 +55,10 @@ def train(
 
 
 def codec(encoder: dict, model: dict[str, np.ndarray], components: int, device: str = "cpu") -> Codec:
-    """The encoder of the first so many components. Raises BadInput where the model has fewer."""
-    has, size, _ = model["components"].shape
-    if not 1 <= components <= has:
-        raise BadInput(f"the encoder has {has} components; {components} cannot be taken from it")
+    """The codec of the first `components` components. Raises BadInput if the model has fewer."""
+    available, size, _ = model["components"].shape
+    if not 1 <= components <= available:
+        raise BadInput(f"the encoder has {available} components, not {components}; use {available} or fewer")
     axes = model["components"][:components].reshape(components, -1)
     mean = model["mean"].reshape(-1)
     return Codec(
@@ -71,13 +72,16 @@ def _flat(patches: np.ndarray) -> np.ndarray:
 
 
 def _errors(model: dict, sample: Sample, levels: list[int], advance: Callable) -> np.ndarray:
-    """Mean squared errors with so many components, in one pass: each takes its squared code from the error."""
+    """Mean squared errors with each number of components in `levels`, in one pass.
+
+    Each component reduces the squared error by its squared code.
+    """
     axes = model["components"].reshape(len(model["components"]), -1)
     mean = model["mean"].reshape(-1)
-    left = np.zeros(len(axes) + 1)
+    error = np.zeros(len(axes) + 1)
     for patches in sample.batches(BATCH):
-        rest = _flat(patches) - mean
-        squares = np.sum((rest @ axes.T).astype(np.float64) ** 2, axis=0)
-        left += np.sum(rest * rest, dtype=np.float64) - np.concatenate([[0], np.cumsum(squares)])
+        centred = _flat(patches) - mean
+        squares = np.sum((centred @ axes.T).astype(np.float64) ** 2, axis=0)
+        error += np.sum(centred * centred, dtype=np.float64) - np.concatenate([[0], np.cumsum(squares)])
         advance(len(patches), "")
-    return left[levels] / (sample.size * mean.size)
+    return error[levels] / (sample.size * mean.size)

@@ -1,4 +1,4 @@
-"""Which encoders there are, and which settings concern each."""
+"""All encoders, and the settings that each uses."""
 
 ARCHITECTURES = ("simple", "tiny", "deep")
 

@@ -1,7 +1,7 @@
-"""Streams of patches: a whole data set's, of which no more than a few thousand are held at once.
+"""Streams of the patches of a whole data set, with at most a few thousand in memory at once.
 
-What stays in memory is each label image in runs (some ten kilobytes), so patches are cut anew in every pass. Nothing
-depends on how a data set is divided into shards: microstructures are taken in order of their names.
+Only the run-length encoded label images stay in memory (about ten kilobytes each); every pass cuts the patches again.
+Microstructures are sorted by name, so results do not depend on how a data set is divided into shards.
 """
 
 import dataclasses
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graincast.encoders import patches as cut
+from graincast.encoders import patches
 from graincast.files.name_hash import uniform
 from graincast.graphs import label_runs, shards
 from graincast.microstructure import BadInput, Microstructure
 
-POOL = 4096  # patches that are held at once, and among which an order is drawn
+POOL = 4096  # patches in memory at once; a random order mixes patches within one pool
 
 
 @dataclass(frozen=True)
 class LabelRuns:
-    """What patches are cut from: a microstructure's name, label image in runs, grain types, undirected boundaries."""
+    """The data that patches are cut from: name, run-length encoded labels, grain types, undirected boundaries."""
 
     name: str
     shape: tuple[int, int]
@@ -33,80 +33,84 @@ class LabelRuns:
 
     def count(self, kind: str) -> int:
         """The number of patches of a kind."""
-        return self.grain_type.size if kind == cut.GRAIN else len(self.pairs)
+        return self.grain_type.size if kind == patches.GRAIN else len(self.pairs)
 
     def patches(self, kind: str) -> np.ndarray:
-        """All patches of a kind, uint8 [count, size, size], in order of grains or of boundaries."""
+        """All patches of a kind, uint8 [count, size, size], in the order of the grains or boundaries."""
         labels = label_runs.decode(self.value, self.length, self.shape)
-        if kind == cut.GRAIN:
-            return cut.grains(labels, self.grain_type)
-        return cut.boundaries(labels, self.grain_type, self.pairs)
+        if kind == patches.GRAIN:
+            return patches.grains(labels, self.grain_type)
+        return patches.boundaries(labels, self.grain_type, self.pairs)
 
 
-def compact(one: Microstructure) -> LabelRuns:
-    """A microstructure without what patches do not need."""
-    value, length = label_runs.encode(one.labels)
-    pairs = cut.undirected(one.edges)[0].astype(np.int32)
-    return LabelRuns(one.name, one.labels.shape, value, length, one.grain_type, pairs)
+def compact(microstructure: Microstructure) -> LabelRuns:
+    """The part of a microstructure that patches need, run-length encoded."""
+    labels = microstructure.labels
+    value, length = label_runs.encode(labels)
+    pairs = patches.undirected(microstructure.edges)[0].astype(np.int32)
+    return LabelRuns(microstructure.name, labels.shape, value, length, microstructure.grain_type, pairs)
 
 
 def read(paths: Iterable[str | os.PathLike]) -> list[LabelRuns]:
-    """The microstructures of some shards, in order of their names. Raises BadInput if a file is no shard."""
-    return sorted((compact(one) for path in paths for one in shards.read(path)), key=lambda one: one.name)
+    """The microstructures of shards, sorted by name. Raises BadInput if a file is not a shard."""
+    microstructures = (compact(microstructure) for path in paths for microstructure in shards.read(path))
+    return sorted(microstructures, key=lambda runs: runs.name)
 
 
-def divided(many: Sequence[LabelRuns], fraction: float) -> tuple[list[LabelRuns], list[LabelRuns]]:
-    """The microstructures to train on and those held out: a fraction of them by their names, at least one of each.
+def divided(microstructures: Sequence[LabelRuns], fraction: float) -> tuple[list[LabelRuns], list[LabelRuns]]:
+    """Training and held-out microstructures: `fraction` of them held out, by a hash of their names; never all or none.
 
-    Raises BadInput where there are fewer than two.
+    Raises BadInput for fewer than two microstructures.
     """
-    if len(many) < 2:
-        raise BadInput(f"an encoder needs two microstructures or more, one to measure its error on; here: {len(many)}")
-    place = {one.name: uniform("encoder", one.name) for one in many}
-    last = sorted(many, key=lambda one: place[one.name])
-    bound = min(max(fraction, np.nextafter(place[last[0].name], 1)), place[last[-1].name])
-    train = [one for one in many if place[one.name] >= bound]
-    return train, [one for one in many if place[one.name] < bound]
+    if len(microstructures) < 2:
+        raise BadInput(
+            "an encoder needs two microstructures or more, as one is held out to measure its error; there are "
+            f"{len(microstructures)}"
+        )
+    position = {runs.name: uniform("encoder", runs.name) for runs in microstructures}
+    bound = min(max(fraction, np.nextafter(min(position.values()), 1)), max(position.values()))
+    train = [runs for runs in microstructures if position[runs.name] >= bound]
+    return train, [runs for runs in microstructures if position[runs.name] < bound]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Patches of a kind, all of some microstructures or evenly spaced ones among them.
+    """The patches of one kind from a list of microstructures: all, or evenly spaced ones.
 
-    fraction  every 1/fraction-th patch: (numerator, denominator)
+    fraction  of the patches that the sample holds: (numerator, denominator)
     """
 
-    many: Sequence[LabelRuns]
+    microstructures: Sequence[LabelRuns]
     kind: str
     fraction: tuple[int, int] = (1, 1)
 
     @property
     def total(self) -> int:
-        """The number of patches that there are before any is left out."""
-        return sum(one.count(self.kind) for one in self.many)
+        """The number of patches before any is left out."""
+        return sum(runs.count(self.kind) for runs in self.microstructures)
 
     @property
     def size(self) -> int:
-        """The number of patches of the sample."""
+        """The number of patches in the sample."""
         return -(-self.total * self.fraction[0] // self.fraction[1])
 
     def at_most(self, limit: int) -> "Sample":
-        """The sample cut down to at most `limit` patches; 0: all of it."""
+        """The sample thinned to at most `limit` patches; 0: unlimited."""
         if not limit or self.size <= limit:
             return self
         return dataclasses.replace(self, fraction=(limit, self.total))
 
     def like(self, other: "Sample") -> "Sample":
-        """The sample with the fraction of another one."""
+        """The sample with the fraction of another."""
         return dataclasses.replace(self, fraction=other.fraction)
 
     def batches(
         self, batch: int, permutation: Callable[[int], np.ndarray] | None = None, least: int = 1
     ) -> Iterator[np.ndarray]:
-        """One pass: uint8 [batch, size, size], the last one smaller; one of fewer than `least` is joined to it.
+        """One pass in batches, uint8 [batch, size, size]; the last may differ in size but has at least `least`.
 
-        permutation  of n, drawn at random, for a pass in random order: of the microstructures, then of the patches
-                     of some of them at a time
+        permutation  draws a permutation of n, for a pass in random order: of the microstructures, then of the patches
+                     within each pool
         """
         waiting: np.ndarray | None = None
         for pool in self._pools(permutation):
@@ -124,14 +128,15 @@ class Sample:
             yield waiting[start : start + batch]
 
     def _pools(self, permutation: Callable[[int], np.ndarray] | None) -> Iterator[np.ndarray]:
-        begin = np.cumsum([0, *(one.count(self.kind) for one in self.many)])
-        order = range(len(self.many)) if permutation is None else permutation(len(self.many))
+        begin = np.cumsum([0, *(runs.count(self.kind) for runs in self.microstructures)])
+        count = len(self.microstructures)
+        order = range(count) if permutation is None else permutation(count)
         pool: list[np.ndarray] = []
         for i in order:
             index = -(-np.arange(begin[i], begin[i + 1] + 1) * self.fraction[0] // self.fraction[1])
-            kept = np.flatnonzero(np.diff(index))
-            if kept.size:
-                pool.append(self.many[i].patches(self.kind)[kept])
+            selected = np.flatnonzero(np.diff(index))
+            if selected.size:
+                pool.append(self.microstructures[i].patches(self.kind)[selected])
             if sum(map(len, pool)) >= POOL:
                 yield _mixed(pool, permutation)
                 pool = []
@@ -142,13 +147,13 @@ class Sample:
     def fingerprint(self) -> str:
         """A hash of all patches, 16 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.kind} {self.fraction}\n".encode())
-        for one in self.many:
-            digest.update(f"{one.name} {one.shape} {one.value.size} {len(one.pairs)}\n".encode())
-            for array in (one.value, one.length, one.grain_type, one.pairs):
+        for runs in self.microstructures:
+            digest.update(f"{runs.name} {runs.shape} {runs.value.size} {len(runs.pairs)}\n".encode())
+            for array in (runs.value, runs.length, runs.grain_type, runs.pairs):
                 digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
 
 def _mixed(pool: list[np.ndarray], permutation: Callable[[int], np.ndarray] | None) -> np.ndarray:
-    together = np.concatenate(pool)
-    return together if permutation is None else together[permutation(len(together))]
+    stacked = np.concatenate(pool)
+    return stacked if permutation is None else stacked[permutation(len(stacked))]

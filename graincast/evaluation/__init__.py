@@ -1,1 +1,1 @@
-"""Evaluation: metrics, the choice of a trial on validation data, feature ablation."""
+"""Evaluation: metrics, choice of trials on validation data, tests, feature ablation."""

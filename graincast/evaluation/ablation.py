@@ -1,4 +1,4 @@
-"""What each feature is worth, from trials on subsets of the features."""
+"""Feature importance from trials on feature subsets."""
 
 from collections.abc import Iterable
 
@@ -8,9 +8,9 @@ from graincast.evaluation.metrics import selection_score
 
 
 def best_by_feature_subset(trials: Iterable[dict], select: str) -> dict[str, dict]:
-    """For each subset of features its best trial by a validation metric; of equals, the first.
+    """The best trial for each feature subset by the validation metric `select`; the first of equals.
 
-    trials  entries of trials.json of one threshold
+    trials  entries of trials.json for one threshold
     """
     best: dict[str, dict] = {}
     for trial in trials:
@@ -21,17 +21,21 @@ def best_by_feature_subset(trials: Iterable[dict], select: str) -> dict[str, dic
 
 
 def importance(best: dict[str, dict], score: str) -> dict[str, tuple[float, float, int]]:
-    """For each feature the mean gain in a validation score when it is added, its standard error, and over how many.
+    """{feature: (mean gain in a validation score from adding it, its standard error, number of pairs)}.
 
-    Of all pairs of subsets that differ in just that feature; NaN for a feature without a pair, an error of NaN for
-    one with a single pair.
+    The mean is over all pairs of subsets that differ in just that feature. The gain is NaN without pairs, the error
+    also for a single pair.
     """
-    of = {frozenset(subset.split("+")): trial["validation"][score] for subset, trial in best.items()}
+    score_of_subset = {frozenset(subset.split("+")): trial["validation"][score] for subset, trial in best.items()}
     features = list(dict.fromkeys(feature for subset in best for feature in subset.split("+")))
-    found = {}
+    gain_of_feature = {}
     for feature in features:
-        pairs = [(of.get(subset - {feature}), value) for subset, value in of.items() if feature in subset]
+        pairs = [
+            (score_of_subset.get(subset - {feature}), value)
+            for subset, value in score_of_subset.items()
+            if feature in subset
+        ]
         gains = np.array([after - before for before, after in pairs if before is not None and after is not None])
         error = gains.std(ddof=1) / np.sqrt(gains.size) if gains.size > 1 else np.nan
-        found[feature] = (float(gains.mean()) if gains.size else np.nan, float(error), gains.size)
-    return found
+        gain_of_feature[feature] = (float(gains.mean()) if gains.size else np.nan, float(error), gains.size)
+    return gain_of_feature

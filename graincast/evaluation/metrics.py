@@ -1,4 +1,4 @@
-"""Metrics of predictions, by kind of target: abnormal growth, growth ratio, class of an image."""
+"""Metrics of predictions for each kind of target: abnormal growth, growth ratio, class of an image."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,23 +11,23 @@ NAMES = {
     GROWTH_RATIO: ("mse", "r2", "mae", "rmse"),
     LABEL: ("accuracy", "balanced_accuracy", "macro_f1"),
 }
-"""The metrics that a trial can be chosen by, by kind of target; the first is the loss."""
+"""The metrics that can select a trial, for each kind of target; the first is the loss."""
 SMALLER_IS_BETTER = {"nll", "brier", "mse", "rmse", "mae"}
 COUNTS = ("count", "count_abnormal", "true_abnormal", "false_abnormal", "false_normal", "true_normal")
 
 
 def default(kind: str, calibrated: bool) -> str:
-    """The metric that chooses a trial where none is named: the loss, or accuracy for uncalibrated probabilities."""
+    """The default metric for selecting a trial: the loss, or accuracy for uncalibrated probabilities."""
     return NAMES[kind][0] if calibrated or kind != ABNORMAL else "accuracy"
 
 
 def measure(kind: str, true: np.ndarray, predicted: np.ndarray) -> dict[str, float | int | None]:
-    """The metrics of n predictions of a kind of target: see classification, regression and multiclass."""
+    """The metrics of n predictions: classification, regression or multiclass, by kind of target."""
     return {ABNORMAL: classification, GROWTH_RATIO: regression, LABEL: multiclass}[kind](true, predicted)
 
 
 def baseline(kind: str, train: np.ndarray, test: np.ndarray) -> dict[str, float]:
-    """What is reached without looking: the training set's majority class, or its mean growth ratio."""
+    """Trivial baseline on the test set: the training set's majority class, or its mean growth ratio."""
     if kind == GROWTH_RATIO:
         return {"mean_prediction_mae": float(np.mean(np.abs(test - train.mean())))}
     classes, counts = np.unique(train, return_counts=True)
@@ -35,13 +35,13 @@ def baseline(kind: str, train: np.ndarray, test: np.ndarray) -> dict[str, float]
 
 
 def classification(abnormal: np.ndarray, probability: np.ndarray) -> dict[str, float | int | None]:
-    """Metrics of n predictions; abnormal growth is predicted where its probability is above one half.
+    """Metrics of n binary predictions; a probability above one half predicts abnormal growth.
 
     abnormal     bool [n]
     probability  float [n], of abnormal growth
-    What is undefined (AUC and balanced accuracy of one class, precision with nothing predicted) is None.
+    Undefined metrics are None: AUC and balanced accuracy of a single class, precision without positive predictions.
     """
-    from sklearn import metrics  # here, since the configuration is checked against the names alone
+    from sklearn import metrics  # imported here, as checking a configuration needs only NAMES
 
     abnormal = np.asarray(abnormal, bool)
     predicted = np.asarray(probability) > 0.5
@@ -66,7 +66,7 @@ def classification(abnormal: np.ndarray, probability: np.ndarray) -> dict[str, f
 
 
 def regression(ratio: np.ndarray, predicted: np.ndarray) -> dict[str, float | int | None]:
-    """Metrics of n predicted growth ratios, in their own units; R² of equal growth ratios is None.
+    """Metrics of n predicted growth ratios, in their own units; R² is None if all true ratios are equal.
 
     ratio, predicted  float [n]
     """
@@ -82,7 +82,7 @@ def regression(ratio: np.ndarray, predicted: np.ndarray) -> dict[str, float | in
 
 
 def multiclass(label: np.ndarray, scores: np.ndarray) -> dict[str, float | int | None]:
-    """Metrics of n predicted classes; that of the largest score is predicted.
+    """Metrics of n predicted classes; the class with the largest score is predicted.
 
     label   int [n]
     scores  float [n, classes]
@@ -90,42 +90,42 @@ def multiclass(label: np.ndarray, scores: np.ndarray) -> dict[str, float | int |
     from sklearn import metrics
 
     predicted = np.asarray(scores).argmax(axis=1)
-    seen = np.unique(label)
-    recall = [float(np.mean(predicted[label == one] == one)) for one in seen]
+    classes = np.unique(label)
+    recall = [float(np.mean(predicted[label == index] == index)) for index in classes]
     return {
         "accuracy": float(np.mean(label == predicted)),
         "balanced_accuracy": float(np.mean(recall)),
-        "macro_f1": float(metrics.f1_score(label, predicted, labels=seen, average="macro", zero_division=0)),
+        "macro_f1": float(metrics.f1_score(label, predicted, labels=classes, average="macro", zero_division=0)),
         "count": int(label.size),
     }
 
 
 def selection_score(name: str, value: float | None) -> float:
-    """A metric's value turned so that the largest is the best; an undefined one is the worst."""
+    """A metric's value, negated if smaller is better, so that the largest score is best; undefined is worst."""
     if value is None:
         return -np.inf
     return -value if name in SMALLER_IS_BETTER else value
 
 
-def mean(several: Iterable[dict]) -> dict[str, float | None]:
-    """The mean of each metric over those that define it; counts are summed."""
-    return _combine(several, np.mean)
+def mean(results: Iterable[dict]) -> dict[str, float | None]:
+    """The mean of each metric over the results that define it; counts are summed."""
+    return _combine(results, np.mean)
 
 
-def std(several: Iterable[dict]) -> dict[str, float | None]:
-    """The standard deviation of each metric over those that define it (counts aside); None for a single one."""
-    several = list(several)
-    combined = _combine(several, np.std) if len(several) > 1 else dict.fromkeys(several[0])
+def std(results: Iterable[dict]) -> dict[str, float | None]:
+    """The standard deviation of each metric, without counts, over the results that define it; None for one result."""
+    results = list(results)
+    combined = _combine(results, np.std) if len(results) > 1 else dict.fromkeys(results[0])
     return {name: value for name, value in combined.items() if name not in COUNTS}
 
 
-def _combine(several: Iterable[dict], how: Callable) -> dict[str, float | None]:
-    several = list(several)
+def _combine(results: Iterable[dict], statistic: Callable) -> dict[str, float | None]:
+    results = list(results)
     combined: dict[str, float | None] = {}
-    for name in several[0]:
-        values = [one[name] for one in several if one[name] is not None]
+    for name in results[0]:
+        values = [result[name] for result in results if result[name] is not None]
         if name in COUNTS:
             combined[name] = int(np.sum(values))
         else:
-            combined[name] = float(how(values)) if values else None
+            combined[name] = float(statistic(values)) if values else None
     return combined

@@ -1,7 +1,7 @@
-"""Choosing a trial: on validation data, within one threshold and one fold, never across.
+"""Choice of trials on validation data, separately for each threshold and fold.
 
-Another threshold is another task, so losses of different thresholds do not compare. Another fold's validation
-data may be this one's test data, so each fold chooses for itself.
+Each threshold is a different task, so losses of different thresholds cannot be compared. One fold's validation data
+may be another's test data, so each fold chooses independently.
 """
 
 from collections import Counter
@@ -11,18 +11,20 @@ from graincast.evaluation.metrics import selection_score
 
 
 def choose(trials: Iterable[dict], metric: str) -> dict[float | None, dict[str, str]]:
-    """The chosen trial's name for each threshold (None where there are none) and fold; of equals, the first.
+    """{threshold: {fold: name of the chosen trial}}, the first of equals; the key is None without thresholds.
 
-    trials  the entries of trials.json: trial, params, by_fold
+    trials  entries of trials.json: trial, params, by_fold
     """
     best: dict[float | None, dict[str, tuple[float, str]]] = {}
     for trial in trials:
-        of_threshold = best.setdefault(trial["params"].get("threshold"), {})
+        best_by_fold = best.setdefault(trial["params"].get("threshold"), {})
         for fold, measured in trial["by_fold"].items():
             score = selection_score(metric, measured[metric])
-            if fold not in of_threshold or score > of_threshold[fold][0]:
-                of_threshold[fold] = (score, trial["trial"])
-    return {t: {p: name for p, (_, name) in chosen.items()} for t, chosen in best.items()}
+            if fold not in best_by_fold or score > best_by_fold[fold][0]:
+                best_by_fold[fold] = (score, trial["trial"])
+    return {
+        threshold: {fold: name for fold, (_, name) in best_by_fold.items()} for threshold, best_by_fold in best.items()
+    }
 
 
 def most_chosen(chosen: dict[str, str]) -> str:

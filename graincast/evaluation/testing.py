@@ -1,4 +1,4 @@
-"""The test: for each threshold and fold the trial chosen on validation data, measured once on test data."""
+"""Test results: for each threshold and fold, the trial chosen on validation data is measured once on test data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ COLUMNS = {
     GROWTH_RATIO: ("growth_ratio", "predicted_growth_ratio"),
     LABEL: ("class_index", "predicted_class_index"),
 }
-"""Columns of predictions.csv with the true and the predicted value, by kind of target."""
+"""The columns of true and predicted values in predictions.csv, for each kind of target."""
 
 
 @dataclass(frozen=True)
 class Tested:
-    """The outcome of a test.
+    """The result of a test.
 
-    thresholds   for each threshold, as text: chosen trials, and test metrics of each fold, their mean and deviation
+    thresholds   {threshold as text: chosen trials, test metrics of each fold, their mean and standard deviation}
     predictions  rows of predictions.csv, see `header`
     models       {threshold/fold: the chosen trial and its model}
     """
@@ -40,7 +40,10 @@ def header(kind: str) -> tuple[str, ...]:
 
 
 def choose(trials: list[dict], kind: str, select: str) -> dict[float | None, dict[str, str]]:
-    """The trial chosen for each threshold and fold by the validation metric `select`. Raises BadInput."""
+    """The trial chosen for each threshold and fold by the validation metric `select`.
+
+    Raises BadInput if the metric does not exist for this kind of target.
+    """
     if select not in metrics.NAMES[kind]:
         raise BadInput(f"--select: {select} is not a metric of {kind}; choose from {', '.join(metrics.NAMES[kind])}")
     return selection.choose(trials, select)
@@ -57,12 +60,12 @@ def run_test(
     """Test the chosen trials.
 
     chosen    {threshold: {fold: trial}}
-    model_of  the trained model of (trial, fold)
-    subsets   for each fold the subset of each microstructure, str [g]
-    data      the table that the target was made from
+    model_of  returns the trained model of (trial, fold)
+    subsets   {fold: subset of each microstructure, str [g]}
+    data      the table that the target was computed from
     model     module of graincast.models
     """
-    thresholds, rows, kept = {}, [], {}
+    thresholds, rows, models = {}, [], {}
     for threshold, by_fold in sorted(chosen.items()):
         true, text = target.values[threshold], grid.number(threshold)
         measured, baselines = {}, []
@@ -72,7 +75,7 @@ def run_test(
             test_rows, train_rows = (targets.rows(target, data, subset == name) for name in ("test", "train"))
             measured[fold] = metrics.measure(target.kind, true[test_rows], predicted[test_rows])
             baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
-            kept[f"{text}/{fold}"] = {"trial": trial, "model": trained}
+            models[f"{text}/{fold}"] = {"trial": trial, "model": trained}
             listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
             rows += _predictions(data, target, (text, fold, trial), subset, listed, true, predicted)
         thresholds[text] = {
@@ -82,33 +85,41 @@ def run_test(
             "test_std_over_folds": metrics.std(measured.values()),
             "test_by_fold": measured,
         }
-    return Tested(thresholds, rows, kept)
+    return Tested(thresholds, rows, models)
 
 
 def trial_rows(trials: list[dict], chosen: dict[float | None, dict[str, str]], kind: str) -> tuple[list, list]:
-    """Header and rows of trials.csv: each trial's point, mean validation metrics, and how many folds chose it."""
+    """Header and rows of trials.csv: each trial's point, mean validation metrics, and number of folds that chose it."""
     names = metrics.NAMES[kind]
     rows = []
     for trial in trials:
-        times = list(chosen[trial["params"].get("threshold")].values()).count(trial["trial"])
+        count = list(chosen[trial["params"].get("threshold")].values()).count(trial["trial"])
         values = [trial["validation"][name] for name in names]
         texts = ["" if value is None else f"{value:.6g}" for value in values]
-        rows.append([trial["trial"], *trial["params"].values(), *texts, times])
+        rows.append([trial["trial"], *trial["params"].values(), *texts, count])
     return ["trial", *trials[0]["params"], *(f"validation_{name}" for name in names), "chosen"], rows
 
 
-def _predictions(data, target, about: tuple, subset, listed, true, predicted) -> list[tuple]:
-    """Rows of predictions.csv: one per microstructure, or one per grain."""
-    at = np.flatnonzero(listed)
+def _predictions(
+    data: Any,
+    target: Target,
+    key: tuple[str, str, str],
+    subset: np.ndarray,
+    listed: np.ndarray,
+    true: np.ndarray,
+    predicted: np.ndarray,
+) -> list[tuple]:
+    """Rows of predictions.csv, one per microstructure or grain in `listed`; key: threshold, fold and trial."""
+    index = np.flatnonzero(listed)
     if target.grains == ALL:
-        owner = np.repeat(np.arange(len(data.name)), np.diff(data.node_ptr))[at]
-        grain = (at - data.node_ptr[owner]).tolist()
+        owner = np.repeat(np.arange(len(data.name)), np.diff(data.node_ptr))[index]
+        grain = (index - data.node_ptr[owner]).tolist()
     else:
-        owner, grain = at, [""] * at.size
-    if predicted.ndim == 2:  # scores of classes
+        owner, grain = index, [""] * index.size
+    if predicted.ndim == 2:  # class scores
         predicted = predicted.argmax(axis=1)
-    threshold, fold, trial = about
+    threshold, fold, trial = key
     return [
         (data.name[g], n, threshold, fold, subset[g], trial, f"{float(true[i]):.9g}", f"{predicted[i]:.9g}")
-        for i, g, n in zip(at, owner, grain, strict=True)
+        for i, g, n in zip(index, owner, grain, strict=True)
     ]

@@ -1,38 +1,25 @@
-"""Validation metrics of a trained trial, for each fold and their mean."""
+"""Validation: the metrics of trained trials, in each fold and their mean."""
 
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from graincast.evaluation import metrics
-from graincast.experiment import targets
-from graincast.experiment.targets import Target
-from graincast.experiment.trained import Trained
 
 
-def validate(
-    name: str,
-    point: dict,
-    trained: Trained,
-    subsets: dict[str, np.ndarray],
-    target: Target,
-    data: Any,
-    model: ModuleType,
-) -> dict:
-    """A trial's entry in trials.json.
+def measure(
+    kind: str, trial: dict, true: Mapping[str, np.ndarray], predicted: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """A trial's entry in trials.json: its metrics in each fold, and their mean.
 
-    point    the trial's point of the grid
-    subsets  for each fold the subset of each microstructure, str [g]
-    data     the table that the target was made from
-    model    module of graincast.models
+    trial      its entry in trained.json: name, point of the grid, and the iteration kept in each fold
+    true       targets of each fold's validation data
+    predicted  predictions for them
     """
-    by_fold = {}
-    true = target.values[point.get("threshold")]
-    for fold, subset in subsets.items():
-        key = (tuple(point.values()), fold)
-        validation = targets.rows(target, data, subset == "validation")
-        predicted = model.predict(trained.models[key], data)[validation]
-        measured = metrics.measure(target.kind, true[validation], predicted)
-        by_fold[fold] = {"iteration": trained.iterations[key], **measured}
-    return {"trial": name, "params": point, "validation": metrics.mean(by_fold.values()), "by_fold": by_fold}
+    by_fold = {
+        fold: {"iteration": iteration, **metrics.measure(kind, true[fold], predicted[fold])}
+        for fold, iteration in trial["iterations"].items()
+    }
+    mean = metrics.mean(by_fold.values())
+    return {"trial": trial["trial"], "params": trial["params"], "validation": mean, "by_fold": by_fold}

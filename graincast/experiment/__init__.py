@@ -1,1 +1,1 @@
-"""An experiment: target, split, grid of trials, and the files of trained trials."""
+"""Experiments: target, split, grid of trials, and the files of trained trials."""

@@ -1,4 +1,4 @@
-"""A grid of trials: its points, their names, and the jobs that train them."""
+"""Grids of trials: their points, trial names, and training jobs."""
 
 import itertools
 import json
@@ -15,32 +15,32 @@ AXES = {
     "weight_decay": "wd",
     "seed": "s",
 }
-"""All axes in the order in which they stand in a grid, and what stands before their values in a trial's name."""
+"""All axes in grid order, and the prefix of their values in a trial's name."""
 
 
 def points(axes: dict[str, Sequence]) -> list[dict]:
-    """All points of a grid, the last axis running fastest; each a dict of axis and value."""
+    """All points of a grid as {axis: value}, the last axis varying fastest."""
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
 def trial_name(point: dict) -> str:
-    """The name of a point, e.g. t10_k2_lr0.01_wd0_s0; it does not change when the grid grows."""
+    """The trial name of a point, e.g. t10_k2_lr0.01_wd0_s0; it stays the same when the grid grows."""
     return "_".join(
         f"{AXES[axis]}{value if axis == 'feature_subset' else number(value)}" for axis, value in point.items()
     )
 
 
 def number(value: float | None) -> str:
-    """A number in full, so that no two share a text, and without a plus sign: 10, 0.001, 1e-05; "" for None."""
+    """A number as unambiguous text without a plus sign: 10, 0.001, 1e-05; "" for None."""
     if value is None:
         return ""
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
-def jobs(axes: dict[str, Sequence], fan_out: Sequence[str]) -> dict[str, dict[str, list]]:
-    """The training jobs of a grid: one for each point of the axes in `fan_out`, and all of the others within it.
+def jobs(axes: dict[str, Sequence], fan_out: Sequence[str]) -> dict[str, dict[str, Sequence]]:
+    """The training jobs of a grid: one per point of the axes in `fan_out`, each with all values of the other axes.
 
-    Returns {job name: the part of the grid it trains}.
+    Returns {job name: the sub-grid that it trains}.
     """
     fanned = {axis: values for axis, values in axes.items() if axis in fan_out}
     if not fanned:
@@ -51,12 +51,12 @@ def jobs(axes: dict[str, Sequence], fan_out: Sequence[str]) -> dict[str, dict[st
     }
 
 
-def feature_subsets(names: Sequence[str], least: int, most: int) -> list[str]:
-    """All subsets of names with at least `least` and at most `most` of them, smallest first: "area", "area+degree"."""
-    sizes = range(least, min(most, len(names)) + 1)
-    return ["+".join(chosen) for size in sizes for chosen in itertools.combinations(names, size)]
+def feature_subsets(names: Sequence[str], minimum: int, maximum: int) -> list[str]:
+    """All subsets of `minimum` to `maximum` feature names, smallest first: "area", "area+degree"."""
+    sizes = range(minimum, min(maximum, len(names)) + 1)
+    return ["+".join(subset) for size in sizes for subset in itertools.combinations(names, size)]
 
 
 def as_json(value: object) -> str:
-    """A parameter as programs read it: one line of JSON, its keys in order, so that equal values are equal texts."""
+    """A command-line parameter as one line of JSON with sorted keys, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

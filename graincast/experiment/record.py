@@ -1,4 +1,4 @@
-"""The record of a training job, trials.json: what was trained on what, and each trial's validation metrics."""
+"""The records of a training job: trained.json as it was trained, trials.json with validation metrics."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ from graincast.microstructure import BadInput
 KEYS = ("experiment", "job", "model", "target", "dataset", "features", "columns", "split", "fingerprint", "trials")
 
 
-def read_record(folder: Path) -> dict:
-    """The record in a job's folder. Raises BadInput where it is none."""
-    path = folder / "trials.json"
+def read_record(folder: Path, name: str = "trials.json") -> dict:
+    """A record in a job's folder. Raises BadInput if it is damaged or incomplete."""
+    path = folder / name
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Whether a split leaves enough in every fold: data in each subset, and training targets that differ."""
+"""Checks that every fold of a split can be trained: no empty subset, and training targets that differ."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from graincast.microstructure import BadInput
 def check_split(
     experiment: str, subsets: dict[str, np.ndarray], target: Target, data: object, classes: list[str] | None = None
 ) -> None:
-    """Raise BadInput where a fold lacks a subset, or all its training targets are the same.
+    """Raise BadInput if a subset of a fold is empty, or all its training targets are equal.
 
-    experiment  name for messages
-    subsets     for each fold the subset of each microstructure, str [g]
-    data        the table that the target was made from
-    classes     names of the classes of labelled images
+    experiment  its name, for messages
+    subsets     {fold: subset of each microstructure, str [g]}
+    data        the table that the target was computed from
+    classes     class names of labelled images
     """
     for fold, subset in subsets.items():
         for name in SUBSETS:
@@ -27,20 +27,21 @@ def check_split(
                 )
         training = targets.rows(target, data, subset == "train")
         for threshold, values in target.values.items():
-            seen = values[training]
-            if (seen == seen[0]).all():
-                raise BadInput(f"{experiment}: {_same(seen, threshold, classes)} of fold {fold}{_remedy(target.kind)}")
+            training_values = values[training]
+            if (training_values == training_values[0]).all():
+                problem = _problem(training_values, threshold, classes)
+                raise BadInput(f"{experiment}: {problem} in fold {fold}; {_remedy(target.kind)}")
 
 
-def _same(seen: np.ndarray, threshold: float | None, classes: list[str] | None) -> str:
+def _problem(values: np.ndarray, threshold: float | None, classes: list[str] | None) -> str:
     if threshold is None:
-        value = f"of class {classes[seen[0]]}" if classes else f"{seen[0]:g}"
-        return f"all {seen.size} training targets are {value}, in the training set"
-    kind = "abnormal" if seen[0] else "normal"
-    return f"at threshold {threshold:g} all {seen.size} training targets are {kind}, in the training set"
+        value = f"of class {classes[values[0]]}" if classes else f"{values[0]:g}"
+        return f"all {values.size} training targets are {value}"
+    kind = "abnormal" if values[0] else "normal"
+    return f"at threshold {threshold:g} all {values.size} training targets are {kind}"
 
 
 def _remedy(kind: str) -> str:
     if kind == ABNORMAL:
-        return "; choose another target.threshold"
-    return "; use more data, fewer folds or another seed of the split"
+        return "choose another target.threshold"
+    return "use more data, fewer folds or another seed for the split"

@@ -1,8 +1,10 @@
-"""What training a grid returns, whatever the model, and its files.
+"""The result of training a grid, for every model, and its files.
 
-A training job's folder holds, whole or not at all:
+The folder of a training job; each file is written whole or not at all:
 
-    trials.json   what was trained on what, and each trial's validation metrics
+    trained.json  the job's record: model, data, target, and each trial's point of the grid and kept iterations
+    trials.json   the same with each trial's validation metrics in place of its iterations
+    validation.h5 predictions for validation data, see validation_file.py
     history.h5    steps [evaluations]; curves [trials, folds, evaluations, columns]; attribute columns
     models.pt     {trial: {fold: parameters and normalisation}}
 """
@@ -13,6 +15,8 @@ import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import h5py
 import numpy as np
@@ -25,13 +29,13 @@ from graincast.microstructure import BadInput
 
 @dataclass(frozen=True)
 class Trained:
-    """Results by (trial, fold), a trial being the tuple of its point's values in the grid's order.
+    """Results by (trial, fold); a trial is the tuple of its point's values in grid order.
 
     models      parameters and normalisation (built-in types and tensors), enough for the model's predict
     iterations  the iteration of the checkpoint that was kept
     curves      float [evaluations, columns], NaN after an early stop
     steps       int [evaluations], the iterations at which the curves were measured
-    columns     what the curves are: a training and a validation column of each measure, the loss first
+    columns     names of the curves: a training and a validation column of each measure, the loss first
     """
 
     models: dict[tuple, dict]
@@ -41,30 +45,43 @@ class Trained:
     columns: tuple[str, ...]
 
 
+def predictions(
+    trial: tuple, trained: Trained, rows: dict[str, np.ndarray], data: Any, model: ModuleType
+) -> dict[str, np.ndarray]:
+    """A trial's predictions for some of the data in each fold.
+
+    trial  the values of its point of the grid
+    rows   which of the target's values to predict in each fold, bool
+    data   the table that the target was computed from
+    model  module of graincast.models
+    """
+    return {fold: model.predict(trained.models[trial, fold], data)[inside] for fold, inside in rows.items()}
+
+
 def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]) -> None:
-    """Write a training job's three files; `trials` gives each trial's tuple by its name."""
+    """Write history.h5, models.pt and trained.json. trials: {trial name: tuple of its values}."""
     folds = record["folds"]
     with hdf5.written(folder / "history.h5") as file:
-        curves = np.array([[trained.curves[trial, subset] for subset in folds] for trial in trials.values()], float)
+        curves = np.array([[trained.curves[trial, fold] for fold in folds] for trial in trials.values()], float)
         file.create_dataset("steps", data=np.asarray(trained.steps, int))
         file.create_dataset("curves", data=curves, **({"compression": "gzip"} if curves.size else {}))
         file.create_dataset("trial", data=list(trials), dtype=h5py.string_dtype())
         file.attrs["columns"] = np.array(trained.columns, "S")
-    models = {name: {subset: trained.models[trial, subset] for subset in folds} for name, trial in trials.items()}
+    models = {name: {fold: trained.models[trial, fold] for fold in folds} for name, trial in trials.items()}
     save(folder / "models.pt", models)
-    write_text(folder / "trials.json", json.dumps(record, indent=1) + "\n")
+    write_text(folder / "trained.json", json.dumps(record, indent=1) + "\n")
 
 
 def save(path: str | os.PathLike, content: object) -> None:
-    """Write what torch.save can, whole; in memory first, as torch names no reason when a disk is full."""
-    memory = io.BytesIO()
-    torch.save(content, memory)
+    """Write with torch.save, whole. In memory first: torch gives no reason when a disk is full."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     with whole(path) as partial:
-        partial.write_bytes(memory.getbuffer())
+        partial.write_bytes(buffer.getbuffer())
 
 
 def read_models(path: str | os.PathLike) -> dict[str, dict[str, dict]]:
-    """The models of a job: {trial: {fold: model}}. Raises BadInput."""
+    """The models of a job, {trial: {fold: model}}. Raises BadInput if the file is damaged."""
     try:
         return torch.load(path, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError):

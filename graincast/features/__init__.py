@@ -1,1 +1,1 @@
-"""Node features of grain graphs: what each is (columns), and the file of a feature set (table)."""
+"""Node features of grain graphs (nodes), and the file of a feature set (table)."""

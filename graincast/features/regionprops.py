@@ -1,19 +1,19 @@
 """Area, perimeter and axis lengths of every grain of a periodic label image, all grains at once.
 
 The measures are those of scikit-image's `regionprops` (0.26) on each grain's centred mask: the grain unwrapped
-across the periodic border, with empty pixels around it. Where the mask is cut, on each axis by itself:
+across the periodic border, with empty pixels around it. The mask is cut on each axis independently:
 
-- The coordinate starts after the longest run of empty rows (columns), taken circularly. Of equally long ones (only
-  a disconnected grain has several) it is the one that leaves the smaller spread of coordinates, then the first.
-- A grain that occupies every row (column) spans the axis. It is cut opposite to its circular mean; at row
-  (column) 0 where it has none, as a straight band has not. Where that lies in the very middle of a row (column),
-  the row goes to the end, so the mirror image of such a grain may be cut one row apart.
+- The coordinate starts after the longest run of empty rows (columns), taken circularly. Of equally long runs (only
+  a disconnected grain has several), it is the one that gives the smaller variance of coordinates, then the first.
+- A grain that occupies every row (column) spans the axis. It is cut opposite its circular mean, or at row (column) 0
+  if it has none, like a straight band. If the cut falls exactly in the middle of a row (column), the row goes to
+  the end, so the mirror image of such a grain may be cut one row apart.
 
 The perimeter needs no cut: nothing touches across an empty row. A spanning grain has no edge on the axis that it
-spans, so its perimeter is taken on the periodic image; there alone it differs from that of the cut mask, by
-the cut's two sides.
+spans, so its perimeter is taken on the periodic image; only there does it differ from that of the cut mask, by
+the two sides of the cut.
 
-All sums run over the row runs of the labels, and the perimeter visits border pixels alone.
+All sums run over the row runs of the labels; the perimeter visits border pixels only.
 """
 
 import math
@@ -35,7 +35,7 @@ KEYS = (
 )
 
 
-def _perimeter_weights():
+def _perimeter_weights() -> np.ndarray:
     """Weight of a border pixel by its code: 1 + 2 for each border pixel beside it + 10 for each diagonal one.
 
     Benkrid and Crookes, "Design and FPGA implementation of a perimeter estimator", as in `skimage.measure.perimeter`.
@@ -50,32 +50,33 @@ def _perimeter_weights():
 PERIMETER_WEIGHTS = _perimeter_weights()
 
 
-def measure(labels, n):
-    """Shape of each of n grains, in pixels: dict of float64 [n], with KEYS in that order.
+def measure(labels: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """Shape of each of n grains, in pixels: a dict of float64 [n], with KEYS in that order.
 
-    labels   integers [height, width], periodic; node index + 1, or 0 where no grain lies
+    labels   integers [height, width], periodic; node index + 1, or 0 where there is no grain
 
-    area is a number of pixels, equivalent_diameter that of the circle of this area, the axis lengths those of the
-    ellipse of the same second moments (0 for a single pixel: pixels are points here); centroids are in the frame
+    area is a number of pixels, equivalent_diameter that of the circle of equal area, the axis lengths those of the
+    ellipse of equal second moments (0 for a single pixel: pixels are points here); centroids are in the frame
     of `labels`, in [0, height) and [0, width).
 
-    Raises ValueError where a label lies outside 0 … n or has no pixel.
+    Raises ValueError if a label lies outside 0 … n or has no pixel.
     """
     labels = as_int32(labels)
     if labels.ndim != 2:
-        raise ValueError(f"a label image has two axes, not {labels.ndim}")
+        raise ValueError(f"a label image must have two axes, not {labels.ndim}")
+    height, width = labels.shape
     value, length = encode(labels)
     if value.size and not 0 <= value.min() <= value.max() <= n:
         wrong = value[(value < 0) | (value > n)][0]
         raise ValueError(f"label {wrong} lies outside 0 to {n}, the number of grains")
-    row, first, last, grain = _row_runs(value, length, labels.shape[1])
+    row, first, last, grain = _row_runs(value, length, width)
     begin = np.zeros(n + 1, np.int64)
     np.cumsum(np.bincount(grain, minlength=n), out=begin[1:])
     empty = np.flatnonzero(np.diff(begin) == 0)
     if empty.size:
         raise ValueError(f"label {empty[0] + 1} has no pixel ({empty.size} of {n} labels have none)")
     table = np.zeros((len(KEYS), n))
-    _moments(row, first, last, grain, begin, *labels.shape, table)
+    _moments(row, first, last, grain, begin, height, width, table)
     _perimeters(labels, row, first, last, grain, PERIMETER_WEIGHTS, table[1])
     return dict(zip(KEYS, table, strict=True))
 
@@ -105,7 +106,7 @@ def _row_runs(value, length, width):
 
 @njit(cache=True)
 def _moments(row, first, last, grain, begin, height, width, table):
-    """Fills all rows of the table but the perimeter. begin [n + 1] is where each grain's runs begin, once sorted."""
+    """Fills all rows of the table except the perimeter. begin [n + 1] is where each grain's runs begin, once sorted."""
     n = begin.size - 1
     order, next_run = np.empty(grain.size, np.int64), begin[:-1].copy()
     for i in range(grain.size):
@@ -125,7 +126,7 @@ def _moments(row, first, last, grain, begin, height, width, table):
         row_start, col_start = _start(in_row), _start(in_col[:width])
         area, r_sum, rr_sum = _sums(in_row, row_start)
         _, c_sum, cc_sum = _sums(in_col[:width], col_start)
-        # About the whole number nearest to the centroid, where sums are small enough to be exact.
+        # About the integer nearest the centroid, so that sums are small enough to be exact.
         r_mid, c_mid = round(r_sum / area), round(c_sum / area)
         rc = 0
         for i in runs:
@@ -142,7 +143,7 @@ def _moments(row, first, last, grain, begin, height, width, table):
         var_c = (float(area) * cc - float(c_rest) * c_rest) / scale
         cov = (float(area) * rc - float(r_rest) * c_rest) / scale
         major = (var_r + var_c) / 2 + math.hypot((var_r - var_c) / 2, cov)
-        # By the determinant, since the difference of two nearly equal numbers loses a thin grain's width.
+        # From the determinant: a difference of two nearly equal numbers loses a thin grain's width.
         minor = max(var_r * var_c - cov * cov, 0.0) / major if major > 0 else 0.0
         table[0, g] = area
         table[2, g] = math.sqrt(4 * area / math.pi)
@@ -159,28 +160,29 @@ def _start(count):
     occupied = 0
     while count[occupied] == 0:
         occupied += 1
-    longest, gap, best, spread = 0, 0, 0, -1.0
+    longest, gap, best, variance = 0, 0, 0, -1.0
     for k in range(occupied + 1, occupied + size + 1):
         i = k if k < size else k - size
         if count[i] == 0:
             gap += 1
             continue
         if gap > longest:
-            longest, best, spread = gap, i, -1.0
+            longest, best, variance = gap, i, -1.0
         elif gap > 0 and gap == longest:
-            if spread < 0:
-                spread = _spread(count, best)
-            other = _spread(count, i)
-            if other < spread or (other == spread and i < best):
-                best, spread = i, other
+            if variance < 0:
+                variance = _scaled_variance(count, best)
+            other = _scaled_variance(count, i)
+            if other < variance or (other == variance and i < best):
+                best, variance = i, other
         gap = 0
     return best if longest > 0 else _opposite_to_mean(count)
 
 
 @njit(cache=True)
-def _spread(count, start):
-    area, one, two = _sums(count, start)
-    return float(area) * two - float(one) * one
+def _scaled_variance(count, start):
+    """Variance of the coordinates counted from start, times the area squared."""
+    area, x_sum, xx_sum = _sums(count, start)
+    return float(area) * xx_sum - float(x_sum) * x_sum
 
 
 @njit(cache=True)
@@ -189,7 +191,7 @@ def _opposite_to_mean(count):
     mean = circular_mean(count)
     if math.isnan(mean):
         return 0
-    # Half is rounded up with some slack, so that a symmetric grain's cut moves with it.
+    # Half is rounded up with some slack, so that the cut of a symmetric grain moves with it.
     return math.floor(mean - (size - 1) / 2 + 0.5 + 1e-9) % size
 
 
@@ -197,18 +199,18 @@ def _opposite_to_mean(count):
 def _sums(count, start):
     """Number of pixels, sum and sum of squares of their coordinates counted from start."""
     size = count.size
-    area, one, two = 0, 0, 0
+    area, x_sum, xx_sum = 0, 0, 0
     for i in range(size):
         x = i - start if i >= start else i - start + size
         area += count[i]
-        one += count[i] * x
-        two += count[i] * x * x
-    return area, one, two
+        x_sum += count[i] * x
+        xx_sum += count[i] * x * x
+    return area, x_sum, xx_sum
 
 
 @njit(cache=True)
 def _perimeters(labels, row, first, last, grain, weights, perimeter):
-    """Adds each grain's perimeter. A border pixel has a pixel beside it that is not of its grain."""
+    """Adds each grain's perimeter. A border pixel has one of its four nearest neighbours outside its grain."""
     height, width = labels.shape
     border = np.zeros((height, width), np.int32)  # a border pixel's label, else 0
     for i in range(row.size):

@@ -1,4 +1,4 @@
-"""What a microstructure contributes to a feature table."""
+"""Rows of a feature table, one per microstructure."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from graincast.features.nodes import features
 from graincast.microstructure import Microstructure
 
 
-def row(one: Microstructure, columns: Sequence[str]) -> dict:
-    """The features of a microstructure, as graincast/features/table.py assembles them."""
+def row(microstructure: Microstructure, columns: Sequence[str]) -> dict:
+    """A microstructure's entry in a feature table, as `table.assemble` takes it."""
     return {
-        "name": one.name,
-        "x": features(one, columns),
-        "candidate": one.candidate,
-        "edges": one.edges,
-        "edge_x": one.boundary_length[:, None].astype(float),
-        "growth_ratio": one.growth_ratios,
+        "name": microstructure.name,
+        "x": features(microstructure, columns),
+        "candidate": microstructure.candidate,
+        "edges": microstructure.edges,
+        "edge_x": microstructure.boundary_length[:, None].astype(float),
+        "growth_ratio": microstructure.growth_ratios,
     }

@@ -1,36 +1,37 @@
 """The file of a feature set: node and edge features and growth ratios of a whole data set, not normalised.
 
 HDF5, attributes format = "graincast features", version = 2, columns and edge_columns (names of the node and edge
-features), fingerprint (of all that is in the file). With g microstructures, N grains and E directed edges in all:
+features), fingerprint (hash of the whole content). With g microstructures, N grains and E directed edges in all:
 
     name             str [g]
     node_ptr         int64 [g + 1]
     x                float64 [N, columns]
     candidate        bool [N]
     edge_ptr         int64 [g + 1]
-    edges            int32 [E, 2]       counted within the microstructure
+    edges            int32 [E, 2]       node indices in the microstructure
     edge_x           float64 [E, edge_columns]
     growth_ptr       int64 [g + 1]      growth runs of each microstructure
-    growth_ratio     float64 [sum of runs x grains]   final / initial area, row-major [runs, grains] a microstructure
+    growth_ratio     float64 [sum of runs x grains]   final / initial area, row-major [runs, grains] each
 """
 
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import h5py
 import numpy as np
 
 from graincast.files import fingerprint, hdf5
 
-FORMAT = {"format": "graincast features", "version": 2}
+FORMAT: hdf5.Format = {"format": "graincast features", "version": 2}
 LISTS = ("columns", "edge_columns")
 BOUNDARY_LENGTH = "boundary_length"
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """A data set as arrays; the fields are the file's (see above)."""
+    """A data set as arrays; the fields are those of the file (see above)."""
 
     name: list[str]
     columns: list[str]
@@ -46,7 +47,7 @@ class FeatureTable:
 
     @property
     def candidate_index(self) -> np.ndarray:
-        """The row of x of each microstructure's candidate, int64 [g]."""
+        """The row of x of each microstructure's candidate grain, int64 [g]."""
         return np.flatnonzero(self.candidate)
 
     @property
@@ -55,25 +56,25 @@ class FeatureTable:
         return self.edges + np.repeat(self.node_ptr[:-1], np.diff(self.edge_ptr))[:, None]
 
     def grain_ratios(self) -> list[np.ndarray]:
-        """Every grain's growth ratio in each growth run, float64 [runs, grains] a microstructure."""
+        """Each grain's growth ratio in each growth run, one float64 [runs, grains] per microstructure."""
         grains = np.diff(self.node_ptr)
         starts = np.concatenate([[0], np.cumsum(np.diff(self.growth_ptr) * grains)])
         pieces = zip(starts[:-1], starts[1:], grains, strict=True)
         return [self.growth_ratio[start:stop].reshape(-1, n) for start, stop, n in pieces]
 
     def candidate_ratios(self) -> list[np.ndarray]:
-        """The candidate's growth ratio in each growth run, float64 [runs] a microstructure."""
-        own = self.candidate_index - self.node_ptr[:-1]
-        return [ratio[:, index] for ratio, index in zip(self.grain_ratios(), own, strict=True)]
+        """The candidate grain's growth ratio in each growth run, one float64 [runs] per microstructure."""
+        candidate_node = self.candidate_index - self.node_ptr[:-1]
+        return [ratio[:, index] for ratio, index in zip(self.grain_ratios(), candidate_node, strict=True)]
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the whole content, 16 hexadecimal digits: which data a model has seen."""
-        return fingerprint.of(self)
+        """A hash of the whole content, 16 hexadecimal digits; identifies the data that a model was trained on."""
+        return fingerprint.content_hash(self)
 
 
 def write(path: str | os.PathLike, table: FeatureTable) -> None:
-    """Write the file whole."""
+    """Write the file atomically."""
     with hdf5.written(path, libver="latest") as file:
         file.attrs.update(**FORMAT, fingerprint=table.fingerprint)
         file.attrs.update({key: np.array(getattr(table, key), "S") for key in LISTS})
@@ -85,37 +86,37 @@ def write(path: str | os.PathLike, table: FeatureTable) -> None:
 
 def read(path: str | os.PathLike) -> FeatureTable:
     """Read the file. Raises BadInput if it is not of this format and version."""
-    with hdf5.opened(path, **FORMAT) as file:
-        arrays = {field.name: file[field.name][()] for field in fields(FeatureTable)[1 + len(LISTS) :]}
-        lists = {key: [column.decode() for column in file.attrs[key]] for key in LISTS}
+    with hdf5.opened(path, FORMAT) as file:
+        arrays: dict[str, Any] = {field.name: file[field.name][()] for field in fields(FeatureTable)[1 + len(LISTS) :]}
+        lists: dict[str, Any] = {key: [column.decode() for column in file.attrs[key]] for key in LISTS}
         return FeatureTable(name=file["name"].asstr()[:].tolist(), **lists, **arrays)
 
 
 def assemble(
-    columns: list[str], parts: Iterable[dict], edge_columns: Sequence[str] = (BOUNDARY_LENGTH,)
+    columns: list[str], rows: Iterable[dict], edge_columns: Sequence[str] = (BOUNDARY_LENGTH,)
 ) -> FeatureTable:
-    """A table from one dict a microstructure: name, x, candidate, edges, edge_x, growth_ratio [runs, grains].
+    """A table from one dict per microstructure: name, x, candidate, edges, edge_x, growth_ratio [runs, grains].
 
-    The microstructures are put in order of their names.
+    The table is sorted by name.
     """
-    many = sorted(parts, key=lambda part: part["name"])
+    ordered = sorted(rows, key=lambda row: row["name"])
 
     def pointers(counts: list[int]) -> np.ndarray:
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def joined(key: str) -> np.ndarray:
-        return np.concatenate([part[key] for part in many])
+        return np.concatenate([row[key] for row in ordered])
 
     return FeatureTable(
-        name=[part["name"] for part in many],
+        name=[row["name"] for row in ordered],
         columns=list(columns),
         edge_columns=list(edge_columns),
-        node_ptr=pointers([len(part["x"]) for part in many]),
+        node_ptr=pointers([len(row["x"]) for row in ordered]),
         x=joined("x"),
         candidate=joined("candidate"),
-        edge_ptr=pointers([len(part["edges"]) for part in many]),
+        edge_ptr=pointers([len(row["edges"]) for row in ordered]),
         edges=joined("edges"),
         edge_x=joined("edge_x"),
-        growth_ptr=pointers([len(part["growth_ratio"]) for part in many]),
-        growth_ratio=np.concatenate([part["growth_ratio"].ravel() for part in many]),
+        growth_ptr=pointers([len(row["growth_ratio"]) for row in ordered]),
+        growth_ratio=np.concatenate([row["growth_ratio"].ravel() for row in ordered]),
     )

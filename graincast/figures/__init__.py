@@ -1,1 +1,1 @@
-"""Figures: of experiments, encoders and microstructures, in one style."""
+"""Figures of experiments, encoders and microstructures, in one style."""

@@ -1,4 +1,4 @@
-"""Figures of an experiment: training curves, confusion matrices, predicted against true, scores against an axis."""
+"""Figures of experiments: training curves, confusion matrices, predicted against true, scores, comparisons."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from graincast.evaluation.metrics import SMALLER_IS_BETTER, selection_score
 from graincast.figures.style import BLUE, GREY, RED, titled
 
 BAND = (0.1, 0.9)  # quantiles
-CLOUD = 3000  # points; more are drawn as counts
+MAX_SCATTER = 3000  # points; more are drawn as counts
 AXIS_NAMES = {
     "propagation_steps": "propagation steps K",
     "variance": "fraction of variance kept by PCA",
@@ -24,23 +24,23 @@ LOGARITHMIC = ("c", "learning_rate")
 def training_curves(
     steps: np.ndarray, curves: np.ndarray, columns: Sequence[str], kept: np.ndarray, title: str, unit: str = "iteration"
 ) -> Figure:
-    """The loss and a second measure against steps; the mean over folds, and the range of most of them shaded.
+    """The loss and a second measure against steps: the mean over folds, with the range of most folds shaded.
 
     steps    [evaluations]
     curves   [folds, evaluations, columns], NaN after an early stop
-    columns  train_loss, validation_loss, and the same of a second measure, such as train_accuracy
+    columns  train_loss, validation_loss, and the same for a second measure, such as train_accuracy
     kept     [folds], the steps whose checkpoints were kept
     """
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     for axes, first in zip(figure.subplots(1, 2), (0, 2), strict=True):
         for column, name, colour in zip((first, first + 1), ("training", "validation"), (BLUE, RED), strict=True):
-            one = curves[..., column]
-            ran = ~np.isnan(one).all(axis=0)
+            values = curves[..., column]
+            ran = ~np.isnan(values).all(axis=0)
             label = f"{name}, mean" if len(curves) > 1 else name
-            axes.plot(steps[ran], np.nanmean(one[:, ran], axis=0), color=colour, label=label)
+            axes.plot(steps[ran], np.nanmean(values[:, ran], axis=0), color=colour, label=label)
             if len(curves) > 1:
                 band = "{:.0%} to {:.0%} of {} folds".format(*BAND, len(curves))
-                low, high = np.nanquantile(one[:, ran], BAND, axis=0)
+                low, high = np.nanquantile(values[:, ran], BAND, axis=0)
                 axes.fill_between(steps[ran], low, high, color=colour, alpha=0.2, linewidth=0, label=band)
         checkpoint = "checkpoint kept, median" if len(curves) > 1 else "checkpoint kept"
         axes.axvline(np.median(kept), color=GREY, linestyle=":", linewidth=1, label=checkpoint)
@@ -51,7 +51,7 @@ def training_curves(
 
 
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
-    """Counts of true (rows) against predicted classes, summed over folds, with each row's shares."""
+    """Counts of true (rows) against predicted classes, summed over folds, with the fractions of each row."""
     counts = np.asarray(counts, float)
     fraction = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     n = len(classes)
@@ -61,36 +61,38 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> 
     for i, j in np.ndindex(n, n):
         colour = "white" if fraction[i, j] > 0.55 else "black"
         axes.text(j, i, f"{counts[i, j]:,.0f}\n{fraction[i, j]:.0%}", ha="center", va="center", color=colour)
-    at = range(n)
-    axes.set(xticks=at, yticks=at, xticklabels=classes, yticklabels=classes, xlabel="predicted", ylabel="true")
+    ticks = range(n)
+    axes.set(xticks=ticks, yticks=ticks, xticklabels=classes, yticklabels=classes, xlabel="predicted", ylabel="true")
     axes.spines[:].set_visible(False)
     titled(figure, title)
     return figure
 
 
 def predicted_against_true(true: np.ndarray, predicted: np.ndarray, title: str) -> Figure:
-    """Predicted against true growth ratios, [n] each; the line is where they are equal."""
+    """Predicted against true growth ratios, [n] each, with the line of equality."""
     figure = Figure(figsize=(4, 3.8), layout="constrained")
     axes = figure.subplots()
-    most = 1.03 * max(true.max(), predicted.max())
-    least = min(0.0, predicted.min())
-    if true.size > CLOUD:
-        drawn = axes.hexbin(
-            true, predicted, gridsize=50, bins="log", cmap="Blues", mincnt=1, extent=(0, most, least, most)
+    highest = 1.03 * max(true.max(), predicted.max())
+    lowest = min(0.0, predicted.min())
+    if true.size > MAX_SCATTER:
+        cells = axes.hexbin(
+            true, predicted, gridsize=50, bins="log", cmap="Blues", mincnt=1, extent=(0, highest, lowest, highest)
         )
-        figure.colorbar(drawn, label="grains")
+        figure.colorbar(cells, label="grains")
     else:
         axes.scatter(true, predicted, s=9, color=BLUE, alpha=0.35, linewidth=0)
-    axes.plot([least, most], [least, most], color=GREY, linewidth=1, linestyle=":")
-    axes.set(xlabel="true growth ratio", ylabel="predicted growth ratio", xlim=(least, most), ylim=(least, most))
+    axes.plot([lowest, highest], [lowest, highest], color=GREY, linewidth=1, linestyle=":")
+    axes.set(
+        xlabel="true growth ratio", ylabel="predicted growth ratio", xlim=(lowest, highest), ylim=(lowest, highest)
+    )
     titled(figure, title)
     return figure
 
 
 def score_against(trials: list[dict], axis: str, score: str, select: str, title: str) -> Figure:
-    """A validation score against an axis of the grid: at each value the trial of the best `select`, with its error.
+    """A validation score against an axis of the grid: at each value, the trial with the best `select` and its error.
 
-    trials  entries of trials.json; a line a threshold
+    trials  entries of trials.json; each threshold gets a line
     """
     figure = Figure(figsize=(4.4, 3.4), layout="constrained")
     axes = figure.subplots()
@@ -100,21 +102,22 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, title:
     for threshold, colour in zip(thresholds, colours, strict=True):
         best: dict[float, dict] = {}
         for trial in trials:
-            at, own = trial["params"][axis], trial["validation"]
+            position, metrics = trial["params"][axis], trial["validation"]
             if trial["params"].get("threshold") == threshold and (
-                at not in best
-                or selection_score(select, own[select]) > selection_score(select, best[at]["validation"][select])
+                position not in best
+                or selection_score(select, metrics[select])
+                > selection_score(select, best[position]["validation"][select])
             ):
-                best[at] = trial
-        at = sorted(best)
-        values = [[one[score] for one in best[value]["by_fold"].values()] for value in at]
-        mean = [np.mean(value) for value in values]
+                best[position] = trial
+        positions = sorted(best)
+        scores = [[metrics[score] for metrics in best[position]["by_fold"].values()] for position in positions]
+        mean = [np.mean(fold_scores) for fold_scores in scores]
         label = None if threshold is None else f"growth ratio > {threshold:g}"
         if folds > 1:
-            error = [np.std(value, ddof=1) / np.sqrt(folds) for value in values]
-            axes.errorbar(at, mean, error, color=colour, marker="o", capsize=3, label=label)
+            error = [np.std(fold_scores, ddof=1) / np.sqrt(folds) for fold_scores in scores]
+            axes.errorbar(positions, mean, error, color=colour, marker="o", capsize=3, label=label)
         else:
-            axes.plot(at, mean, color=colour, marker="o", label=label)
+            axes.plot(positions, mean, color=colour, marker="o", label=label)
     axes.set(xlabel=AXIS_NAMES.get(axis, axis), ylabel=f"validation {SCORE_NAMES.get(score, score)}")
     if axis in LOGARITHMIC:
         axes.set_xscale("log")
@@ -122,8 +125,8 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, title:
         axes.set_xticks(sorted({trial["params"][axis] for trial in trials}))
     if thresholds != [None]:
         axes.legend(frameon=False, fontsize=8)
-    which = "least" if select in SMALLER_IS_BETTER else "best"
-    caption = f"At each point, the trial of {which} validation {SCORE_NAMES.get(select, select)}." + (
+    adjective = "lowest" if select in SMALLER_IS_BETTER else "best"
+    caption = f"At each point, the trial with the {adjective} validation {SCORE_NAMES.get(select, select)}." + (
         f"\nBars: standard error over {folds} folds." if folds > 1 else ""
     )
     figure.supxlabel(caption, fontsize=7, color=GREY)
@@ -132,47 +135,51 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, title:
 
 
 def importance(names: Sequence[str], gain: np.ndarray, error: np.ndarray, score: str, title: str) -> Figure:
-    """What each feature adds to a validation score, with standard errors: [features] each, most important on top."""
+    """The gain in a validation score from each feature, with standard errors, [features] each; the largest on top."""
     order = np.argsort(gain)
     figure = Figure(figsize=(5, 1.4 + 0.32 * len(names)), layout="constrained")
     axes = figure.subplots()
     axes.barh([names[i] for i in order], gain[order], xerr=error[order], color=BLUE, capsize=2, ecolor=GREY)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"gain in validation {SCORE_NAMES.get(score, score)}")
-    caption = "Of adding a feature to a subset without it: mean over all such pairs of subsets.\nBars: standard error."
+    caption = (
+        "Gain from adding a feature to a subset without it: mean over all such pairs of subsets.\nBars: standard error."
+    )
     figure.supxlabel(caption, fontsize=7, color=GREY)
     titled(figure, title)
     return figure
 
 
 def comparison(rows: list[dict[str, str]]) -> Figure:
-    """Test results of experiments as bars, a panel for each data set, kind of target and threshold.
+    """Test results of experiments as bars, with a panel for each data set, kind of target and threshold.
 
-    rows  of comparison.csv; bars are accuracy, or R² of growth ratios, with the spread over folds, where there
-          are several; a line is what the majority class reaches
+    rows  of comparison.csv; bars are accuracy, or R² of growth ratios, with the standard deviation over several folds;
+          a line marks the accuracy of the majority class
     """
     panels: dict[tuple, list[dict]] = {}
     for row in rows:
         panels.setdefault((row["dataset"], row["target"], row["threshold"]), []).append(row)
-    heights = [len(of) + 1.6 for of in panels.values()]
+    heights = [len(panel) + 1.6 for panel in panels.values()]
     figure = Figure(figsize=(7, 0.8 + 0.34 * sum(heights)), layout="constrained")
     grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for axes, ((dataset, target, threshold), of) in zip(grid[:, 0], panels.items(), strict=True):
+    for axes, ((dataset, target, threshold), panel) in zip(grid[:, 0], panels.items(), strict=True):
         score = "r2" if target == "growth-ratio" else "accuracy"
-        of = of[::-1]  # the best on top
-        values = [float(row[score] or "nan") for row in of]
-        error = [float(row["spread"] or 0) for row in of]
-        names = [f"{row['experiment']} ({row['network']})" if row["network"] else row["experiment"] for row in of]
-        axes.barh(range(len(of)), values, xerr=error if any(error) else None, color=BLUE, ecolor=GREY, capsize=2)
-        axes.set(yticks=range(len(of)), yticklabels=names, xlim=(min(0, *values), max(1, *values)))
-        for at, value in enumerate(values):
+        best_on_top = panel[::-1]
+        values = [float(row[score] or "nan") for row in best_on_top]
+        error = [float(row["std"] or 0) for row in best_on_top]
+        names = [
+            f"{row['experiment']} ({row['network']})" if row["network"] else row["experiment"] for row in best_on_top
+        ]
+        axes.barh(range(len(panel)), values, xerr=error if any(error) else None, color=BLUE, ecolor=GREY, capsize=2)
+        axes.set(yticks=range(len(panel)), yticklabels=names, xlim=(min(0, *values), max(1, *values)))
+        for position, value in enumerate(values):
             inside = value > WIDTH_OF_NUMBER
-            axes.text(0.01, at, f"{value:.3f}", va="center", color="white" if inside else "black", fontsize=8)
-        if guess := of[0]["majority_class_accuracy"]:
-            axes.axvline(float(guess), color=RED, linewidth=1.5, linestyle=":")
-        what = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
-        axes.set_title(f"{dataset}, {what}: test {SCORE_NAMES.get(score, score)}", fontsize=9, loc="left")
-    spread = "Bars at the ends: standard deviation over folds. " if any(row["spread"] for row in rows) else ""
-    caption = f"{spread}Dotted: the majority class of the training part."
+            axes.text(0.01, position, f"{value:.3f}", va="center", color="white" if inside else "black", fontsize=8)
+        if majority := best_on_top[0]["majority_class_accuracy"]:
+            axes.axvline(float(majority), color=RED, linewidth=1.5, linestyle=":")
+        task = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
+        axes.set_title(f"{dataset}, {task}: test {SCORE_NAMES.get(score, score)}", fontsize=9, loc="left")
+    error_bars = "Error bars: standard deviation over folds. " if any(row["std"] for row in rows) else ""
+    caption = f"{error_bars}Dotted: the majority class of the training set."
     figure.supxlabel(caption, fontsize=7, color=GREY)
     return figure

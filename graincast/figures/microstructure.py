@@ -1,4 +1,4 @@
-"""Pictures of microstructures: the candidate in the middle, grains coloured by type, boundaries dark."""
+"""Images of microstructures: centred on the candidate grain, grains coloured by type, boundaries dark."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,20 +11,20 @@ from graincast.microstructure import Microstructure
 
 
 def rgb(microstructure: Microstructure, centre_of: np.ndarray | None = None) -> np.ndarray:
-    """The microstructure as a picture, uint8 [height, width, 3], the candidate in the middle.
+    """The microstructure as an RGB image, uint8 [height, width, 3], centred on the candidate.
 
-    centre_of  another mask to bring to the middle, bool [height, width]
+    centre_of  mask of another region to centre on, bool [height, width]
     """
     mask = microstructure.labels == microstructure.candidate_index + 1 if centre_of is None else centre_of
     labels = centred(microstructure.labels, mask)
     colours = [_bytes(NO_GRAIN_COLOUR)] + [_bytes(COLOUR[kind]) for kind in microstructure.grain_type]
-    picture = np.array(colours, np.uint8)[labels]
-    picture[on_boundary(labels)] = _bytes(BOUNDARY_COLOUR)
-    return picture
+    image = np.array(colours, np.uint8)[labels]
+    image[on_boundary(labels)] = _bytes(BOUNDARY_COLOUR)
+    return image
 
 
 def figure(microstructure: Microstructure, title: str) -> Figure:
-    """A figure of a microstructure with a legend of grain types."""
+    """A figure of a microstructure, with a legend of grain types."""
     drawn = Figure(figsize=(4.6, 4.4), layout="constrained")
     axes = drawn.subplots()
     axes.imshow(rgb(microstructure), interpolation="nearest")

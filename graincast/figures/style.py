@@ -1,4 +1,4 @@
-"""The style of all figures: colours, fonts, titles, and how a figure is written."""
+"""The style of all figures: colours, fonts, titles, file format."""
 
 import textwrap
 from pathlib import Path
@@ -15,12 +15,12 @@ mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.righ
 
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Write a figure as PNG, whole, with nothing in it that differs between equal figures."""
+    """Write a figure as PNG, whole; equal figures give equal bytes."""
     FigureCanvasAgg(figure)
     with whole(path) as partial:
         figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
 
 
 def titled(figure: Figure, title: str) -> None:
-    """A title over the whole figure, broken into as many lines as it takes."""
+    """Put a title above the whole figure, wrapped to its width."""
     figure.suptitle(textwrap.fill(title, round(TITLE_CHARACTERS * figure.get_figwidth())), fontsize=9)

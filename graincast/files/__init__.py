@@ -1,1 +1,1 @@
-"""Files: whole-or-nothing writes, HDF5, CSV tables, fingerprints of content, hashes of names."""
+"""Files: atomic writes, HDF5, CSV tables, content fingerprints and name hashes."""

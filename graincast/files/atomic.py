@@ -1,39 +1,49 @@
-"""Outputs that appear whole or not at all: written beside their place, then renamed."""
+"""Atomic outputs: written under a temporary name beside their destination, then renamed."""
 
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from graincast.files.digest import digest
+
+before_rename: Callable[[], None] | None = None
+"""Called before an output takes its place, which it prevents by raising an error; then `digests` are noted too."""
+digests: dict[str, str] = {}
+"""The digest of each output of this process, by its path as given."""
 
 
 @contextlib.contextmanager
 def whole(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a path beside `path` to write a file or folder to; it takes `path`'s place if no error is raised."""
+    """Yield a temporary path to write a file or folder to; it replaces `path` unless an error is raised."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    _remove(partial)  # what a killed process of the same id has left
+    _remove(partial)  # left by a killed process with the same id
     try:
         yield partial
+        if before_rename:
+            before_rename()
+            digests[str(path)] = digest(partial)
         if partial.is_dir():
             _remove(path)  # a folder cannot be renamed over another
         partial.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a failed write names no file by itself
+        error.filename = error.filename or str(path)  # a failed write does not name its file
         raise
     finally:
         _remove(partial)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file atomically."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def write_if_changed(path: str | os.PathLike, text: str) -> None:
-    """Write a text file whole, but leave the file and its time alone where it already holds this text."""
+    """Write a text file atomically, unless it already holds this text: its modification time then stays."""
     path = Path(path)
     if not (path.is_file() and path.read_text(encoding="utf-8") == text):
         write_text(path, text)

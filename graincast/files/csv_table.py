@@ -1,4 +1,4 @@
-"""CSV tables: written whole, and read back."""
+"""CSV tables: atomic writing, and reading."""
 
 import csv
 import os
@@ -9,7 +9,7 @@ from graincast.files.atomic import whole
 
 
 def write(path: str | os.PathLike, header: Sequence, rows: Iterable[Sequence]) -> None:
-    """Write a table whole: a header and its rows."""
+    """Write a table atomically: a header and its rows."""
     with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(header)
@@ -17,7 +17,7 @@ def write(path: str | os.PathLike, header: Sequence, rows: Iterable[Sequence]) -
 
 
 def read(path: str | os.PathLike) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows of a table. A byte order mark is skipped."""
+    """The header and the rows of a table; skips a byte order mark."""
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         header, *rows = list(csv.reader(file)) or [[]]
     return header, rows
@@ -29,6 +29,6 @@ def rows(path: str | os.PathLike) -> list[list[str]]:
 
 
 def records(path: str | os.PathLike) -> list[dict[str, str]]:
-    """The rows of a table, each a dict by column."""
+    """The rows of a table as dicts keyed by column."""
     header, rows = read(path)
     return [dict(zip(header, row, strict=True)) for row in rows]

@@ -1,4 +1,4 @@
-"""Paths as people write them, with environment variables and ~."""
+"""Expansion of environment variables and ~ in paths."""
 
 import os
 import re
@@ -8,10 +8,11 @@ from graincast.microstructure import BadInput
 
 
 def expand(path: str, where: str) -> Path:
-    """A path with environment variables and ~ expanded. Raises BadInput, with `where` first, for an unset variable."""
-    missing = [a or b for a, b in re.findall(r"\$(?:(\w+)|\{(\w+)\})", path) if (a or b) not in os.environ]
-    if missing:
-        raise BadInput(f"{where}: the environment variable {missing[0]} is not set; export it or write the path out")
+    """A path with environment variables and ~ expanded. Raises BadInput, headed by `where`, if a variable is unset."""
+    variables = [bare or braced for bare, braced in re.findall(r"\$(?:(\w+)|\{(\w+)\})", path)]
+    unset = [variable for variable in variables if variable not in os.environ]
+    if unset:
+        raise BadInput(f"{where}: the environment variable {unset[0]} is not set; export it or write the path out")
     try:
         return Path(os.path.expandvars(path)).expanduser()
     except RuntimeError as error:

@@ -1,8 +1,9 @@
-"""HDF5 files: written whole or not at all, and refused in one line where they are not what is wanted."""
+"""HDF5 files: atomic writing, and reading with a check of format and version."""
 
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any, TypedDict
 
 import h5py
 
@@ -10,12 +11,19 @@ from graincast.files.atomic import whole
 from graincast.microstructure import BadInput
 
 
-@contextlib.contextmanager
-def written(path: str | os.PathLike, **settings) -> Iterator[h5py.File]:
-    """Yield an HDF5 file to fill, which takes its place at `path` in the end.
+class Format(TypedDict):
+    """The attributes that identify a file's format."""
 
-    It is filled in memory, since on a full disk HDF5 itself leaves files that it cannot even close.
-    settings  for h5py.File
+    format: str
+    version: int
+
+
+@contextlib.contextmanager
+def written(path: str | os.PathLike, **settings: Any) -> Iterator[h5py.File]:
+    """Yield an HDF5 file to fill; it is written to `path` on exit.
+
+    It is built in memory: on a full disk, HDF5 itself leaves files that it cannot even close.
+    settings  passed to h5py.File
     """
     with h5py.File("memory", "w", driver="core", backing_store=False, **settings) as file:
         yield file
@@ -26,8 +34,8 @@ def written(path: str | os.PathLike, **settings) -> Iterator[h5py.File]:
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike, format: str = "", version: int = 0) -> Iterator[h5py.File]:
-    """Yield an HDF5 file to read. Raises BadInput where it is none, or not of the format and version (attributes)."""
+def opened(path: str | os.PathLike, expected: Format | None = None) -> Iterator[h5py.File]:
+    """Yield an HDF5 file to read. Raises BadInput if it is not HDF5, or not of the expected format and version."""
     try:
         file = h5py.File(path)
     except OSError as error:
@@ -35,6 +43,8 @@ def opened(path: str | os.PathLike, format: str = "", version: int = 0) -> Itera
             raise  # no such file, no permission
         raise BadInput(f"{path}: not an HDF5 file, or cut short") from None
     with file:
-        if format and (file.attrs.get("format"), file.attrs.get("version")) != (format, version):
-            raise BadInput(f"{path}: not a file of {format}, version {version}; remove it and run again")
+        if expected:
+            format, version = expected["format"], expected["version"]
+            if (file.attrs.get("format"), file.attrs.get("version")) != (format, version):
+                raise BadInput(f"{path}: not a file of {format}, version {version}; remove it and run again")
         yield file

@@ -1,4 +1,4 @@
-"""A number from a name: what shards and splits go by, so that no microstructure moves another."""
+"""Numbers hashed from names: they assign shards and splits, so that adding a microstructure moves no other."""
 
 import hashlib
 

@@ -1,1 +1,1 @@
-"""Grain graphs: boundaries, k-hop subgraphs, time steps, the shard file, and what is rejected."""
+"""Grain graphs: boundaries, k-hop subgraphs, time steps, shard files and the limit on rejected input."""

@@ -1,24 +1,24 @@
-"""Grain boundaries of a periodic label image: which grains touch, and along how much boundary."""
+"""Grain boundaries of a periodic label image: adjacent grains and their boundary lengths."""
 
 import numpy as np
 from numba import njit
 
-DENSE = 1024  # up to this many grains, pairs are counted in a full matrix
-CHUNK = 16  # sites compared at once; a chunk without any boundary is passed over
+DENSE = 1024  # up to this many grains, pairs are counted in a dense matrix
+CHUNK = 16  # sites compared at once; chunks without a boundary are skipped
 
 
 def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours among n grains: edges int32 [m, 2] (source, target), boundary_length int32 [m].
+    """Adjacent pairs of n grains: edges int32 [m, 2] (source, target), boundary_length int32 [m].
 
-    labels   int32 [height, width], periodic; node index + 1, or 0 where no grain lies
+    labels   int32 [height, width], periodic; node index + 1, or 0 where there is no grain
 
     Edges are node indices, both directions, in lexicographic order, no self loops. A boundary's length is its number
     of unlike pairs of first- and second-neighbour sites, each pair counted once: the energy of the Potts model with
-    8 neighbours. Raises ValueError where a label lies outside 0 … n.
+    8 neighbours. Raises ValueError if a label lies outside 0 … n.
     """
     labels = np.ascontiguousarray(labels, dtype=np.int32)
     if labels.ndim != 2:
-        raise ValueError(f"a label image has two axes, not {labels.ndim}")
+        raise ValueError(f"a label image must have two axes, not {labels.ndim}")
     low, high, valid = _unlike_pairs(labels, n)
     if not valid:
         raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
@@ -29,27 +29,27 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
         source, target = np.nonzero(lengths)
         length = lengths[source, target]
     else:
-        key, half = np.unique(key, return_counts=True)
+        key, pair_length = np.unique(key, return_counts=True)
         low, high = key // n, key % n
         source, target = np.concatenate([low, high]), np.concatenate([high, low])
         order = np.lexsort((target, source))
-        source, target, length = source[order], target[order], np.concatenate([half, half])[order]
+        source, target, length = source[order], target[order], np.concatenate([pair_length, pair_length])[order]
     return np.stack([source, target], axis=1).astype(np.int32), length.astype(np.int32)
 
 
 @njit(cache=True)
 def _unlike_pairs(labels, n):
-    """Node indices (lower, higher) of every unlike pair of neighbouring sites that both carry a grain.
+    """Node indices (lower, higher) of each unlike pair of neighbouring sites that both belong to a grain.
 
-    The third value is whether all labels lie in 0 … n: each shows at a boundary, or fills the image.
+    The third value is whether all labels lie in 0 … n: an invalid label appears at a boundary, or fills the image.
     """
     height, width = labels.shape
     valid = labels.size == 0 or 0 <= labels[0, 0] <= n
     low, high = np.empty(8 * width + 1024, np.int32), np.empty(8 * width + 1024, np.int32)
-    found = 0
+    count = 0
     for r in range(height):
-        if low.size - found < 4 * width:
-            low, high = _grown(low), _grown(high)
+        if low.size - count < 4 * width:
+            low, high = _doubled(low), _doubled(high)
         here, below = labels[r], labels[(r + 1) % height]
         c = 0
         while c < width:
@@ -72,14 +72,14 @@ def _unlike_pairs(labels, n):
                 after = j + 1 if j + 1 < width else 0
                 for b in (here[after], below[j - 1 if j else width - 1], below[j], below[after]):
                     if b != a and 0 < b <= n:
-                        low[found], high[found] = min(a, b) - 1, max(a, b) - 1
-                        found += 1
+                        low[count], high[count] = min(a, b) - 1, max(a, b) - 1
+                        count += 1
             c = stop
-    return low[:found], high[:found], valid
+    return low[:count], high[:count], valid
 
 
 @njit(cache=True)
-def _grown(array):
+def _doubled(array):
     larger = np.empty(2 * array.size, array.dtype)
     larger[: array.size] = array
     return larger

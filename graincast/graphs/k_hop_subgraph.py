@@ -1,4 +1,4 @@
-"""The k-hop subgraph of a grain graph: the grains within a number of hops of the candidate."""
+"""The k-hop subgraph of a grain graph: the grains within k hops of the candidate grain."""
 
 import dataclasses
 
@@ -9,27 +9,27 @@ from graincast.microstructure import Microstructure
 
 
 def k_hop_subgraph(microstructure: Microstructure, hops: int | None) -> Microstructure:
-    """The grains within `hops` of the candidate(s) as a microstructure of their own; unchanged where `hops` is None.
+    """The grains within `hops` of the candidate grain(s); the microstructure itself if `hops` is None.
 
-    Grains farther away are removed from nodes, edges, areas and the image (label 0). `degree` keeps its value.
+    Grains farther away are removed from nodes, edges, areas and the image (label 0). `degree` is unchanged.
     """
     if hops is None:
         return microstructure
     if hops < 0:
-        raise ValueError(f"a hop radius is 0 or more, not {hops}")
+        raise ValueError(f"hops must be 0 or more, not {hops}")
     m = microstructure
     n = m.grain_id.size
     distance = hop_distance(m.edges, n, np.flatnonzero(m.candidate))
     keep = (distance >= 0) & (distance <= hops)
-    index = np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32)
+    new_index = np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32)
     inside = keep[m.edges].all(axis=1)
     return dataclasses.replace(
         m,
-        labels=np.concatenate([np.zeros(1, np.int32), index + 1])[m.labels],
+        labels=np.concatenate([np.zeros(1, np.int32), new_index + 1])[m.labels],
         grain_id=m.grain_id[keep],
         grain_type=m.grain_type[keep],
         candidate=m.candidate[keep],
-        edges=index[m.edges[inside]],
+        edges=new_index[m.edges[inside]],
         boundary_length=m.boundary_length[inside],
         degree=m.degree[keep],
         areas=[np.ascontiguousarray(areas[:, keep]) for areas in m.areas],
@@ -37,7 +37,7 @@ def k_hop_subgraph(microstructure: Microstructure, hops: int | None) -> Microstr
 
 
 def hop_distance(edges: np.ndarray, n: int, sources: np.ndarray) -> np.ndarray:
-    """Hops int32 [n] of each of n nodes from the nearest of `sources` (node indices), -1 where there is no path.
+    """Hops from each of n nodes to the nearest of `sources` (node indices), int32 [n]; -1 if there is no path.
 
     edges    int [m, 2], both directions, in any order
     """
@@ -53,17 +53,17 @@ def hop_distance(edges: np.ndarray, n: int, sources: np.ndarray) -> np.ndarray:
 @njit(cache=True)
 def _breadth_first(begin, target, distance):
     queue = np.empty(distance.size, np.int64)
-    end = 0
+    tail = 0
     for node in range(distance.size):
         if distance[node] == 0:
-            queue[end] = node
-            end += 1
-    at = 0
-    while at < end:
-        node = queue[at]
-        at += 1
+            queue[tail] = node
+            tail += 1
+    head = 0
+    while head < tail:
+        node = queue[head]
+        head += 1
         for k in range(begin[node], begin[node + 1]):
             if distance[target[k]] < 0:
                 distance[target[k]] = distance[node] + 1
-                queue[end] = target[k]
-                end += 1
+                queue[tail] = target[k]
+                tail += 1

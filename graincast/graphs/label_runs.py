@@ -1,19 +1,19 @@
-"""Row-major run-length code of a label image: runs of equal labels, which may go on over row ends."""
+"""Row-major run-length encoding of label images; runs may continue past row ends."""
 
 import math
 
 import numpy as np
 from numba import njit
 
-CHUNK = 32  # pixels compared at once; a chunk without a change of label is passed over
+CHUNK = 32  # pixels compared at once; chunks without a label change are skipped
 
 
-def encode(labels):
-    """Run-length code of an image: value int32 [r], length int32 [r], neighbouring values unlike.
+def encode(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Run-length encoding of an image: value int32 [r], length int32 [r]; successive values differ.
 
-    labels   integers [height, width] (any shape does), read row by row, values and size within int32
+    labels   integers [height, width] (or any shape), read row by row; values and size must fit int32
 
-    Raises ValueError where the labels are no integers or do not fit.
+    Raises ValueError if the labels are not integers or do not fit.
     """
     labels = as_int32(labels)
     if labels.size > np.iinfo(np.int32).max:
@@ -21,10 +21,10 @@ def encode(labels):
     return _encode(labels.reshape(-1))
 
 
-def decode(value, length, shape):
-    """Label image int32 `shape` of a run-length code: the inverse of `encode`.
+def decode(value: np.ndarray, length: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Label image int32 `shape` from its run-length encoding: the inverse of `encode`.
 
-    Raises ValueError where the runs do not fill that shape.
+    Raises ValueError if the runs do not fill that shape.
     """
     value, length = as_int32(value), as_int32(length)
     if value.ndim != 1 or value.shape != length.shape:
@@ -37,11 +37,11 @@ def decode(value, length, shape):
     return _decode(value, length, size).reshape(shape)
 
 
-def as_int32(array):
-    """`array` as contiguous int32, itself where it is that already; ValueError where a value would change."""
+def as_int32(array: np.ndarray) -> np.ndarray:
+    """`array` as contiguous int32, uncopied if it already is. Raises ValueError if a value would change."""
     array = np.asarray(array)
     if array.dtype.kind not in "iu" and array.size:
-        raise ValueError(f"integers are wanted, not {array.dtype}")
+        raise ValueError(f"expected integers, not {array.dtype}")
     info = np.iinfo(np.int32)
     if not np.can_cast(array.dtype, np.int32) and array.size and (array.min() < info.min or array.max() > info.max):
         raise ValueError("values do not fit int32")
@@ -71,7 +71,7 @@ def _encode(flat):
 
 @njit(cache=True)
 def _changes(flat):
-    """Number of neighbouring pixels that are unlike; a function of its own, since so it compiles to vector code."""
+    """Number of changes between successive pixels; a separate function, as it then compiles to vector code."""
     changes = 0
     for i in range(1, flat.size):
         changes += flat[i] != flat[i - 1]

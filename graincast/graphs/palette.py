@@ -1,4 +1,4 @@
-"""How grain types are shown: colours in figures, grey levels in the pictures that networks see."""
+"""Colours of grain types in figures, and their grey levels in the images that networks see."""
 
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
 
@@ -12,4 +12,4 @@ NO_GRAIN_GREY, BOUNDARY_GREY = 64, 0
 
 PATCH_GREY = {LOW_MOBILITY: 105, HIGH_MOBILITY: 165, CANDIDATE: 225}
 PATCH_RAISED = 30
-"""Grey levels of patches, and how much brighter boundary sites are: half a step, so that all six levels differ."""
+"""Grey levels of patches, and the increment at boundary sites: half a step, so that all six levels differ."""

@@ -1,4 +1,4 @@
-"""Positions on a periodic axis: the circular mean of sites, and label images rolled to bring a grain to the middle."""
+"""Periodic axes: circular means of sites, and label images rolled to centre a grain."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 UNDEFINED = 1e-9
-"""Below this length of the mean of unit vectors, sites lie evenly around the axis and have no circular mean."""
+"""If the mean unit vector is shorter than this, the sites lie evenly around the axis and have no circular mean."""
 
 
 @njit(cache=True)
@@ -26,7 +26,7 @@ def mean_position(x, y, count, size):
 
 @njit(cache=True)
 def circular_mean(count):
-    """The circular mean in (-size/2, size/2] of sites, given their number at each position [size]; NaN if undefined."""
+    """The circular mean in (-size/2, size/2] of sites, from their number at each position [size]; NaN if undefined."""
     size = count.size
     x, y, total = 0.0, 0.0, 0
     for i in range(size):
@@ -38,23 +38,23 @@ def circular_mean(count):
 
 
 def centred(labels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A periodic label image [height, width] rolled so that the middle of a mask (bool, same shape) is in the middle.
+    """A periodic label image [height, width] rolled to centre a mask (bool, same shape).
 
-    The same wherever on the lattice the mask lies.
+    The result does not depend on where on the lattice the mask lies.
     """
     shift = [size // 2 - _middle(mask.sum(axis=1 - axis)) for axis, size in enumerate(labels.shape)]
     return np.roll(labels, shift, axis=(0, 1))
 
 
 def on_boundary(labels: np.ndarray) -> np.ndarray:
-    """Sites whose neighbour below or to the right belongs to another grain, bool [height, width]; periodic."""
+    """Sites whose lower or right neighbour belongs to another grain, bool [height, width]; periodic."""
     return (labels != np.roll(labels, -1, axis=0)) | (labels != np.roll(labels, -1, axis=1))
 
 
 def _middle(count: np.ndarray) -> int:
-    """The site nearest to the circular mean; 0 if undefined.
+    """The site nearest the circular mean; 0 if undefined.
 
-    Just above one half still rounds down, so that rounding errors do not decide where the mean lies between two sites.
+    Just above one half still rounds down, so that rounding errors do not decide when the mean is midway between sites.
     """
     mean = circular_mean(count)
     return 0 if math.isnan(mean) else math.floor(mean + 0.5 - 1e-6) % count.size

@@ -1,7 +1,7 @@
-"""Which records of a growth run are kept: all, the first and last, some evenly spaced, or those at listed times.
+"""Selection of a growth run's records: all, the first and last, evenly spaced ones, or those at listed times.
 
-SPPARKS and the simulator record at the first flip at or after the time asked for, so that a record for 20000 MCS may
-stand at 20000.045, and elsewhere in each growth run; with few grains left, delays of 55 MCS have been met.
+SPPARKS and the simulator record at the first flip at or after the requested time. A record for 20000 MCS may thus be
+at 20000.045, and differ between growth runs; with few grains left, delays of 55 MCS occur.
 """
 
 from dataclasses import replace
@@ -11,12 +11,12 @@ import numpy as np
 from graincast.microstructure import BadInput, Microstructure
 
 ALL, FIRST_LAST = "all", "first-last"
-SAME = 1e-6  # relative difference of a time written with fewer digits
-LATE = 0.01  # delay of a record, in intervals since the record before
+SAME = 1e-6  # relative tolerance, for times written with fewer digits
+LATE = 0.01  # largest delay of a record, as a fraction of the interval since the previous one
 
 
 def check(time_steps: str | dict) -> None:
-    """Raise BadInput where this is none of "all", "first-last", {"evenly": n} and {"times": [ascending times]}."""
+    """Raise BadInput unless this is "all", "first-last", {"evenly": n} or {"times": [ascending times]}."""
     if time_steps in (ALL, FIRST_LAST):
         return
     kind, value = (
@@ -24,7 +24,7 @@ def check(time_steps: str | dict) -> None:
     )
     if kind == "evenly" and type(value) is int and value >= 2:
         return
-    if kind != "times" or not (isinstance(value, list) and value and all(type(x) in (int, float) for x in value)):
+    if kind != "times" or not (isinstance(value, list) and value and all(type(time) in (int, float) for time in value)):
         raise BadInput(f"{time_steps!r} is none of all, first-last, {{evenly: 2 or more}}, {{times: [times]}}")
     if not (np.diff(value) > 0).all():
         raise BadInput(f"the times {value} do not ascend")
@@ -32,39 +32,40 @@ def check(time_steps: str | dict) -> None:
         raise BadInput(f"the times {value} end at the start; a growth run needs a later record")
 
 
-def kept(times: np.ndarray, time_steps: str | dict) -> np.ndarray:
-    """Indices int64 of the records to keep, ascending; the first record is always among them.
+def kept_records(times: np.ndarray, time_steps: str | dict) -> np.ndarray:
+    """Indices int64 of the records to keep, ascending; always with the first.
 
     times       float64 [records], ascending, Monte Carlo steps
     time_steps  "all", "first-last", {"evenly": n} (by number, not by time) or {"times": [ascending times]}
 
-    A listed time means the record at it, or else the first one after it if that is late by no more than LATE of the
-    interval since the record before. Raises BadInput where a listed time has none, or fewer than n are recorded.
+    A listed time selects the record at that time, or else the next one if its delay is at most LATE times the interval
+    since the record before it. Raises BadInput if a listed time has no record, or there are fewer than n records.
     """
     last = times.size - 1
     if time_steps == ALL:
         return np.arange(times.size)
     if time_steps == FIRST_LAST:
         return np.array([0, last])
+    assert isinstance(time_steps, dict)  # as `check` makes sure
     if "evenly" in time_steps:
         n = time_steps["evenly"]
         if n > times.size:
             raise BadInput(f"{n} time steps are to be kept, but {_recorded(times)}")
         return (2 * np.arange(n) * last + n - 1) // (2 * (n - 1))  # the nearest integers to n points from 0 to `last`
-    found = {0, *(_record_at(times, time) for time in time_steps["times"])}
-    if found == {0}:
+    records = {0, *(_record_at(times, time) for time in time_steps["times"])}
+    if records == {0}:
         raise BadInput(f"the only time step kept is the first; {_recorded(times)}")
-    return np.array(sorted(found))
+    return np.array(sorted(records))
 
 
 def reduced(microstructure: Microstructure, time_steps: str | dict) -> Microstructure:
-    """A microstructure with the kept records of each growth run. Raises BadInput, see `kept`."""
+    """A microstructure with only the kept records of each growth run. Raises BadInput as `kept_records` does."""
     if time_steps == ALL:
         return microstructure
     times, areas = [], []
     for run, (time, area) in enumerate(zip(microstructure.times, microstructure.areas, strict=True), 1):
         try:
-            records = kept(time, time_steps)
+            records = kept_records(time, time_steps)
         except BadInput as error:
             raise BadInput(f"growth run {run}: {error}" if len(microstructure.times) > 1 else str(error)) from None
         times.append(time[records])
@@ -72,15 +73,15 @@ def reduced(microstructure: Microstructure, time_steps: str | dict) -> Microstru
     return replace(microstructure, times=times, areas=areas)
 
 
-def _record_at(times: np.ndarray, wanted: float) -> int:
-    """Index of the record for a time. Raises BadInput."""
-    nearest = int(np.abs(times - wanted).argmin())
-    if abs(times[nearest] - wanted) <= SAME * abs(wanted):
+def _record_at(times: np.ndarray, requested: float) -> int:
+    """Index of the record for a time. Raises BadInput if there is none."""
+    nearest = int(np.abs(times - requested).argmin())
+    if abs(times[nearest] - requested) <= SAME * abs(requested):
         return nearest
-    after = int(np.searchsorted(times, wanted))
-    if 0 < after < times.size and times[after] - wanted <= LATE * (times[after] - times[after - 1]):
+    after = int(np.searchsorted(times, requested))
+    if 0 < after < times.size and times[after] - requested <= LATE * (times[after] - times[after - 1]):
         return after
-    raise BadInput(f"no record at {wanted:.12g} MCS, the nearest is at {times[nearest]:.12g}; {_recorded(times)}")
+    raise BadInput(f"no record at {requested:.12g} MCS, the nearest is at {times[nearest]:.12g}; {_recorded(times)}")
 
 
 def _recorded(times: np.ndarray) -> str:

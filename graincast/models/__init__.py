@@ -1,1 +1,1 @@
-"""Models, one per module: `read` the data, `train` a grid of trials, `predict`; sgc.py documents the interface."""
+"""Models, one per module, each with `read`, `train` and `predict`; sgc.py documents the interface."""

@@ -1,6 +1,6 @@
 """A model's module by its name.
 
-Programs load it by name, so that neither an edited model nor a new one makes another model's training stale.
+Programs load models by name, so changing or adding one model does not make another's training stale.
 """
 
 import importlib

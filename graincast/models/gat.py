@@ -1,13 +1,13 @@
-"""Graph attention (Velickovic et al. 2018, arXiv 1710.10903): three layers that also see edge features.
+"""Graph attention network (Velickovic et al. 2018, arXiv 1710.10903): three layers that also use edge features.
 
-Every grain gets a number, the logit of abnormal growth or the scaled growth ratio; a model learns from those of the
-candidates or of all grains, in minibatches of graphs.
+The output for each grain is the logit of abnormal growth or the scaled growth ratio; the loss is over the candidates
+or over all grains, in minibatches of graphs.
 """
 
 import hashlib
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,22 +34,22 @@ SHAPE = ("hidden", "heads", "dropout", "attention_dropout", "residual")
 SETTINGS = ("epochs", "patience", "clip", "plateau_factor", "plateau_patience", "mixed_precision")
 TRAINING = (*SETTINGS, *SHAPE, "batch_size", "loss_grains")
 LAYERS = 3
-MEASURED_TOGETHER = 512  # graphs: enough to be fast, and few enough for any memory
+MEASURED_TOGETHER = 512  # graphs per batch when measuring: fast, and small enough for any memory
 
 AXES = ("learning_rate", "weight_decay", "seed")
 read = table.read
 
 
 class Network(torch.nn.Module):
-    """Attention layers with exponential linear units, and a linear layer: [n, columns] to [n].
+    """Attention layers with exponential linear units, then a linear layer: maps [n, columns] to [n].
 
-    hidden             channels of each of the heads, which stand side by side
-    dropout            fraction of the channels dropped behind each layer in training
-    attention_dropout  fraction of the neighbours
-    residual           whether a linear function of a grain's own features is added to what each layer gathers:
-                       attention of this kind ranks neighbours alike for every grain and cannot single out the grain
-                       itself, so without it normal growth is not learned; with few data it overfits sooner
-    The graph is one with self-loops; messages go from row 0 of edge_index to row 1.
+    hidden             channels of each head; heads are concatenated
+    dropout            fraction of the channels dropped after each layer in training
+    attention_dropout  fraction of the neighbours dropped in training
+    residual           whether each layer adds a linear function of the grain's own features: this kind of attention
+                       ranks neighbours alike for every grain and cannot single out the grain itself, so without it
+                       normal growth is not learned; with little data it overfits sooner
+    The graph must have self-loops; messages go from row 0 of edge_index to row 1.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Network(torch.nn.Module):
 
 
 def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
-    """How much there is to do, as `advance` is told of it, and in which unit."""
+    """The total that `advance` counts up to, and its unit."""
     return points * folds * training["epochs"], "epochs"
 
 
@@ -100,36 +100,37 @@ def train(
     device: str = "cpu",
     checkpoints: Path | None = None,
 ) -> Trained:
-    """Train every point of a grid on every fold, one after the other.
+    """Train every point of a grid on every fold, one at a time.
 
-    subsets     for each fold the subset of each microstructure: str [g], "train", "validation", "test" or ""
-    target    abnormal or not (cross-entropy), or the growth ratio, scaled with the extremes of those that are learned
-              from (mean squared error); of the candidates or of all grains, and so the curves
-    grid      the axes threshold (for abnormal), learning_rate, weight_decay, seed
-    training  the keys TRAINING: of loop.Settings and Network, batch_size (graphs), and loss_grains, whose targets are
-              learned from: candidate, all, or None for the target's grains
-    advance   told of epochs done, with a note of the validation loss
-    checkpoints  a folder to go on from, with a file a trial and fold; whoever keeps what is returned removes it
-    Features of nodes and edges are normalised with mean and deviation of the training set.
+    subsets      {fold: subset of each microstructure, str [g]}: "train", "validation", "test" or ""
+    target       abnormal or not (cross-entropy), or the growth ratio, scaled to the range of the ratios in the loss
+                 (mean squared error); of the candidates or of all grains, which the curves then measure
+    grid         the axes threshold (for abnormal), learning_rate, weight_decay, seed
+    training     the keys TRAINING: those of loop.Settings and Network; batch_size, in graphs; and loss_grains, the
+                 grains in the loss: candidate, all, or None for the target's grains
+    advance      called with the number of epochs done and a note of the validation loss
+    checkpoints  a folder to resume from, with one file per trial and fold; the caller deletes it after saving the
+                 result
+    Features of nodes and edges are normalised with mean and std of the training set.
     """
-    where = device_of(device)
+    torch_device = device_of(device)
     result = Trained({}, {}, {}, np.arange(training["epochs"] + 1), COLUMNS[target.kind == ABNORMAL])
-    for name, subset in subsets.items():
+    for fold, subset in subsets.items():
         normalisation = _normalisation(data, subset == "train")
-        graphs = _graphs(data, normalisation).to(where)
+        graphs = _graphs(data, normalisation).to(torch_device)
         for trial in itertools.product(*grid.values()):
             point = dict(zip(grid, trial, strict=True))
             identity = _identity(data, subset, target, point, training)
             file = f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.pt"
-            problem = _Problem(data, graphs, subset, target, point.get("threshold"), training)
+            task = _Task(data, graphs, subset, target, point.get("threshold"), training)
             with seeded(point["seed"]):
                 shape = {key: training[key] for key in SHAPE}
                 network = Network(len(data.columns), len(data.edge_columns), **shape)
             fitted = fit(
                 network,
-                problem.batches,
-                problem.loss,
-                problem.measure,
+                task.batches,
+                task.loss,
+                task.measure,
                 Settings(
                     learning_rate=point["learning_rate"],
                     weight_decay=point["weight_decay"],
@@ -141,91 +142,97 @@ def train(
                 identity=identity,
                 advance=advance,
             )
-            _keep(result, (trial, name), fitted)
-            result.models[trial, name] = {
+            _record(result, (trial, fold), fitted)
+            result.models[trial, fold] = {
                 "columns": list(data.columns),
                 "edge_columns": list(data.edge_columns),
                 "grains": target.grains,
                 **normalisation,
                 **shape,
-                **({} if problem.classify else {"extremes": [problem.low, problem.low + problem.span]}),
+                **({} if task.classify else {"extremes": [task.low, task.low + task.span]}),
                 "state": fitted.state,
             }
     return result
 
 
 def predict(model: dict, data: FeatureTable) -> np.ndarray:
-    """The probability of abnormal growth, or the growth ratio, under one trained model: float64 [g], or [N] of all.
+    """The probability of abnormal growth, or the growth ratio, from one trained model: float64 [g], or [N] for all.
 
-    Raises ValueError for other features than those that the model was trained on.
+    Raises ValueError if the features are not those that the model was trained on.
     """
     for key in ("columns", "edge_columns"):
         if list(getattr(data, key)) != list(model[key]):
-            raise ValueError(f"the model wants the features {model[key]}, the data have {getattr(data, key)}")
+            raise ValueError(f"the model needs the features {model[key]}, the data have {getattr(data, key)}")
     network = Network(len(data.columns), len(data.edge_columns), **{key: model[key] for key in SHAPE})
     network.load_state_dict(model["state"])
     network.eval()
-    batches = _whole(_graphs(data, model), torch.arange(len(data.name)))
+    batches = _batches(_graphs(data, model), torch.arange(len(data.name)))
     with torch.no_grad():
-        score = torch.cat([torch.zeros(0), *(_chosen(network, batch, model["grains"])[0] for batch in batches)])
+        score = torch.cat([torch.zeros(0), *(_scores(network, batch, model["grains"])[0] for batch in batches)])
     if "extremes" in model:
         low, high = model["extremes"]
         return low + (high - low) * score.double().numpy()
     return torch.sigmoid(score.double()).numpy()
 
 
-class _Problem:
-    """What one trial learns from: the targets on the graphs, batches of them, the loss, and what is measured."""
+class _Task:
+    """The learning task of one trial on one fold: batches with targets, loss, and measurements."""
 
     def __init__(
-        self, data: FeatureTable, graphs: Graphs, subset: np.ndarray, target: Target, threshold, training: dict
+        self,
+        data: FeatureTable,
+        graphs: Graphs,
+        subset: np.ndarray,
+        target: Target,
+        threshold: float | None,
+        training: dict,
     ) -> None:
         self.classify, self.grains = target.kind == ABNORMAL, target.grains
         self.loss_grains = training["loss_grains"] or target.grains
         self.batch_size = training["batch_size"]
-        y = _of_all_grains(data, target, threshold)
-        learned = np.repeat(subset == "train", np.diff(data.node_ptr))
+        y = _grain_targets(data, target, threshold)
+        in_loss = np.repeat(subset == "train", np.diff(data.node_ptr))
         if self.loss_grains != ALL:
-            learned &= data.candidate
+            in_loss &= data.candidate
         self.low, self.span = 0.0, 1.0
         if not self.classify:
-            self.low = float(y[learned].min())
-            self.span = float(y[learned].max() - self.low) or 1.0
+            self.low = float(y[in_loss].min())
+            self.span = float(y[in_loss].max() - self.low) or 1.0
         scaled = torch.from_numpy(((y - self.low) / self.span).astype(np.float32))
         self.graphs = graph_batches.with_targets(graphs, scaled)
-        numbers = {name: torch.from_numpy(np.flatnonzero(subset == name)) for name in ("train", "validation")}
-        self.train = numbers["train"]
-        self.subsets = {name: _whole(self.graphs, which) for name, which in numbers.items()}
+        indices = {name: torch.from_numpy(np.flatnonzero(subset == name)) for name in ("train", "validation")}
+        self.train = indices["train"]
+        self.subsets = {name: _batches(self.graphs, index) for name, index in indices.items()}
 
-    def batches(self, order: torch.Generator):
-        for some in torch.randperm(len(self.train), generator=order).split(self.batch_size):
-            yield self.graphs.batch(self.train[some].to(self.graphs.x.device))
+    def batches(self, order: torch.Generator) -> Iterator[Batch]:
+        for index in torch.randperm(len(self.train), generator=order).split(self.batch_size):
+            yield self.graphs.batch(self.train[index].to(self.graphs.x.device))
 
     def loss(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        return self._loss(*_chosen(network, batch, self.loss_grains))
+        return self._loss(*_scores(network, batch, self.loss_grains))
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
-        found = {}
+        measured = {}
         for name, batches in self.subsets.items():
-            pairs = [_chosen(network, batch, self.grains) for batch in batches]
-            score, y = (torch.cat(some).double() for some in zip(*pairs, strict=True))
+            pairs = [_scores(network, batch, self.grains) for batch in batches]
+            score, y = (torch.cat(values).double() for values in zip(*pairs, strict=True))
             second = ((score > 0) == (y > 0.5)).double() if self.classify else self.span * (score - y).abs()
-            found[name] = self._loss(score, y), second.mean()
+            measured[name] = self._loss(score, y), second.mean()
         columns = COLUMNS[self.classify]
-        return {column: float(found[column.partition("_")[0]][i // 2]) for i, column in enumerate(columns)}
+        return {column: float(measured[column.partition("_")[0]][i // 2]) for i, column in enumerate(columns)}
 
     def _loss(self, score: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return (binary_cross_entropy_with_logits if self.classify else mse_loss)(score, y)
 
 
-def _chosen(network: torch.nn.Module, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The network's numbers and the targets of the candidates or of all grains of a batch, float32."""
+def _scores(network: torch.nn.Module, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The network's output and the targets, float32, for the candidates or all grains of a batch."""
     score = network(batch.x, batch.edge_index, batch.edge_attr).float()
     return (score, batch.y) if grains == ALL else (score[batch.candidate], batch.y[batch.candidate])
 
 
-def _of_all_grains(data: FeatureTable, target: Target, threshold: float | None) -> np.ndarray:
-    """The target of each grain, float64 [N]; NaN where only the candidates have one."""
+def _grain_targets(data: FeatureTable, target: Target, threshold: float | None) -> np.ndarray:
+    """The target of each grain, float64 [N]; NaN for other grains if only candidates have one."""
     y = np.full(len(data.x), np.nan) if target.all_values is None else target.all_values[threshold].astype(float)
     if target.grains == ALL:
         return target.values[threshold].astype(float)
@@ -233,16 +240,16 @@ def _of_all_grains(data: FeatureTable, target: Target, threshold: float | None) 
     return y
 
 
-def _normalisation(data: FeatureTable, chosen: np.ndarray) -> dict[str, torch.Tensor]:
-    """Mean and deviation of the features of all nodes and edges of the chosen graphs (bool [g]), float64.
+def _normalisation(data: FeatureTable, mask: np.ndarray) -> dict[str, torch.Tensor]:
+    """Mean and std, float64, of the node and edge features of the graphs in `mask` (bool [g]).
 
-    A constant feature gets a deviation of 1.
+    A constant feature gets a std of 1.
     """
-    found = {}
+    normalisation = {}
     for prefix, values, ptr in (("", data.x, data.node_ptr), ("edge_", data.edge_x, data.edge_ptr)):
-        mean, std = moments(values[np.repeat(chosen, np.diff(ptr))])
-        found[f"{prefix}mean"], found[f"{prefix}std"] = torch.from_numpy(mean), torch.from_numpy(std)
-    return found
+        mean, std = moments(values[np.repeat(mask, np.diff(ptr))])
+        normalisation[f"{prefix}mean"], normalisation[f"{prefix}std"] = torch.from_numpy(mean), torch.from_numpy(std)
+    return normalisation
 
 
 def _graphs(data: FeatureTable, normalisation: dict) -> Graphs:
@@ -252,20 +259,20 @@ def _graphs(data: FeatureTable, normalisation: dict) -> Graphs:
     return graph_batches.with_self_loops(graphs)
 
 
-def _whole(graphs: Graphs, which: torch.Tensor) -> list[Batch]:
-    return [graphs.batch(some.to(graphs.x.device)) for some in which.split(MEASURED_TOGETHER) if len(some)]
+def _batches(graphs: Graphs, indices: torch.Tensor) -> list[Batch]:
+    return [graphs.batch(index.to(graphs.x.device)) for index in indices.split(MEASURED_TOGETHER) if len(index)]
 
 
 def _identity(data: FeatureTable, subset: np.ndarray, target: Target, point: dict, training: dict) -> str:
-    """What is trained on what, as text."""
-    values = hashlib.sha256(_of_all_grains(data, target, point.get("threshold")).tobytes())
+    """Checkpoint key: data, target, trial and settings."""
+    values = hashlib.sha256(_grain_targets(data, target, point.get("threshold")).tobytes())
     values.update("\n".join(subset.tolist()).encode())
-    what = {"data": data.fingerprint, "kind": target.kind, "grains": target.grains, "values": values.hexdigest()}
-    return "gat " + json.dumps({**what, "point": point, "training": training}, sort_keys=True)
+    inputs = {"data": data.fingerprint, "kind": target.kind, "grains": target.grains, "values": values.hexdigest()}
+    return "gat " + json.dumps({**inputs, "point": point, "training": training}, sort_keys=True)
 
 
-def _keep(result: Trained, key: tuple, fitted: Fitted) -> None:
-    """The curves of a trial, with NaN behind an early stop, and the epoch of its best state."""
+def _record(result: Trained, key: tuple, fitted: Fitted) -> None:
+    """Add a trial's curves, with NaN after an early stop, and the epoch of its best state to the result."""
     curves = np.full((len(result.steps), len(result.columns)), np.nan)
     curves[: len(fitted.curves)] = fitted.curves
     result.curves[key], result.iterations[key] = curves, fitted.epoch

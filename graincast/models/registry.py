@@ -1,4 +1,4 @@
-"""Which models there are, and which parts of an experiment's configuration concern each."""
+"""All models, and the settings of an experiment that each uses."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO, LABEL
 
 @dataclass(frozen=True)
 class Model:
-    """What a model takes.
+    """The settings and targets that a model supports.
 
     axes        of the grid, besides threshold
     training    keys of the section `training`
-    features    the section of the configuration that its features are named in
-    kinds       of target
-    all_grains  "all" is possible as target.grains
-    calibrated  its probabilities are meant as such
+    features    the section of the configuration that defines its features
+    kinds       kinds of target
+    all_grains  whether it supports "all" as target.grains
+    calibrated  whether its scores are probabilities
     """
 
     axes: tuple[str, ...]

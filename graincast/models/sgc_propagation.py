@@ -1,4 +1,4 @@
-"""Features averaged over neighbours, K times: what simple graph convolution does to its input.
+"""Propagation for simple graph convolution: features averaged K times over neighbours.
 
 S = D^-1/2 (A + I) D^-1/2 of each graph, with D the degrees of A + I (Wu et al. 2019, arXiv 1902.07153).
 """
@@ -13,7 +13,7 @@ from graincast.training import normalisation
 
 
 def adjacency(table: FeatureTable) -> scipy.sparse.csr_array:
-    """S of all graphs side by side, float64 [N, N]."""
+    """S of all graphs as one block-diagonal matrix, float64 [N, N]."""
     n = len(table.x)
     source, target = table.flat_edges.T
     a = scipy.sparse.coo_array((np.ones(source.size), (target, source)), shape=(n, n)).tocsr()
@@ -25,22 +25,22 @@ def adjacency(table: FeatureTable) -> scipy.sparse.csr_array:
 def propagated(table: FeatureTable, propagation_steps: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """S^K X and S^K 1 at the candidates, for each K of `propagation_steps`: float64 [K, g, columns] and [K, g].
 
-    With them any normalisation can be applied afterwards, S^K being linear:
+    As S^K is linear, they allow any normalisation afterwards:
     S^K ((X - mean) / std) = (S^K X - S^K 1 mean) / std.
     """
     s = adjacency(table)
     z = np.column_stack([table.x, np.ones(len(table.x))])
-    found = {0: z[table.candidate_index]}
+    propagated_by_k = {0: z[table.candidate_index]}
     for k in range(1, max(propagation_steps) + 1):
         z = s @ z
-        found[k] = z[table.candidate_index]
-    stacked = np.stack([found[k] for k in propagation_steps])
+        propagated_by_k[k] = z[table.candidate_index]
+    stacked = np.stack([propagated_by_k[k] for k in propagation_steps])
     return stacked[..., :-1], stacked[..., -1]
 
 
-def moments(table: FeatureTable, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature over all grains of the chosen microstructures (bool [g]).
+def moments(table: FeatureTable, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each feature over all grains of the microstructures in `mask` (bool [g]).
 
     A constant feature gets a standard deviation of 1.
     """
-    return normalisation.moments(table.x[np.repeat(chosen, np.diff(table.node_ptr))])
+    return normalisation.moments(table.x[np.repeat(mask, np.diff(table.node_ptr))])

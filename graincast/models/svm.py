@@ -1,7 +1,7 @@
-"""A support vector machine with Gaussian kernel on principal components of a vision network's features.
+"""Support vector machine (SVM) with a Gaussian kernel on principal components of a vision network's features.
 
-The numbers are those of scikit-learn's PCA and SVC (gamma "scale") one after the other; what points of the grid have
-in common, the decomposition and the kernel, is done once. Features are not standardised: they share one unit.
+Results equal those of scikit-learn's PCA followed by SVC (gamma "scale"); points of the grid share the decomposition
+and the kernel. Features are not standardised, as they share one unit.
 """
 
 import itertools
@@ -21,13 +21,13 @@ from graincast.vision.table import VisionTable
 
 AXES = ("variance", "whiten", "c")
 TRAINING = ()
-TOLERANCE = 1e-3  # of the solver, as scikit-learn has it
-LARGEST = 8000  # training pictures whose kernel is held as a whole: 512 MB; for more, libsvm makes it piece by piece
+TOLERANCE = 1e-3  # of the solver; scikit-learn's default
+LARGEST = 8000  # training images with the whole kernel in memory: 512 MB; for more, libsvm computes it in pieces
 read = table.read
 
 
 def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
-    """How much there is to do, as `advance` is told of it, and in which unit."""
+    """The total that `advance` counts up to, and its unit."""
     return points * folds, "SVMs"
 
 
@@ -38,18 +38,18 @@ def train(
     grid: dict[str, list],
     training: dict,
     *,
-    advance: Callable[[int, str], None] = lambda machines, note: None,
+    advance: Callable[[int, str], None] = lambda svms, note: None,
     device: str = "cpu",
     checkpoints: object = None,
 ) -> Trained:
     """Train every point of a grid on every fold.
 
-    subsets     for each fold the subset of each picture: str [g], "train", "validation", "test" or ""
-    target    abnormal or not, or the classes of labelled images
-    grid      the axes threshold (for abnormal), variance (fraction of it that the components keep), whiten, c
-    advance   told of machines trained, with a note of their support vectors
-    There are no curves, and iterations are the solver's. On the CPU: device and checkpoints have no effect.
-    Raises BadInput for another kind of target, or if a training set has one class only.
+    subsets  {fold: subset of each image, str [g]}: "train", "validation", "test" or ""
+    target   abnormal or not, or the classes of labelled images
+    grid     the axes threshold (for abnormal), variance (the fraction that the components keep), whiten, c
+    advance  called with the number of SVMs trained and a note of their support vectors
+    There are no curves; iterations are the solver's. Runs on the CPU: device and checkpoints have no effect.
+    Raises BadInput for another kind of target, or if a training set has only one class.
     """
     if target.kind not in (ABNORMAL, LABEL):
         raise BadInput(f"target.kind: model svm does not learn {target.kind}; choose {ABNORMAL} or {LABEL}")
@@ -60,8 +60,8 @@ def train(
         true = {threshold: target.values[threshold][inside].astype(np.int64) for threshold in thresholds}
         for threshold, values in true.items():
             if np.unique(values).size < 2:
-                at = "" if threshold is None else f"at threshold {threshold:g} "
-                raise BadInput(f"fold {fold}: {at}all training targets are the same; nothing can be learned")
+                where = "" if threshold is None else f"at threshold {threshold:g} "
+                raise BadInput(f"fold {fold}: {where}all training targets are the same; nothing can be learned")
         components = _Components(data.x[inside], max(grid["variance"]))
         for variance, whiten in itertools.product(grid["variance"], grid["whiten"]):
             space = components.space(variance, whiten)
@@ -69,30 +69,30 @@ def train(
             gamma = 1 / (z.shape[1] * z.var())
             kernel = np.exp(-gamma * cdist(z, z, "sqeuclidean")) if len(z) <= LARGEST else None
             for threshold, c in itertools.product(thresholds, grid["c"]):
-                machine = SVC(C=c, kernel="rbf" if kernel is None else "precomputed", gamma=gamma, tol=TOLERANCE)
-                machine.fit(z if kernel is None else kernel, true[threshold])
+                svm = SVC(C=c, kernel="rbf" if kernel is None else "precomputed", gamma=gamma, tol=TOLERANCE)
+                svm.fit(z if kernel is None else kernel, true[threshold])
                 point = {"threshold": threshold, "variance": variance, "whiten": whiten, "c": c}
                 key = tuple(point[axis] for axis in grid), fold
-                count = 2 if target.kind == ABNORMAL else len(data.classes)
-                result.models[key] = {**space, **_machine(machine, gamma), "kind": target.kind, "count": count}
-                result.iterations[key] = int(np.sum(machine.n_iter_))
+                count = 2 if target.kind == ABNORMAL else len(data.classes or ())
+                result.models[key] = {**space, **_parameters(svm, gamma), "kind": target.kind, "count": count}
+                result.iterations[key] = int(np.sum(svm.n_iter_))
                 result.curves[key] = np.zeros((0, 0))
-                advance(1, f"{machine.support_.size} of {len(z)} are support vectors")
+                advance(1, f"{svm.support_.size} of {len(z)} are support vectors")
     return result
 
 
 def predict(model: dict, data: VisionTable) -> np.ndarray:
-    """What a trained machine says of g pictures.
+    """A trained SVM's predictions for g images.
 
-    abnormal  float64 [g] in (0, 1): the logistic function of the decision function, above 1/2 where the machine says
-              abnormal; NOT calibrated as a probability
-    label     float64 [g, classes]: scores, the largest that of the machine's class; classes that were not among the
-              training set have -inf. A class's score is the number of other classes that it wins against, and less
-              than a half of how surely, which decides where numbers are equal.
-    Raises ValueError for another number of features than the model was trained on.
+    abnormal  float64 [g] in (0, 1): the logistic function of the decision function, above 1/2 for predicted abnormal
+              growth; NOT a calibrated probability
+    label     float64 [g, classes]: scores, the largest for the predicted class, -inf for classes that are not in the
+              training set. A class scores the number of classes that it beats, plus a confidence below 1/2 that
+              breaks ties.
+    Raises ValueError if the number of features is not that of the training data.
     """
     if data.x.shape[1] != model["mean"].numel():
-        raise ValueError(f"the model wants {model['mean'].numel()} features, the data have {data.x.shape[1]}")
+        raise ValueError(f"the model needs {model['mean'].numel()} features, the data have {data.x.shape[1]}")
     decision = decisions(model, data.x)
     if model["kind"] == ABNORMAL:
         return 1 / (1 + np.exp(-decision[:, 0]))
@@ -104,7 +104,7 @@ def predict(model: dict, data: VisionTable) -> np.ndarray:
 def decisions(model: dict, x: np.ndarray) -> np.ndarray:
     """The decision function of each pair of classes (0, 1), (0, 2), … (1, 2), …: float64 [g, pairs].
 
-    Above zero for the earlier class of a pair; with two classes, as scikit-learn has it, for the later one.
+    Positive for the earlier class of a pair; with only two classes, as in scikit-learn, for the later one.
     """
     scale = model["scale"].numpy()
     z = _projected(np.asarray(x, np.float32), model["mean"].numpy(), model["axes"].numpy()) * scale
@@ -114,32 +114,32 @@ def decisions(model: dict, x: np.ndarray) -> np.ndarray:
 
 
 class _Components:
-    """The principal components of n rows with f features, found once and sliced for each fraction of variance.
+    """The principal components of n rows with f features, computed once and sliced for each fraction of variance.
 
-    All models of a fold hold views of its components and of its rows' coordinates, so a file holds them once.
-    They are of single precision, as the features are.
+    All models of a fold hold views of its components and coordinates, so a file stores them once. They have single
+    precision, like the features.
     """
 
     def __init__(self, x: np.ndarray, variance: float) -> None:
         n, f = x.shape
         pca = PCA(svd_solver="covariance_eigh" if n > f else "full").fit(x.astype(np.float64))
         if not pca.explained_variance_[0] > 0:
-            raise BadInput("all training pictures have the same features; nothing can be learned")
-        # the last ones are zero except for rounding: they are hardly ever kept, and must not overflow when whitened
+            raise BadInput("all training images have the same features; nothing can be learned")
+        # The last variances are zero except for rounding; a lower bound prevents overflow in whitening
         self.variance = np.maximum(pca.explained_variance_, np.finfo(float).eps * pca.explained_variance_[0])
-        self.reached = np.cumsum(self.variance / self.variance.sum())
+        self.cumulative = np.cumsum(self.variance / self.variance.sum())
         self.mean = pca.mean_.astype(np.float32)
-        axes, most = pca.components_.astype(np.float32), self.count(variance)
-        self.axes = torch.from_numpy(axes[:most].copy())
-        # along all axes, so that coordinates do not depend on how many of them are kept
-        self.learned = torch.from_numpy(_projected(x, self.mean, axes)[:, :most].astype(np.float32))
+        axes, largest_count = pca.components_.astype(np.float32), self.count(variance)
+        self.axes = torch.from_numpy(axes[:largest_count].copy())
+        # Project on all axes, so that coordinates do not depend on how many are kept
+        self.learned = torch.from_numpy(_projected(x, self.mean, axes)[:, :largest_count].astype(np.float32))
 
     def count(self, variance: float) -> int:
-        """How many components together exceed a fraction of the variance."""
-        return min(int(np.searchsorted(self.reached, variance, side="right")) + 1, self.reached.size)
+        """The number of components that together exceed a fraction of the variance."""
+        return min(int(np.searchsorted(self.cumulative, variance, side="right")) + 1, self.cumulative.size)
 
     def space(self, variance: float, whiten: bool) -> dict:
-        """What a model projects with: mean [f], axes [components, f], scale [components]; learned [n, components]."""
+        """A model's projection: mean [f], axes [components, f], scale [components], learned [n, components]."""
         count = self.count(variance)
         scale = self.variance[:count] ** -0.5 if whiten else np.ones(count)
         return {
@@ -151,41 +151,41 @@ class _Components:
 
 
 def _projected(x: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """The coordinates along components, not scaled: computed in single precision, float64 [g, components]."""
+    """Unscaled coordinates along the components, computed in single precision: float64 [g, components]."""
     return ((x - mean) @ axes.T).astype(np.float64)
 
 
-def _machine(machine: SVC, gamma: float) -> dict:
-    """What of a trained machine decides: which rows support it, and coefficients [support vectors, pairs of classes].
+def _parameters(svm: SVC, gamma: float) -> dict:
+    """The parameters of a trained SVM, such as its support vectors' rows and coefficients [support vectors, pairs].
 
-    libsvm keeps for each support vector a coefficient for each other class (see its README, sv_coef); here each pair
-    has a column, zero for vectors of other classes.
+    libsvm stores a coefficient per support vector and other class (see its README, sv_coef); here each pair of classes
+    has a column, zero for support vectors of other classes.
     """
-    count = machine.classes_.size
-    start = np.concatenate([[0], np.cumsum(machine.n_support_)])
-    coefficients = np.zeros((machine.support_.size, count * (count - 1) // 2))
+    count = svm.classes_.size
+    start = np.concatenate([[0], np.cumsum(svm.n_support_)])
+    coefficients = np.zeros((svm.support_.size, count * (count - 1) // 2))
     for pair, (i, j) in enumerate(itertools.combinations(range(count), 2)):
-        for own, other in ((i, j - 1), (j, i)):
-            rows = slice(start[own], start[own + 1])
-            coefficients[rows, pair] = machine.dual_coef_[other, rows]
+        for class_index, other in ((i, j - 1), (j, i)):
+            rows = slice(start[class_index], start[class_index + 1])
+            coefficients[rows, pair] = svm.dual_coef_[other, rows]
     return {
         "gamma": float(gamma),
-        "support": torch.from_numpy(machine.support_.astype(np.int64)),
+        "support": torch.from_numpy(svm.support_.astype(np.int64)),
         "coefficients": torch.from_numpy(coefficients),
-        "intercept": torch.from_numpy(machine.intercept_.copy()),
-        "classes": torch.from_numpy(machine.classes_.astype(np.int64)),
+        "intercept": torch.from_numpy(svm.intercept_.copy()),
+        "classes": torch.from_numpy(svm.classes_.astype(np.int64)),
     }
 
 
 def _votes(decision: np.ndarray, count: int) -> np.ndarray:
-    """The scores [g, count] of classes from the decision functions [g, pairs] of pairs of them."""
+    """The scores [g, count] of classes from the decision functions [g, pairs] of their pairs."""
     if count == 2:
         return np.concatenate([-decision, decision], axis=1)
-    votes, sure = np.zeros((2, len(decision), count))
+    votes, confidence = np.zeros((2, len(decision), count))
     for pair, (i, j) in enumerate(itertools.combinations(range(count), 2)):
         won = decision[:, pair] >= 0
         votes[:, i] += won
         votes[:, j] += ~won
-        sure[:, i] += decision[:, pair]
-        sure[:, j] -= decision[:, pair]
-    return votes + sure / (3 * (np.abs(sure) + 1))
+        confidence[:, i] += decision[:, pair]
+        confidence[:, j] -= decision[:, pair]
+    return votes + confidence / (3 * (np.abs(confidence) + 1))

@@ -1,4 +1,4 @@
-"""Where and when a step ran, as tags for MLflow. Noted at once, since what is unsent is sent from elsewhere."""
+"""Where and when a step ran, as tags for MLflow. Noted at once, as it may be sent later and from elsewhere."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from graincast.planning.git_commit import COMMIT, DIRTY, commit
-from graincast.program import cost
+from graincast.program.cost import FILE
 
 EXECUTION = "GRAINCAST_EXECUTION"
 BY_HAND = "by-hand"
 RULES = {"trials": "train", "experiment": "evaluate"}
-"""The rule that makes what MLflow is told."""
+"""The rule whose results are logged."""
 
 
 def new_execution() -> str:
@@ -23,27 +23,21 @@ def new_execution() -> str:
 
 
 def tags(folder: Path, what: str, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Tags of the execution, commit, machine, SLURM job, image and cost of what made a folder's results.
+    """Tags of the execution and commit, and of where and at what cost a folder's results were made.
 
     what  "trials" or "experiment"
     """
     names = {COMMIT: "mlflow.source.git.commit", DIRTY: "graincast.git_dirty"}
-    image = variables.get("APPTAINER_CONTAINER") or variables.get("SINGULARITY_CONTAINER", "")
-    found = {
-        "execution": variables.get(EXECUTION, BY_HAND),
-        "rule": RULES[what],
-        "host": platform.node(),
-        "slurm_job": variables.get("SLURM_JOB_ID"),
-        "image": Path(image).name,
-        **_cost(folder),
-    }
-    made = {f"graincast.{key}": value for key, value in found.items() if value}
-    return made | {names[key]: value for key, value in commit(Path(__file__).parents[2], variables).items()}
+    values = {"execution": variables.get(EXECUTION, BY_HAND), "rule": RULES[what], **_cost(folder)}
+    own = {f"graincast.{key}": value for key, value in values.items() if value}
+    return own | {names[key]: value for key, value in commit(Path(__file__).parents[2], variables).items()}
 
 
 def _cost(folder: Path) -> dict[str, str]:
+    """Host, SLURM job, image, wall time and peak memory from cost.json; without it, this host."""
     try:
-        spent = json.loads((folder / cost.FILE).read_text(encoding="utf-8"))
-        return {"wall_time_s": str(spent["wall_s"]), "peak_memory_mb": str(spent["peak_memory_mb"])}
-    except (OSError, ValueError, KeyError):
-        return {}  # results of a program that wrote none
+        cost = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        renamed = {"wall_s": "wall_time_s"}
+        return {renamed.get(key, key): str(value) for key, value in cost.items() if value != ""}
+    except (OSError, ValueError, AttributeError):
+        return {"host": platform.node()}  # results of a program that wrote none

@@ -32,6 +32,17 @@ class RawData:
             return Path(self.plan.run_folder(dataset, shard))
         return self.folder(dataset)
 
+    def results(self) -> dict[str, Path]:
+        """Somebody else's results folder for each data set that names one. Raises BadInput where there is none."""
+        folders = {}
+        for dataset, settings in self.plan.datasets.items():
+            if settings.get("results"):
+                where = f"{self.config_file}: datasets.{dataset}.results"
+                folders[dataset] = expand(settings["results"], where)
+                if not folders[dataset].is_dir():
+                    raise BadInput(f"{where}: no folder {folders[dataset]}; correct the path")
+        return folders
+
     def weights(self, vision_set: str) -> Path | None:
         """The file of a vision network's weights; None for random ones."""
         network = self.plan.config["vision_sets"][vision_set]["network"]
@@ -61,6 +72,7 @@ class RawData:
                 yield self.folder(dataset)
                 linked = Path(self.plan.manifest_folder(dataset), manifest.LINKED)
                 yield from map(Path, json.loads(linked.read_text(encoding="utf-8")) if linked.is_file() else [])
+        yield from self.results().values()
         yield from (weights.parent for weights in map(self.weights, self.plan.vision) if weights)
 
     def _copy_split_table(self, split: str, copy: str) -> None:
@@ -68,7 +80,7 @@ class RawData:
         where = f"{self.config_file}: splits.{split}.path"
         table = expand(self.plan.config["splits"][split]["path"], where)
         try:
-            splits.given(table)
+            splits.read_table(table)
             write_if_changed(copy, table.read_text(encoding="utf-8"))
         except OSError as error:
             raise BadInput(f"{where}: {table}: {error.strerror}") from None

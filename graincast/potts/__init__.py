@@ -1,1 +1,1 @@
-"""The Monte Carlo Potts model of candidate-grain growth (DeCost & Holm 2017), and data sets simulated with it."""
+"""The Monte Carlo Potts model of candidate-grain growth (DeCost & Holm 2017), and simulated data sets."""

@@ -1,4 +1,4 @@
-"""Which initial states of a simulated data set are simulated in which job."""
+"""Batches of a simulated data set's initial states, one per job."""
 
 
 def batches(microstructures: int, batch: int) -> dict[str, tuple[int, int]]:

@@ -1,7 +1,7 @@
-"""Simulated data sets: initial states and growth runs in SPPARKS run folders (PHYSICS: DeCost & Holm 2017).
+"""Simulated data sets: initial states and growth runs in SPPARKS run folders (DeCost & Holm 2017).
 
-Every state and growth run has a seed of its own, derived from the data set's seed and its number, so that a batch is
-the same whatever batches stand beside it.
+Each state and growth run has its own seed, derived from the data set's seed and its number, so a batch does not
+depend on the others.
 """
 
 from pathlib import Path
@@ -16,22 +16,22 @@ INITIAL, TYPES, RED, GROWTH = range(4)
 
 
 def record_times(growth: dict) -> np.ndarray:
-    """The times at which areas are recorded, float64, from 0 to the end."""
+    """The times at which areas are recorded, float64 [records], MCS, from 0 to the end."""
     end, record = growth["time"], growth["record"]
     between = np.asarray(record, float) if isinstance(record, list) else np.arange(1, np.ceil(end / record)) * record
     return np.unique(np.concatenate([[0.0], between[(between > 0) & (between < end)], [float(end)]]))
 
 
-def simulate(folder: Path, numbers: range, settings: dict, what: str) -> list[Path]:
-    """Simulate the states of these numbers into `folder`/run-000001 and so on; returns the run folders.
+def simulate(folder: Path, numbers: range, settings: dict, title: str) -> list[Path]:
+    """Simulate the states with these numbers into `folder`/run-000001, …; returns the run folders.
 
     settings  the data set's `simulate` section (config/README.md)
-    what      head of the progress lines
+    title     head of the progress lines
     """
     growth = settings["growth"]
     times = record_times(growth)
-    progress = Progress(what, len(numbers) * (1 + growth["runs"]), "states and growth runs")
-    made = []
+    progress = Progress(title, len(numbers) * (1 + growth["runs"]), "states and growth runs")
+    run_folders = []
     for number in numbers:
         run = folder / f"run-{number:06d}"
         labels = protocol.initialise(
@@ -54,12 +54,12 @@ def simulate(folder: Path, numbers: range, settings: dict, what: str) -> list[Pa
             )
             write_stats(run / "spparks_results" / f"run_{repeat}" / "stats.h5", grown.times, grown.areas)
             progress.advance(0, f"{run.name}: {grown.events:,} flips")
-        made.append(run)
-    return made
+        run_folders.append(run)
+    return run_folders
 
 
-def _fraction_done(progress: Progress):
-    """A callback for one growth run that counts the fraction of its time that is done."""
+def _fraction_done(progress: Progress) -> protocol.Report:
+    """A callback that advances the progress by the completed fraction of one growth run."""
     reported = 0.0
 
     def report(done: float, total: float) -> None:

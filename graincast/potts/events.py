@@ -1,18 +1,18 @@
-"""The event loop: the n-fold way on lists of sites of like rate.
+"""The event loop: the n-fold way on lists of sites with similar flip rates.
 
-A site's word holds all that bounds its rate of change, and additions alone keep it up to date when a neighbour flips:
+A site's word holds all that bounds its flip rate; when a neighbour flips, additions alone keep it up to date:
 
     bits 0-3    neighbours of the same grain          bits 12-13  grain type of the site
     bits 4-7    neighbours in high-mobility grains    bits 14-17  which borders of the lattice the site lies on
     bits 8-11   neighbours in candidate grains
 
-Words of like bound form a class (neighbourhoods.py), and each site stands in the list of its class and is drawn at the
-class's bound. A drawn site flips with probability rate / bound, and otherwise only time passes: thinning a Poisson
-process in this way leaves the law of the flips and of their times exactly that of the rejection-free model, and about 5
-draws in 6 flip. What a flip costs is eight additions to words and as many moves between lists; which grains meet is
-asked only of the site drawn.
+Words with similar bounds form a class (neighbourhoods.py). Each site is in the list of its class, and is drawn at the
+class's bound. A drawn site flips with probability rate / bound; otherwise only time passes. This thinning of a Poisson
+process leaves the distribution of the flips and their times exactly that of the rejection-free model; about 5 draws in
+6 flip. A flip costs eight additions to words and as many moves between lists. Only for the drawn site is it looked up
+which grains meet there.
 
-The compiled copy on disk is renewed when this file changes and not for another, so the layout stands here too.
+Numba renews its compiled copy on disk only when this file changes, so the bit layout is defined here too.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from numba import njit
 
 HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, BORDER_SHIFT = 4, 8, 12, 14
 WORDS = 1 << BORDER_SHIFT
-"""Words as far as rates go: all that lies below the border bits."""
+"""Number of words that differ in rate: those of the bits below the border bits."""
 
 TIME, RATE = 0, 1  # entries of clock
 EVENTS, DRAWS, RECORDS = 0, 1, 2  # entries of counters
@@ -31,7 +31,7 @@ _ONE, _EIGHT = U(1), U(8)
 _SAME_MASK, _TYPE_MASK, _BORDER_MASK, _WORD_MASK = U(15), U(3), U(15), U(WORDS - 1)
 _TYPE_SHIFT, _BORDER_SHIFT = U(TYPE_SHIFT), U(BORDER_SHIFT)
 _KEEP_MASK = U(15 << HIGH_SHIFT | 15 << CANDIDATE_SHIFT | 15 << BORDER_SHIFT)
-_SORT_MASK = (1 << 16) - 1  # classes are put in order of weight every so many draws
+_SORT_MASK = (1 << 16) - 1  # classes are sorted by weight again after this many draws
 
 
 @njit
@@ -61,9 +61,9 @@ def advance(
     labels, word, class_of, bound, inverse, members, length, place, order, steps, grain_type, type_step, mobility, flip,
     areas, rng, clock, counters, record_times, out_times, out_areas, max_draws, max_events,
 ):  # fmt: skip
-    """Run to the last record time, or for max_draws draws or max_events flips more; True at the end of time.
+    """Advance to the last record time, or by max_draws draws or max_events flips; True once the last time is reached.
 
-    The arrays are those of Lattice, and all state is in them. Seconds of a chunk depend on max_draws, results do not.
+    The arrays are those of Lattice and hold all state. max_draws limits the time of a call, not the results.
     """
     s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
     time, total = clock[TIME], clock[RATE]
@@ -95,16 +95,16 @@ def advance(
             done = True
             break
 
-        # A class by its weight, then a site of its list; what is left of the random number decides on the flip.
+        # Draw a class by weight, then a site from its list; the rest of the random number decides on the flip.
         x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
         left = _uniform(x) * total
         k = U(0)
         for i in range(n_classes):
-            share = length[order[i]] * bound[order[i]]
-            if left < share:
+            weight = length[order[i]] * bound[order[i]]
+            if left < weight:
                 k = U(order[i])
                 break
-            left -= share
+            left -= weight
         if k == U(0):
             continue
         entry = U(left * inverse[k])
@@ -114,7 +114,7 @@ def advance(
         left -= entry * bound[k]
         site = U(members[k, entry])
 
-        # The grains that meet there: mostly two, so that the site has one flip, at the rate of its word.
+        # Grains that meet at the site: mostly two, so that there is one possible flip, at the rate of its word.
         w = U(word[site])
         border = (w >> _BORDER_SHIFT) & _BORDER_MASK
         a = labels[site]
@@ -136,7 +136,7 @@ def advance(
         else:
             b = np.int32(0)
             type_b = joined = U(0)
-            # A grain's rate in equal parts, one a neighbour in it.
+            # Each grain's rate is split equally among the neighbours in it.
             for m in range(8):
                 c = labels[site + steps[border, U(m)]]
                 if c != a:
@@ -151,7 +151,7 @@ def advance(
             if b == 0:
                 continue
 
-        # The flip: the site's own word, its place in the lists, and the same for its neighbours.
+        # Flip: update the word of the site and its place in the lists, then those of its neighbours.
         events += 1
         labels[site] = b
         areas[U(a)] -= 1
@@ -171,23 +171,23 @@ def advance(
             total += bound[new] - bound[k]
         change = type_step[type_b] - type_step[type_a]
         for m in range(8):
-            near = site + steps[border, U(m)]
-            c = labels[near]
-            w = U(word[near])
+            neighbour = site + steps[border, U(m)]
+            c = labels[neighbour]
+            w = U(word[neighbour])
             old = U(class_of[w & _WORD_MASK])
             w = w + change + U(c == b) - U(c == a)
-            word[near] = w
+            word[neighbour] = w
             new = U(class_of[w & _WORD_MASK])
             if new != old:
-                entry = U(place[near])
+                entry = U(place[neighbour])
                 last = U(length[old] - 1)
                 moved = members[old, last]
                 members[old, entry] = moved
                 place[U(moved)] = entry
                 length[old] = np.int64(last)
                 entry = U(length[new])
-                members[new, entry] = near
-                place[near] = entry
+                members[new, entry] = neighbour
+                place[neighbour] = entry
                 length[new] += 1
                 total += bound[new] - bound[old]
 

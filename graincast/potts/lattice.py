@@ -7,13 +7,13 @@ from graincast.potts.events import DRAWS, EVENTS, TIME, WORDS, advance
 
 
 class Lattice:
-    """A microstructure in motion: labels, class lists and clock, advanced in steps of any length with the same result.
+    """A growing microstructure: labels, class lists and clock. The result does not depend on the lengths of its steps.
 
     labels       int32 [L, L], ids from 1, any L >= 4
     grain_type   int8 [n + 1] by id
     mobility     float64 [3, 3] by grain type
-    record_times float64 [records], ascending from 0, in Monte Carlo steps; out_times and out_areas fill up as they pass
-    stream       the seed sequence of its random numbers
+    record_times float64 [records], ascending from 0, in MCS; out_times and out_areas are filled as they pass
+    stream       seed sequence of the random numbers
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class Lattice:
         self.members = np.empty((len(self.bound), size * size), np.uint32)
         self.length = np.zeros(len(self.bound), np.int64)
         self.place = np.empty(size * size, np.uint32)
-        found = self.class_of[self.word & WORDS - 1]
+        site_class = self.class_of[self.word & WORDS - 1]
         for k in range(len(self.bound)):
-            sites = np.flatnonzero(found == k)
+            sites = np.flatnonzero(site_class == k)
             self.members[k, : len(sites)] = sites
             self.length[k] = len(sites)
             self.place[sites] = np.arange(len(sites))
@@ -61,7 +61,7 @@ class Lattice:
 
     @property
     def labels(self) -> np.ndarray:
-        """Grain ids now, int32 [L, L], a view."""
+        """Current grain ids, int32 [L, L], a view."""
         return self.flat.reshape(self.size, self.size)
 
     @property
@@ -76,11 +76,11 @@ class Lattice:
 
     @property
     def draws(self) -> int:
-        """Flips and refused flips since the start."""
+        """Accepted and rejected flips since the start."""
         return int(self.counters[DRAWS])
 
     def advance(self, max_draws: int = 1 << 62, max_events: int = 1 << 62) -> bool:
-        """Go on by at most so many draws or flips; True once the last record time is reached."""
+        """Advance by at most this many draws or flips; True once the last record time is reached."""
         return advance(
             self.flat, self.word, self.class_of, self.bound, self.inverse, self.members, self.length, self.place,
             self.order, self.steps, self.grain_type, self.type_step, self.mobility, self.flip, self.areas, self.rng,

@@ -1,6 +1,6 @@
-"""The word of a site's neighbourhood (events.py), and the largest rate at which a site with that word can change.
+"""The word of a site's neighbourhood (events.py), and the largest rate at which a site with that word can flip.
 
-For the commonest site, one with a single foreign grain, the bound is its exact rate.
+For the most common site, with a single foreign grain, the bound is the exact rate.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from graincast.potts.events import BORDER_SHIFT, CANDIDATE_SHIFT, HIGH_SHIFT, TY
 NEIGHBOURS = 8
 MAX_CLASSES = 64
 CLASS_RATIO = 0.9
-"""Words whose bounds differ by less than this factor share a class: a smaller one draws in vain more often."""
+"""Words whose bounds differ by less than this factor share a class; a smaller value means more rejected draws."""
 
 BOUND_UNIT = 2.0**-32
 """Class bounds are multiples of this, so sums of them are exact and never drift."""
@@ -22,7 +22,7 @@ STEPS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if row or 
 def flip_rates(temperature: float) -> np.ndarray:
     """Rate of one flip at unit mobility, min(1, exp(-dE / T)) with dE = same - other (DeCost & Holm 2017).
 
-    float64 [9, 9]: neighbours in the site's grain, neighbours in the grain that it would join.
+    float64 [9, 9], by the number of neighbours in the site's grain (same) and in the grain it would join (other).
     """
     same, other = np.mgrid[: NEIGHBOURS + 1, : NEIGHBOURS + 1]
     return np.exp(-np.maximum(same - other, 0) / temperature)
@@ -36,55 +36,56 @@ def mobilities(min_mobility: float, uniform: bool) -> np.ndarray:
 
 
 def word_bounds(flip: np.ndarray, mobility: np.ndarray) -> np.ndarray:
-    """The largest total rate of a site, over all ways to share its foreign neighbours out to grains.
+    """The largest total flip rate of a site, over all ways to divide its foreign neighbours among grains.
 
-    float64 [WORDS], by the lowest bits of the word; 0 where the site has no foreign neighbour or the word cannot occur.
+    float64 [WORDS], by the lowest bits of the word; 0 if the site has no foreign neighbour or the word cannot occur.
     """
     worst = np.zeros((NEIGHBOURS + 1, NEIGHBOURS + 1))  # [same, foreign neighbours of one type]
-    for foreign in range(1, NEIGHBOURS + 1):
-        shares = np.arange(1, foreign + 1)
-        worst[:, foreign] = (flip[:, shares] + worst[:, foreign - shares]).max(axis=1)
+    for count in range(1, NEIGHBOURS + 1):
+        joined = np.arange(1, count + 1)
+        worst[:, count] = (flip[:, joined] + worst[:, count - joined]).max(axis=1)
     word = np.arange(WORDS)
     same, high, candidate = word & 15, word >> HIGH_SHIFT & 15, word >> CANDIDATE_SHIFT & 15
     bounds = np.zeros(WORDS)
-    for own in (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY):
+    for site_type in (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY):
         foreign = np.zeros((3, WORDS), np.int64)
         foreign[CANDIDATE], foreign[LOW_MOBILITY], foreign[HIGH_MOBILITY] = candidate, 8 - high - candidate, high
-        foreign[own] -= same
-        valid = (word >> TYPE_SHIFT == own) & (same <= NEIGHBOURS) & (foreign >= 0).all(0) & (foreign <= 8).all(0)
-        bounds[valid] = mobility[own] @ worst[same[valid], foreign[:, valid]]
+        foreign[site_type] -= same
+        valid = (word >> TYPE_SHIFT == site_type) & (same <= NEIGHBOURS) & (foreign >= 0).all(0) & (foreign <= 8).all(0)
+        bounds[valid] = mobility[site_type] @ worst[same[valid], foreign[:, valid]]
     return bounds
 
 
 def classes(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Words of similar bound in one class; class 0 holds the words that cannot change.
+    """Words grouped into classes of similar bound; class 0 holds the words that cannot flip.
 
-    Returns the class of each word, uint8 [WORDS], and the bound of each class, float64 [classes], the largest of its
-    words rounded up to whole BOUND_UNITs.
+    Returns the class of each word, uint8 [WORDS], and the bound of each class, float64 [classes]: the largest of its
+    words, rounded up to a multiple of BOUND_UNIT.
     """
     values = np.unique(bounds[bounds > 0])[::-1]
     ratio = CLASS_RATIO
     while True:
-        tops = []
+        tops: list[float] = []
         for value in values:
             if not tops or value < ratio * tops[-1]:
                 tops.append(value)
         if len(tops) < MAX_CLASSES:
             break
         ratio *= ratio
-    of_word = np.where(bounds > 0, np.searchsorted(-np.array(tops), -bounds, side="right"), 0)
-    return of_word.astype(np.uint8), np.concatenate([[0.0], (np.ceil(np.array(tops) / BOUND_UNIT) + 1) * BOUND_UNIT])
+    class_of_word = np.where(bounds > 0, np.searchsorted(-np.array(tops), -bounds, side="right"), 0)
+    class_bounds = np.concatenate([[0.0], (np.ceil(np.array(tops) / BOUND_UNIT) + 1) * BOUND_UNIT])
+    return class_of_word.astype(np.uint8), class_bounds
 
 
 def neighbour_steps(size: int) -> np.ndarray:
     """Steps from a flat site index to its eight periodic neighbours: int64 [9, 8], by 3 * row border + column border.
 
-    A border is 0 inside, 1 on the first row or column, 2 on the last.
+    Borders: 0 inside, 1 on the first row or column, 2 on the last.
     """
     steps = np.empty((3, 3, NEIGHBOURS), np.int64)
-    place = np.array([1, 0, size - 1])
+    position = np.array([1, 0, size - 1])
     for row_border, column_border in np.ndindex(3, 3):
-        row, column = place[row_border], place[column_border]
+        row, column = position[row_border], position[column_border]
         for k, (down, right) in enumerate(STEPS):
             steps[row_border, column_border, k] = ((row + down) % size - row) * size + (column + right) % size - column
     return steps.reshape(9, NEIGHBOURS)
@@ -99,16 +100,16 @@ def words(labels: np.ndarray, grain_type: np.ndarray) -> np.ndarray:
     high, candidate = kind == HIGH_MOBILITY, kind == CANDIDATE
     border = np.zeros(len(labels), np.int64)
     border[0], border[-1] = 1, 2
-    found = kind << TYPE_SHIFT | (3 * border[:, None] + border) << BORDER_SHIFT
+    word = kind << TYPE_SHIFT | (3 * border[:, None] + border) << BORDER_SHIFT
     for step in STEPS:
-        found += np.roll(labels, step, (0, 1)) == labels
-        found += np.roll(high, step, (0, 1)) * np.int64(1 << HIGH_SHIFT)
-        found += np.roll(candidate, step, (0, 1)) * np.int64(1 << CANDIDATE_SHIFT)
-    return found.astype(np.uint32)
+        word += np.roll(labels, step, (0, 1)) == labels
+        word += np.roll(high, step, (0, 1)) * np.int64(1 << HIGH_SHIFT)
+        word += np.roll(candidate, step, (0, 1)) * np.int64(1 << CANDIDATE_SHIFT)
+    return word.astype(np.uint32)
 
 
 def type_steps() -> np.ndarray:
-    """What one neighbour in a grain of each type adds to a site's word: int64 [3]."""
+    """Increment of a site's word for one neighbour in a grain of each type: int64 [3]."""
     steps = np.zeros(3, np.int64)
     steps[HIGH_MOBILITY], steps[CANDIDATE] = 1 << HIGH_SHIFT, 1 << CANDIDATE_SHIFT
     return steps

@@ -47,10 +47,10 @@ def initialise(
     seed: int,
     report: Report | None = None,
 ) -> np.ndarray:
-    """A microstructure grown from one grain a site at mobility 1, then quenched to remove thermal specks.
+    """A microstructure grown from one grain per site at mobility 1, then quenched to remove thermal specks.
 
-    Returns labels int32 [size, size], grain ids 1..n without gaps, in the order of first sites. A stage of zero time is
-    left out. Raises ValueError for a size below 4, a temperature that is not positive or a negative time.
+    Returns labels int32 [size, size], grain ids 1..n without gaps, in the order of first sites. Stages of zero time are
+    skipped. Raises ValueError for a size below 4, a temperature that is not positive or a negative time.
     """
     if size < 4:
         raise ValueError(f"size must be at least 4, not {size}")
@@ -59,12 +59,17 @@ def initialise(
     stages = ((_INITIALISE, temperature, time, 0.0), (_QUENCH, quench_temperature, quench_time, time))
     for stage, kt, duration, before in stages:
         if duration < 0:
-            raise ValueError(f"time must not be negative, not {duration}")
+            raise ValueError(f"time must be 0 or more, not {duration}")
         if duration == 0:
             continue
         grain_type = np.full(labels.max() + 1, LOW_MOBILITY, np.int8)
-        lattice = _lattice(labels, grain_type, kt, 1.0, True, [0.0, duration], _stream(seed, stage))
-        _run(lattice, lambda done, _, before=before: report(before + done, total) if report else None)
+        lattice = _lattice(labels, grain_type, kt, 1.0, True, np.array([0.0, duration]), _stream(seed, stage))
+
+        def stage_report(done: float, _: float, before: float = before) -> None:
+            if report:
+                report(before + done, total)
+
+        _run(lattice, stage_report)
         labels = _renumber(lattice.labels)
     return labels
 
@@ -72,8 +77,8 @@ def initialise(
 def assign_types(labels: np.ndarray, red_fraction: float, seed: int) -> np.ndarray:
     """Grain types int8 [n + 1] by grain id, entry 0 unused (0): the largest grain is the candidate.
 
-    Of the others each is of high mobility ("red") with probability red_fraction, else of low mobility ("blue"). Among
-    grains of equal area the lowest id is the candidate. Raises ValueError if red_fraction is not in 0..1.
+    Each other grain has high mobility ("red") with probability red_fraction, else low mobility ("blue"). Among largest
+    grains of equal area, the lowest id is the candidate. Raises ValueError if red_fraction is not in 0..1.
     """
     if not 0 <= red_fraction <= 1:
         raise ValueError(f"red_fraction must lie in 0..1, not {red_fraction}")
@@ -100,11 +105,11 @@ def grow(
 
     labels            int32 [L, L], ids 1..n, L >= 4
     grain_type        int8 [n + 1] by grain id
-    record_times      ascending, MCS, from 0 to the end of the run; a record is the first flip at or after its time (or
-                      the time itself, if no flip follows before the end), the last record is the end itself
+    record_times      ascending, MCS, from 0 to the end of the run; a record is taken at the first flip at or after its
+                      time (at the time itself if no flip follows before the end), the last one at the end
     uniform_mobility  mobility 1 everywhere: normal grain growth
 
-    The same seed gives the same bytes. Raises ValueError for input that does not fit this.
+    The same seed gives the same bytes. Raises ValueError for any other input.
     """
     stream = _stream(seed, _GROW)
     lattice = _lattice(labels, grain_type, temperature, min_mobility, uniform_mobility, record_times, stream)
@@ -130,7 +135,7 @@ def _lattice(
     if not np.isin(grain_type[1:], (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY)).all():
         raise ValueError("grain types must be 0, 1 or 2")
     if temperature <= 0 or not 0 <= min_mobility <= 1:
-        raise ValueError(f"temperature {temperature} must be positive and min_mobility {min_mobility} lie in 0..1")
+        raise ValueError(f"temperature {temperature} must be positive and min_mobility {min_mobility} must lie in 0..1")
     if record_times.ndim != 1 or len(record_times) < 2 or record_times[0] != 0 or (np.diff(record_times) <= 0).any():
         raise ValueError("record times must ascend from 0 to the end of the run")
     return Lattice(

@@ -1,1 +1,1 @@
-"""Prediction: a trained model applied to new data, and served."""
+"""Prediction: applying and serving a trained model."""

@@ -1,7 +1,7 @@
-"""A trained model as MLflow serves it: complete in this file, with nothing of the project on the path.
+"""A trained model as MLflow serves it. This file works where the project is not installed.
 
-The project's own sources that it takes lie beside it in graincast.zip; they are used where no `graincast` can be
-imported. What goes in and comes out: graincast/prediction/predict.py.
+The sources it needs are beside it in graincast.zip, and are used if no `graincast` can be imported. Input and output:
+see graincast/prediction/predict.py.
 """
 
 import atexit
@@ -14,18 +14,18 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import mlflow.pyfunc
 import pandas as pd
 import torch
 from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
-class Served(mlflow.pyfunc.PythonModel):
-    def load_context(self, context) -> None:
-        found = importlib.util.find_spec("graincast")
-        if found is None or found.origin is None:  # a folder of that name, such as a clone's, is no package
+class Served(PythonModel):
+    def load_context(self, context: PythonModelContext) -> None:
+        spec = importlib.util.find_spec("graincast")
+        if spec is None or spec.origin is None:  # a folder of that name, such as a clone, is not the package
             sys.modules.pop("graincast", None)
-            folder = tempfile.mkdtemp(prefix="graincast-")  # unpacked: what numba compiles is kept beside the sources
+            folder = tempfile.mkdtemp(prefix="graincast-")  # unpacked, as numba caches compiled code beside the sources
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             with zipfile.ZipFile(context.artifacts["sources"]) as sources:
                 sources.extractall(folder)
@@ -36,7 +36,9 @@ class Served(mlflow.pyfunc.PythonModel):
         models = torch.load(context.artifacts["parameters"], weights_only=True)
         self.models = models[self.about["trial"]] if self.about["trial"] else models
 
-    def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict | None = None
+    ) -> pd.DataFrame:
         return self.serving.predict(model_input, self.about, self.models)
 
 

@@ -1,1 +1,1 @@
-"""Programs: how a script runs and ends, shows its progress and measures its cost."""
+"""Scripts: running them, reporting errors and progress, and measuring cost."""

@@ -1,6 +1,8 @@
-"""What a step has cost so far: wall time and memory, in a small file beside its outputs, which MLflow is told of."""
+"""Wall time and peak memory of a step, and where it ran, in a small file beside its outputs."""
 
 import json
+import os
+import platform
 import resource
 import time
 from pathlib import Path
@@ -12,7 +14,14 @@ STARTED = time.monotonic()
 
 
 def write(folder: Path) -> None:
-    """Write the seconds since this module was loaded, and the most memory that this process has held, in MB."""
+    """Write cost.json: seconds since this module was loaded, peak memory in MB, host, SLURM job and container image."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
-    cost = {"wall_s": round(time.monotonic() - STARTED, 3), "peak_memory_mb": round(peak, 1)}
+    image = os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER", "")
+    cost = {
+        "wall_s": round(time.monotonic() - STARTED, 3),
+        "peak_memory_mb": round(peak, 1),
+        "host": platform.node(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
+        "image": Path(image).name,
+    }
     write_text(folder / FILE, json.dumps(cost) + "\n")

@@ -1,4 +1,4 @@
-"""How every program of scripts/ ends: quietly, or with one line that says what is wrong."""
+"""Runs a script; expected errors become one line."""
 
 import argparse
 import errno
@@ -12,42 +12,55 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
 from graincast.microstructure import BadInput
+from graincast.program.recipe import Recipe
 
 REMEDIES = {
     errno.ENOSPC: "; free some space and run again",
-    errno.EDQUOT: "; the disk quota is used up, free some and run again",
+    errno.EDQUOT: "; the disk quota is used up, free some space and run again",
     errno.EACCES: "; check its permissions",
 }
 
 
 def run(
-    main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser, given: Sequence[str] | None = None
+    main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
 ) -> None:
-    """Parse the arguments and call main. Bad input and failed file access end as one line and exit status 1.
+    """Parse the arguments and call main. BadInput and OSError end in one line and exit status 1.
 
-    given  the arguments (default: those of the command line)
+    argv  the arguments (default: those of the command line)
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    arguments = parser.parse_args(given)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a cancelled job leaves nothing half-written either
+    arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so a cancelled job cleans up
     try:
-        main(arguments)
+        if getattr(arguments, "recipe", None):
+            _run_recipe(main, arguments)
+        else:
+            main(arguments)
     except (BadInput, OSError) as error:
         print(f"{parser.prog}: error: {describe(error)}", file=sys.stderr)
         sys.exit(1)
 
 
-def describe(error: Exception) -> str:
-    """An error in one line; one of the file system with what is to be done about it."""
+def _run_recipe(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
+    """Call main with the recipe in place of its path: inputs checked before, outputs noted after."""
+    arguments.recipe = recipe = Recipe(arguments.recipe)
+    inputs = recipe.check_inputs()
+    recipe.guard_outputs()
+    main(arguments)
+    recipe.note(inputs)
+
+
+def describe(error: BaseException) -> str:
+    """An error as one line; file-system errors come with a remedy."""
     if isinstance(error, OSError) and error.errno is not None:
-        in_text = re.search(r"name = '([^']*)'", str(error))  # h5py names the file in its message alone
-        file = error.filename or (in_text and in_text[1]) or "output"
+        quoted = re.search(r"name = '([^']*)'", str(error))  # h5py names the file only in its message
+        file = error.filename or (quoted and quoted[1]) or "output"
         return f"{file}: {os.strerror(error.errno)}{REMEDIES.get(error.errno, '')}"
     return " ".join(str(error).split())
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one line."""
+    """An argument parser that reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}; --help explains the arguments\n")
@@ -59,7 +72,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def from_json(text: str) -> object:
-    """An argument given as JSON."""
+    """The value of an argument given as JSON."""
     try:
         return json.loads(text)
     except ValueError as error:
@@ -67,18 +80,18 @@ def from_json(text: str) -> object:
 
 
 def json_with(*keys: str, optional: Collection[str] = (), lists: bool = False) -> Callable[[str], dict]:
-    """The type of an argument that is a JSON object with these keys; with `lists`, of lists."""
+    """An argparse type: a JSON object with these keys; with `lists`, its values are non-empty lists."""
 
-    def checked(text: str) -> dict:
-        given = from_json(text)
-        if not isinstance(given, dict):
+    def parse(text: str) -> dict:
+        values = from_json(text)
+        if not isinstance(values, dict):
             raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a JSON object of {', '.join(keys)}")
-        wrong = [f"lacks {key}" for key in keys if key not in given]
-        wrong += [f"has an unknown key {key}" for key in given if key not in (*keys, *optional)]
-        flat = {key: value for key, value in given.items() if lists and not (value and isinstance(value, list))}
-        wrong += [f"has {json.dumps(value)} for {key}, not a list" for key, value in flat.items()]
-        if wrong:
-            raise argparse.ArgumentTypeError(f"{wrong[0]} (keys: {', '.join([*keys, *optional])})")
-        return given
+        problems = [f"lacks {key}" for key in keys if key not in values]
+        problems += [f"has an unknown key {key}" for key in values if key not in (*keys, *optional)]
+        not_lists = {key: value for key, value in values.items() if lists and not (value and isinstance(value, list))}
+        problems += [f"has {json.dumps(value)} for {key}, not a list" for key, value in not_lists.items()]
+        if problems:
+            raise argparse.ArgumentTypeError(f"{problems[0]} (keys: {', '.join([*keys, *optional])})")
+        return values
 
-    return checked
+    return parse

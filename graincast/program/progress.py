@@ -1,4 +1,4 @@
-"""Progress of long steps as plain lines: done, rate, time left; the same in a log file and on a terminal."""
+"""Progress of long steps as plain lines (done, rate, time left), alike in log files and on terminals."""
 
 import sys
 import time
@@ -10,22 +10,22 @@ SECONDS_BETWEEN_LINES = 3.0
 
 
 class Progress:
-    """Counts work done and writes a line to standard error every few seconds, and one at the end.
+    """Counts completed work and writes a line to standard error every few seconds, and one at the end.
 
-    Rate and time left count from the end of the first piece of work, as compilation and imports are part of that.
+    Rate and time left exclude the first item, which includes compilation and imports.
 
-    what   the step's name at the head of each line, e.g. "graphs deepspparks/0003"
-    total  how much there is to do, in `unit`
+    title  the step's name, at the head of each line, e.g. "graphs deepspparks/0003"
+    total  amount of work, in `unit`
     """
 
-    def __init__(self, what: str, total: float, unit: str) -> None:
-        self.what, self.total, self.unit = what, total, unit
+    def __init__(self, title: str, total: float, unit: str) -> None:
+        self.title, self.total, self.unit = title, total, unit
         self.done = 0.0
         self.started = self.written = time.monotonic()
-        self.first: tuple[float, float] | None = None  # what was done at the first measurement, and when
+        self.first: tuple[float, float] | None = None  # work done and time at the first measurement
 
     def advance(self, amount: float = 1, note: str = "") -> None:
-        """Count `amount` more as done; `note` (a loss, say) stands at the end of the line."""
+        """Count `amount` more as done; `note` (a loss, say) ends the line."""
         self.done += amount
         now = time.monotonic()
         finished = self.done >= self.total
@@ -36,7 +36,7 @@ class Progress:
             self.first = self.done, now
 
     def _line(self, now: float, finished: bool, note: str) -> str:
-        parts = [f"{self.what}: {self.done:,.0f}/{self.total:,.0f} {self.unit}"]
+        parts = [f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit}"]
         elapsed = now - self.started
         if finished:
             parts += [f"{self.done / elapsed:,.3g}/s"] if elapsed > 0 else []
@@ -47,16 +47,16 @@ class Progress:
         return ", ".join([*parts, note] if note else parts)
 
 
-def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:
-    """Yield the items and count each as done when the next is asked for."""
-    progress = Progress(what, total, unit)
+def track(items: Iterable[T], title: str, total: int, unit: str) -> Iterator[T]:
+    """Yield the items, counting each as done when the next is requested."""
+    progress = Progress(title, total, unit)
     for item in items:
         yield item
         progress.advance()
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds as readable text: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,1 +1,1 @@
-"""Raw data: which files make up the runs (files), and readers and writers of each format."""
+"""Raw data: the files of each run (sources), manifests, and readers and writers of each format."""

@@ -1,59 +1,60 @@
 """Run-length masks in the COCO format: compressed strings of column-major run lengths, background first.
 
-Each run length from the fourth on is stored as the difference to the one two before it, in groups of five bits with
+Each run length from the fourth on is stored as its difference from the one two before it, in groups of five bits with
 the lowest first; a set sixth bit says that another group follows, the fifth bit of the last group is the sign, and
 48 is added to make a printable character (pycocotools, `rleToString`).
 """
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from graincast.microstructure import BadInput
 
-MAX_SITES = 2**28  # far above any real image, so that a wrong size cannot ask for all memory
+MAX_SITES = 2**28  # far above any real image; stops a wrong size from exhausting memory
 _SIZE = re.compile(r"\[\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\]")
 
 
-def parse_size(size) -> tuple[int, int]:
-    """(height, width) of a list of two integers or its text, such as "[512, 512]". Raises BadInput."""
+def parse_size(size: object) -> tuple[int, int]:
+    """(height, width) from a list of two integers or its text, such as "[512, 512]". Raises BadInput."""
     if isinstance(size, str) and (match := _SIZE.fullmatch(size.strip())):
         size = [int(match[1]), int(match[2])]
-    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(x) is int and x > 0 for x in size)):
-        raise BadInput(f"an image size is two positive integers, not {str(size)[:40]!r}")
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
+        raise BadInput(f"an image size must be two positive integers, not {str(size)[:40]!r}")
     if math.prod(size) > MAX_SITES:
         raise BadInput(f"an image of {size[0]} x {size[1]} sites is too large")
     return size[0], size[1]
 
 
 def decode(counts: str, shape: tuple[int, int]) -> np.ndarray:
-    """Run lengths int64 [runs] of a mask on an image `shape`, in column-major order, the first one background.
+    """Run lengths int64 [runs] of a mask on an image `shape`, in column-major order, background first.
 
-    Raises BadInput where the string is malformed or its runs do not fill the image exactly.
+    Raises BadInput if the string is malformed or its runs do not fill the image exactly.
     """
     if not isinstance(counts, str):
-        raise BadInput(f"a mask's counts are text, not {type(counts).__name__}")
+        raise BadInput(f"a mask's counts must be text, not {type(counts).__name__}")
     if not counts.isascii():
         raise BadInput("malformed run-length string of a mask")
     code = np.frombuffer(counts.encode("ascii"), np.uint8)
     runs = np.empty(code.size, np.int64)
     size = math.prod(shape)
-    found, total = _decode(code, size, runs)
-    if found == _MALFORMED:
+    count, total = _decode(code, size, runs)
+    if count == _MALFORMED:
         raise BadInput("malformed run-length string of a mask")
-    if found == _NEGATIVE:
+    if count == _NEGATIVE:
         raise BadInput("negative run length in a mask")
     if total != size:
         raise BadInput(f"runs of {total} sites do not fit an image of {shape[0]} x {shape[1]}")
-    return runs[:found]
+    return runs[:count]
 
 
 def paint(labels: np.ndarray, runs: np.ndarray, label: int) -> int:
-    """Write `label` into labels int32 [height, width] where the mask is; returns the number of its sites.
+    """Write `label` into labels int32 [height, width] where the mask is; returns its number of sites.
 
-    Raises BadInput, with the labels partly painted, where a site carries another label already.
+    Raises BadInput, with the labels partly painted, if a site already has another label.
     """
     area = _paint(labels, runs, label)
     if area < 0:
@@ -62,7 +63,7 @@ def paint(labels: np.ndarray, runs: np.ndarray, label: int) -> int:
 
 
 def encode_runs(runs: np.ndarray) -> str:
-    """Run-length string of run lengths."""
+    """Run-length string of run lengths int64 [runs]."""
     runs = np.asarray(runs, dtype=np.int64)
     code = np.empty(13 * runs.size, np.uint8)
     return code[: _encode(runs, code)].tobytes().decode("ascii")
@@ -73,13 +74,13 @@ _MALFORMED, _NEGATIVE = -1, -2
 
 @njit(cache=True)
 def _decode(code, size, runs):
-    found, total, i = 0, 0, 0
+    count, total, i = 0, 0, 0
     while i < code.size:
         value, shift, more = 0, 0, True
         while more:
             if i == code.size or shift > 35:
                 return _MALFORMED, 0
-            group = np.int64(code[i]) - 48
+            group: Any = np.int64(code[i]) - 48
             if group < 0 or group > 63:
                 return _MALFORMED, 0
             value |= (group & 31) << shift
@@ -88,25 +89,25 @@ def _decode(code, size, runs):
             if not more and group & 16:
                 value -= 1 << shift
             i += 1
-        if found > 2:
-            value += runs[found - 2]
+        if count > 2:
+            value += runs[count - 2]
         if value < 0:
             return _NEGATIVE, 0
         if value > size:
-            return found, total + value  # does not fit, whatever follows
-        runs[found] = value
+            return count, total + value  # does not fit, whatever follows
+        runs[count] = value
         total += value
-        found += 1
-    return found, total
+        count += 1
+    return count, total
 
 
 @njit(cache=True)
 def _paint(labels, runs, label):
     height = labels.shape[0]
-    area, at = 0, 0
+    area, position = 0, 0
     for i in range(runs.size):
         if i % 2:
-            row, col = at % height, at // height
+            row, col = position % height, position // height
             for _ in range(runs[i]):
                 if labels[row, col] != 0:
                     return -1
@@ -115,7 +116,7 @@ def _paint(labels, runs, label):
                 if row == height:
                     row, col = 0, col + 1
             area += runs[i]
-        at += runs[i]
+        position += runs[i]
     return area
 
 

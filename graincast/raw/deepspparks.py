@@ -1,21 +1,22 @@
 """DeepSPPARKS grain graphs: JSON files with a run-length mask and the areas of each grain.
 
-Two forms are met (Cohn & Holm, arXiv 2110.09326, and the code published with it). Node ids are the SPPARKS grain ids
-minus 1 in both, and stay what they were when a graph was cut to the neighbourhood of its candidate.
+There are two forms (Cohn & Holm, arXiv 2110.09326, and the code published with it). In both, node ids are the SPPARKS
+grain ids minus 1; cutting a graph to the neighbourhood of its candidate grain does not change them.
 
-    new   each node has `grain_size`, one list of areas a growth run; `metadata.subgraph_metadata` has one entry with
-          `img_size` and `timesteps`, one list a growth run. Where only the first and last areas were kept,
-          `timesteps` may still list more records: then its first and last hold.
+    new   each node has `grain_size`, one list of areas per growth run; `metadata.subgraph_metadata` has one entry with
+          `img_size` and `timesteps`, one list per growth run. If only the first and last areas were kept,
+          `timesteps` may still list more records: its first and last then apply.
     old   `metadata` itself has `img_size`, `timesteps` and `grain_sizes`: [records][all grains], column = node id,
-          or one such table a growth run, each with its own number of records. Nodes have no areas.
+          or one such table per growth run, each with its own number of records. Nodes have no areas.
 
-Graphs that deepspparks_writing.py has cut carry `degree_before_cut`, the neighbours that each node had then, beside
-`img_size`; the published code passes over it.
+Cut graphs written by deepspparks_writing.py also hold `degree_before_cut`, the number of neighbours of each node before
+the cut, beside `img_size`; the published code ignores it.
 """
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ _ID = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def read(path: Path, name: str) -> Microstructure:
-    """One grain graph with its growth runs. Raises BadInput for any content that is not one."""
+    """One grain graph with its growth runs. Raises BadInput for any other content."""
     try:
         document = json.loads(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:
@@ -38,13 +39,13 @@ def read(path: Path, name: str) -> Microstructure:
 
 
 def parse(document: object, name: str) -> Microstructure:
-    """The grain graph of a file's content. Raises BadInput for any content that is not one."""
+    """The grain graph in a file's content. Raises BadInput for any other content."""
     nodes, edges, metadata = (_get(document, key, dict, "the file") for key in ("nodes", "edges", "metadata"))
     if not nodes:
         raise BadInput("no grains")
     for key in nodes:
         if not _ID.fullmatch(key):
-            raise BadInput(f"node id {key[:40]!r} is no number")
+            raise BadInput(f"node id {key[:40]!r} is not a number")
     keys = sorted(nodes, key=int)
     grains = [_get(nodes, key, dict, "nodes") for key in keys]
     grain_id = np.array([int(key) for key in keys], np.int32)
@@ -55,10 +56,10 @@ def parse(document: object, name: str) -> Microstructure:
 
     new = "subgraph_metadata" in metadata
     if new:
-        parts = _get(metadata, "subgraph_metadata", list, "metadata")
-        if len(parts) != 1:
-            raise BadInput(f"subgraph_metadata lists {len(parts)} microstructures, not one")
-        metadata = parts[0]
+        entries = _get(metadata, "subgraph_metadata", list, "metadata")
+        if len(entries) != 1:
+            raise BadInput(f"subgraph_metadata lists {len(entries)} microstructures, not one")
+        metadata = entries[0]
     elif "grain_sizes" not in metadata:
         raise BadInput("metadata has neither subgraph_metadata (new form) nor grain_sizes (old form)")
     labels, mask_area = _paint_masks(keys, grains, parse_size(_get(metadata, "img_size", None, "metadata")))
@@ -82,9 +83,9 @@ def parse(document: object, name: str) -> Microstructure:
     )
 
 
-def _get(mapping, key, kind, where):
+def _get(mapping: object, key: str, kind: type | None, where: str) -> Any:
     if not isinstance(mapping, dict):
-        raise BadInput(f"{where} is no JSON object")
+        raise BadInput(f"{where} is not a JSON object")
     if key not in mapping:
         raise BadInput(f"{where} has no {key!r}")
     value = mapping[key]
@@ -93,14 +94,14 @@ def _get(mapping, key, kind, where):
     return value
 
 
-def _grain_type(key, grain):
+def _grain_type(key: str, grain: dict) -> int:
     value = _get(grain, "grain_type", int, f"node {key}")
     if isinstance(value, bool) or not CANDIDATE <= value <= HIGH_MOBILITY:
         raise BadInput(f"grain_type of node {key} is {str(value)[:40]}, not 0, 1 or 2")
     return value
 
 
-def _paint_masks(keys, grains, shape):
+def _paint_masks(keys: list[str], grains: list[dict], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     labels, area = np.zeros(shape, np.int32), np.zeros(len(keys), np.int64)
     for i, (key, grain) in enumerate(zip(keys, grains, strict=True)):
         mask = _get(grain, "rle", dict, f"node {key}")
@@ -116,25 +117,25 @@ def _paint_masks(keys, grains, shape):
     return labels, area
 
 
-def _areas_by_node(keys, grains):
-    """One int32 [records, n] a growth run, from the nodes' grain_size (new form)."""
+def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
+    """One int32 [records, n] per growth run, from the nodes' grain_size (new form)."""
     sizes = [_get(grain, "grain_size", list, f"node {key}") for key, grain in zip(keys, grains, strict=True)]
     for key, runs in zip(keys, sizes, strict=True):
         if not runs or not all(isinstance(run, list) for run in runs):
-            raise BadInput(f"grain_size of node {key} is not one list a growth run")
+            raise BadInput(f"grain_size of node {key} is not a list of lists, one per growth run")
         if len(runs) != len(sizes[0]):
             raise BadInput(f"{len(runs)} growth runs of node {key}, but {len(sizes[0])} of node {keys[0]}")
-        for run, (here, first) in enumerate(zip(runs, sizes[0], strict=True), 1):
-            if len(here) != len(first):
-                reason = f"{len(here)} areas of node {key}, but {len(first)} of node {keys[0]}"
+        for run, (areas, first_areas) in enumerate(zip(runs, sizes[0], strict=True), 1):
+            if len(areas) != len(first_areas):
+                reason = f"{len(areas)} areas of node {key}, but {len(first_areas)} of node {keys[0]}"
                 raise BadInput(f"growth runs of different lengths: {reason} in growth run {run}")
     return [np.ascontiguousarray(_integers(run, "grain_size").T) for run in zip(*sizes, strict=True)]
 
 
-def _areas_by_time(tables, grain_id):
-    """One int32 [records, n] a growth run, from the metadata's grain_sizes (old form)."""
+def _areas_by_time(tables: object, grain_id: np.ndarray) -> list[np.ndarray]:
+    """One int32 [records, n] per growth run, from the metadata's grain_sizes (old form)."""
     if not (isinstance(tables, list) and tables and isinstance(tables[0], list) and tables[0]):
-        raise BadInput("grain_sizes is no table [records][grains]")
+        raise BadInput("grain_sizes is not a table [records][grains]")
     if not isinstance(tables[0][0], list):
         tables = [tables]
     areas = []
@@ -146,32 +147,32 @@ def _areas_by_time(tables, grain_id):
     return areas
 
 
-def _integers(table, what):
+def _integers(table: Any, key: str) -> np.ndarray:
     try:
         array = np.array(table)
     except (ValueError, OverflowError):
-        raise BadInput(f"the rows of {what} differ in length or kind") from None
+        raise BadInput(f"the rows of {key} differ in length or type") from None
     if array.ndim != 2 or array.dtype.kind not in "iu":
-        raise BadInput(f"{what} holds something else than rows of integers")
+        raise BadInput(f"{key} must hold rows of integers")
     if array.size and not 0 <= array.min() <= array.max() < 2**31:
-        raise BadInput(f"{what} holds an area below zero or beyond 32 bits")
+        raise BadInput(f"{key} holds an area below zero or beyond 32 bits")
     return array.astype(np.int32)
 
 
-def _check_areas(table, keys, mask_area, sites):
+def _check_areas(table: np.ndarray, keys: list[str], mask_area: np.ndarray, sites: int) -> None:
     if len(table) < 2:
-        raise BadInput(f"a growth run of {len(table)} records holds no growth")
+        raise BadInput(f"a growth run of {len(table)} records is too short; at least 2 are needed")
     wrong = np.flatnonzero(table[0] != mask_area)
     if wrong.size:
         i = wrong[0]
         raise BadInput(f"node {keys[i]}: its initial area is {table[0, i]}, but its mask has {mask_area[i]} sites")
-    most = int(table.sum(axis=1, dtype=np.int64).max())
-    if most > sites:
-        raise BadInput(f"the grains' areas add up to {most} in an image of {sites} sites")
+    largest = int(table.sum(axis=1, dtype=np.int64).max())
+    if largest > sites:
+        raise BadInput(f"the grains' areas add up to {largest} in an image of {sites} sites")
 
 
-def _times(timesteps, records):
-    """One float64 [records] a growth run; a single list of times holds for every run."""
+def _times(timesteps: list, records: list[int]) -> list[np.ndarray]:
+    """One float64 [records] per growth run; a single list of times applies to all runs."""
     if timesteps and not isinstance(timesteps[0], list):
         timesteps = [timesteps]
     if len(timesteps) == 1:
@@ -180,12 +181,12 @@ def _times(timesteps, records):
         raise BadInput(f"timesteps of {len(timesteps)} growth runs, but areas of {len(records)}")
     times = []
     for steps, count in zip(timesteps, records, strict=True):
-        if not (isinstance(steps, list) and all(type(x) in (int, float) and abs(x) < 1e300 for x in steps)):
+        if not (isinstance(steps, list) and all(type(step) in (int, float) and abs(step) < 1e300 for step in steps)):
             raise BadInput("timesteps are not finite numbers")
         if len(steps) > 2 == count:
             steps = [steps[0], steps[-1]]
         if len(steps) != count:
-            raise BadInput(f"{len(steps)} timesteps, but {count} areas a grain")
+            raise BadInput(f"{len(steps)} timesteps, but {count} areas per grain")
         time = np.array(steps, np.float64)
         if not (np.diff(time) > 0).all():
             raise BadInput("timesteps do not ascend")
@@ -193,35 +194,35 @@ def _times(timesteps, records):
     return times
 
 
-def _degree(metadata, keys, within):
-    """Neighbours of each node before the graph was cut, int32 [n]: those within it where nothing else is said."""
+def _degree(metadata: dict, keys: list[str], degree_after: np.ndarray) -> np.ndarray:
+    """Degree of each node before the graph was cut, int32 [n]; `degree_after`, int [n], if the file holds none."""
     if BEFORE_CUT not in metadata:
-        return within.astype(np.int32)
-    given = _get(metadata, BEFORE_CUT, dict, "metadata")
-    degree = [_get(given, key, int, BEFORE_CUT) for key in keys]
-    for key, before, here in zip(keys, degree, within.tolist(), strict=True):
-        if not here <= before < 2**31:
-            raise BadInput(f"{BEFORE_CUT} of node {key} is {str(before)[:40]}, but it has {here} neighbours")
+        return degree_after.astype(np.int32)
+    by_node = _get(metadata, BEFORE_CUT, dict, "metadata")
+    degree = [_get(by_node, key, int, BEFORE_CUT) for key in keys]
+    for key, before, after in zip(keys, degree, degree_after.tolist(), strict=True):
+        if not after <= before < 2**31:
+            raise BadInput(f"{BEFORE_CUT} of node {key} is {str(before)[:40]}, but it has {after} neighbours")
     return np.array(degree, np.int32)
 
 
-def _edges(edges, index, labels):
-    """The file's edges in both directions, sorted: int32 [m, 2], and their boundary lengths on the image."""
+def _edges(edges: dict, index: dict[str, int], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The file's edges in both directions, sorted: int32 [m, 2], and their boundary lengths in the image."""
     n = len(index)
     key = np.empty(len(edges), np.int64)
     for i, text in enumerate(edges):
         match = _EDGE.fullmatch(text)
         if not match:
-            raise BadInput(f"edge {text[:40]!r} is no pair of nodes")
+            raise BadInput(f"edge {text[:40]!r} is not a pair of nodes")
         source, target = index.get(match[1]), index.get(match[2])
         if source is None or target is None:
-            raise BadInput(f"edge {text[:40]} to an absent node")
+            raise BadInput(f"edge {text[:40]!r} leads to an absent node")
         key[i] = source * n + target
     key = np.unique(np.concatenate([key, key % n * n + key // n]))
     key = key[key // n != key % n]
     touching, touching_length = adjacency(labels, n)
     touching_key = touching[:, 0].astype(np.int64) * n + touching[:, 1]
     length = np.zeros(key.size, np.int32)
-    _, at, found = np.intersect1d(key, touching_key, assume_unique=True, return_indices=True)
-    length[at] = touching_length[found]
+    _, in_edges, in_touching = np.intersect1d(key, touching_key, assume_unique=True, return_indices=True)
+    length[in_edges] = touching_length[in_touching]
     return np.stack([key // n, key % n], axis=1).astype(np.int32), length

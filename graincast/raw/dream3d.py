@@ -1,4 +1,4 @@
-"""Where things lie in SPPARKS/meso's DREAM3D 6 files (HDF5), and the orientations that stand for grain types."""
+"""Dataset paths in SPPARKS/meso's DREAM3D 6 files (HDF5), and the orientations that encode grain types."""
 
 import numpy as np
 
@@ -9,5 +9,5 @@ DIMENSIONS = f"{VOLUME}/DIMENSIONS"
 
 QUATERNIONS = np.array([[1, 0, 0, 0], [2, 1, 0, 0], [1, 1, 1, 0]], np.float64)
 QUATERNIONS /= np.linalg.norm(QUATERNIONS, axis=1, keepdims=True)
-QUATERNIONS = QUATERNIONS.astype(np.float32).astype(np.float64)  # the meso tools round them so
-"""Orientation of each grain type, which SPPARKS turns into misorientations and so mobilities."""
+QUATERNIONS = QUATERNIONS.astype(np.float32).astype(np.float64)  # rounded as by the meso tools
+"""Orientation of each grain type, from which SPPARKS derives misorientations and mobilities."""

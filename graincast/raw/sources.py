@@ -1,69 +1,70 @@
-"""Which files of a folder are raw runs: DeepSPPARKS JSON graphs, SPPARKS/meso run folders, labelled images.
+"""The raw runs in a folder: DeepSPPARKS JSON graphs, SPPARKS/meso run folders, labelled images.
 
-A run folder is either of
+A run folder has one of two layouts:
 
-    nested   spparks_init/initial.dream3d, and spparks_results/*/stats.h5, one a growth run
+    nested   spparks_init/initial.dream3d, and one spparks_results/*/stats.h5 per growth run
     flat     initial.dream3d and stats.h5, one growth run
 
-Symlinked folders are followed, each real folder once; hidden names are passed over.
+Symlinked folders are followed, each real folder once; hidden names are skipped.
 """
 
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 INITIAL, STATS = "initial.dream3d", "stats.h5"
 IMAGES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
 def json_graphs(root: Path) -> list[Path]:
-    """The *.json files at or below a folder, as `_below` lists them."""
+    """The *.json files at or below a path, as `_below` lists them."""
     root = Path(root)
     return [root] if root.is_file() else _below(root, (".json",))
 
 
 def image_files(root: Path) -> list[Path]:
-    """The image files below a folder, as `_below` lists them, whatever the case of their suffixes."""
+    """The image files below a folder, as `_below` lists them; suffixes may be upper or lower case."""
     return _below(root, IMAGES, str.lower)
 
 
-def _below(root: Path, suffixes: tuple[str, ...], compared: Callable[[str], str] = str) -> list[Path]:
+def _below(root: Path, suffixes: tuple[str, ...], normalise: Callable[[str], str] = str) -> list[Path]:
     """The files below a folder, sorted by path; symlinked folders are followed, each real folder once.
 
-    Hidden names are passed over.
+    Hidden names are skipped.
     """
-    found, seen = [], set()
-    for folder, inside, files in os.walk(root, followlinks=True, onerror=_fail):
+    paths, seen = [], set()
+    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_fail):
         real = os.path.realpath(folder)
-        inside[:] = sorted(x for x in inside if not x.startswith(".")) if real not in seen else []
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".")) if real not in seen else []
         if real not in seen:
-            found += [Path(folder, x) for x in files if compared(x).endswith(suffixes) and not x.startswith(".")]
+            shown = [name for name in files if not name.startswith(".")]
+            paths += [Path(folder, name) for name in shown if normalise(name).endswith(suffixes)]
         seen.add(real)
-    return sorted(found)
+    return sorted(paths)
 
 
 def run_folders(root: Path) -> list[Path]:
     """The run folders at or below a folder, sorted by path; symlinked folders are followed, each real folder once.
 
-    Folders that miss one half of a run are listed too, so that reading them says what is missing.
+    Folders that lack half of a run are listed too, so that reading them reports what is missing.
     """
-    found, seen = [], set()
-    for folder, inside, files in os.walk(root, followlinks=True, onerror=_fail):
-        real = os.path.realpath(folder)
-        folder = Path(folder)
+    run_roots, seen = [], set()
+    for path, subfolders, files in os.walk(root, followlinks=True, onerror=_fail):
+        real, folder = os.path.realpath(path), Path(path)
         if real in seen:
-            inside.clear()
+            subfolders.clear()
         elif INITIAL in files or STATS in files or (folder / "spparks_init" / INITIAL).is_file():
-            found.append(folder)
-            inside.clear()
-        inside[:] = sorted(x for x in inside if not x.startswith("."))
+            run_roots.append(folder)
+            subfolders.clear()
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         seen.add(real)
-    return sorted(found)
+    return sorted(run_roots)
 
 
 def run_files(run_folder: Path) -> list[Path]:
-    """The files that a run consists of: the initial state, then its growth runs in numerical order, where present."""
+    """The files of a run: the initial state, then its growth runs in numerical order, if present."""
     folder = Path(run_folder)
     initial = [path for path in (folder / INITIAL, folder / "spparks_init" / INITIAL) if path.is_file()][:1]
     if (folder / STATS).is_file():
@@ -72,11 +73,11 @@ def run_files(run_folder: Path) -> list[Path]:
     return initial + sorted(stats, key=_numerical)
 
 
-def _fail(error):
+def _fail(error: OSError) -> NoReturn:
     raise error
 
 
-def _numerical(path):
+def _numerical(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Sort key that puts run_2 before run_10."""
     parts = re.split(r"([0-9]+)", path.parent.name)
     return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], path.parent.name
@@ -84,4 +85,7 @@ def _numerical(path):
 
 RUNS = {"deepspparks-json": json_graphs, "spparks": run_folders, "labelled-images": image_files}
 FILES = {"deepspparks-json": lambda graph: [graph], "spparks": run_files, "labelled-images": lambda image: [image]}
-"""By the source of a data set: how to list its runs, and the files of one run."""
+"""By source of a data set: the functions that list its runs, and the files of a run."""
+
+READERS = {"deepspparks-json": "deepspparks", "spparks": "spparks", "simulate": "spparks"}
+"""By the source of a data set: the module of graincast/raw whose `read` reads one run."""

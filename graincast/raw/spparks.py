@@ -1,11 +1,13 @@
 """SPPARKS/meso run folders: an initial state (DREAM3D 6, HDF5) and the areas of its grains during growth runs.
 
-Grain ids run from 1; row or column 0 of every table by id is unused. SPPARKS's own dumps (potts/ori) differ from
-what its meso tools write in FeatureIds int32 [L, L, 1, 1] and DIMENSIONS [3].
+Grain ids start at 1; row or column 0 of every table by id is unused. Unlike the meso tools, SPPARKS itself (potts/ori)
+writes FeatureIds as int32 [L, L, 1, 1] and DIMENSIONS as [3].
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -15,12 +17,13 @@ from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microst
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME
 from graincast.raw.sources import INITIAL, STATS, run_files
 
+Loaded = TypeVar("Loaded")
 MAX_SIDE = 2**14
-SMALL_CHUNKS = 1000  # from so many chunks on, HDF5 spends its time on bookkeeping
+SMALL_CHUNKS = 1000  # from this many chunks on, HDF5 spends most of its time on bookkeeping
 
 
 def read(run_folder: Path, name: str) -> Microstructure:
-    """The microstructure of a run folder with all its growth runs. Raises BadInput for content that is not one."""
+    """The microstructure of a run folder with all its growth runs. Raises BadInput for any other content."""
     files = run_files(run_folder)
     if not files or files[0].name != INITIAL:
         raise BadInput(f"no {INITIAL}")
@@ -52,11 +55,11 @@ def read(run_folder: Path, name: str) -> Microstructure:
     )
 
 
-def _read_initial(path):
+def _read_initial(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """labels int32 [L, L] and grain_type int8 [n]."""
     dimensions, ids, quaternions = _load(path, _load_initial)
     side = ids.shape[0]
-    if dimensions is not None and sorted(x for x in dimensions.ravel().tolist() if x != 1) != [side, side]:
+    if dimensions is not None and sorted(size for size in dimensions.ravel().tolist() if size != 1) != [side, side]:
         raise BadInput(f"DIMENSIONS {dimensions.tolist()} do not fit the FeatureIds of {side} x {side} sites")
     if ids.min() < 1:
         raise BadInput(f"FeatureIds holds grain id {ids.min()}; ids start from 1")
@@ -70,25 +73,25 @@ def _read_initial(path):
     grain_type = (quaternions[1:] > 0).sum(axis=1) - 1
     wrong = np.flatnonzero((grain_type < CANDIDATE) | (grain_type > HIGH_MOBILITY)) + 1
     if wrong.size:
-        raise BadInput(f"the quaternion of grain {wrong[0]} is that of no grain type")
+        raise BadInput(f"the quaternion of grain {wrong[0]} matches no grain type")
     candidates = int((grain_type == CANDIDATE).sum())
     if candidates != 1:
         raise BadInput(f"{candidates} candidate grains, not one")
     return ids, grain_type.astype(np.int8)
 
 
-def _load_initial(file, path):
-    version = file.attrs.get("FileVersion")  # SPPARKS's raw dumps may have none
+def _load_initial(file: h5py.File, path: Path) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    version = file.attrs.get("FileVersion")  # absent from some of SPPARKS's own dumps
     if version is not None:
         text = version.decode("ascii", "replace") if isinstance(version, bytes) else str(version)
         if not re.match(r"6(\.|\0*$)", text):
             raise BadInput(f"DREAM3D file version {text[:20]!r}, not 6")
     if f"{VOLUME}/_SIMPL_GEOMETRY" in file and DIMENSIONS not in file:
-        raise BadInput("DIMENSIONS under _SIMPL_GEOMETRY: the file is of another DREAM3D version, not 6")
+        raise BadInput("DIMENSIONS is under _SIMPL_GEOMETRY: the file is of another DREAM3D version, not 6")
     ids, quaternions = _dataset(file, FEATURE_IDS, "iu"), _dataset(file, AVG_QUATS, "f")
-    shape = [x for x in ids.shape if x != 1]
+    shape = [size for size in ids.shape if size != 1]
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] > MAX_SIDE:
-        raise BadInput(f"FeatureIds of shape {list(ids.shape)} is no square image")
+        raise BadInput(f"FeatureIds of shape {list(ids.shape)} is not a square image")
     if quaternions.ndim != 2 or quaternions.shape[1] != 4 or quaternions.shape[0] > shape[0] ** 2 + 1:
         raise BadInput(f"AvgQuats has shape {list(quaternions.shape)}, not [grains + 1, 4]")
     dimensions = _dataset(file, DIMENSIONS, "iu") if DIMENSIONS in file else None
@@ -97,21 +100,21 @@ def _load_initial(file, path):
     return None if dimensions is None else dimensions[()], ids[()].reshape(shape), quaternions[()]
 
 
-def _read_stats(path, initial_areas):
+def _read_stats(path: Path, initial_areas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """times float64 [records] and areas int32 [records, n] of a growth run."""
     time, sizes = _load(path, lambda file, path: _load_stats(file, path, initial_areas.size))
     if len(time) < 2:
-        raise BadInput(f"a growth run of {len(time)} records holds no growth")
+        raise BadInput(f"a growth run of {len(time)} records is too short; at least 2 are needed")
     if not (np.isfinite(time).all() and (np.diff(time) > 0).all()):
         raise BadInput("times do not ascend")
     if sizes.min() < 0:
         raise BadInput("negative area in grainsize")
     sites = int(initial_areas.sum())
     if sizes.max() > sites:
-        raise BadInput(f"an area of {sizes.max()} in an image of {sites} sites")
+        raise BadInput(f"an area of {sizes.max()} exceeds the image of {sites} sites")
     sizes = sizes.astype(np.int32, copy=False)
     if sizes[:, 0].any():
-        raise BadInput("column 0 of grainsize, of no grain, is not zero")
+        raise BadInput("column 0 of grainsize belongs to no grain but is not zero")
     total = sizes.sum(axis=1, dtype=np.int64)
     if (total != sites).any():
         record = np.flatnonzero(total != sites)[0]
@@ -123,7 +126,7 @@ def _read_stats(path, initial_areas):
     return time.astype(np.float64), np.ascontiguousarray(sizes[:, 1:])
 
 
-def _load_stats(file, path, columns):
+def _load_stats(file: h5py.File, path: Path, columns: int) -> tuple[np.ndarray, np.ndarray]:
     time, sizes = _dataset(file, "time", "fiu"), _dataset(file, "grainsize", "iu")
     if sizes.ndim != 2 or sizes.shape[1] != columns:
         raise BadInput(f"grainsize has shape {list(sizes.shape)}, not [records, {columns}] for {columns - 1} grains")
@@ -134,8 +137,8 @@ def _load_stats(file, path, columns):
     return time[()], _read_chunks(file, path, sizes)
 
 
-def _load(path, load):
-    """load(file, path) on an open HDF5 file, whose every complaint about the content becomes BadInput."""
+def _load(path: Path, load: Callable[[h5py.File, Path], Loaded]) -> Loaded:
+    """The result of load(file, path) on an open HDF5 file; errors in its content become BadInput."""
     try:
         with h5py.File(path, "r") as file:
             return load(file, path)
@@ -143,11 +146,11 @@ def _load(path, load):
         raise
     except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         if getattr(error, "errno", None) is not None:
-            raise  # the machine's fault (permission, a failing disk), not the content's
-        raise BadInput(f"{path.name} is no HDF5 file, or cut short: {' '.join(str(error).split())}") from None
+            raise  # a system error (permissions, a failing disk), not bad content
+        raise BadInput(f"{path.name} is not an HDF5 file, or cut short: {' '.join(str(error).split())}") from None
 
 
-def _dataset(file, name, kinds):
+def _dataset(file: h5py.File, name: str, kinds: str) -> h5py.Dataset:
     dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
         raise BadInput(f"no dataset {name}")
@@ -156,12 +159,12 @@ def _dataset(file, name, kinds):
     return dataset
 
 
-def _read_chunks(file, path, dataset):
-    """A 2-d dataset; where it lies in thousands of tiny plain chunks (SPPARKS: 2 x 5), gathered three times faster."""
+def _read_chunks(file: h5py.File, path: Path, dataset: h5py.Dataset) -> np.ndarray:
+    """A 2-d dataset; thousands of tiny uncompressed chunks (SPPARKS: 2 x 5) are gathered three times faster."""
     plain = dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() == 0 and not file.userblock_size
     if not plain or dataset.size < SMALL_CHUNKS * dataset.chunks[0] * dataset.chunks[1]:
         return dataset[()]
-    chunks = []
+    chunks: list[Any] = []
     dataset.id.chunk_iter(chunks.append)
     start = np.array([chunk.byte_offset for chunk in chunks], np.int64)
     row, column = np.array([chunk.chunk_offset for chunk in chunks], np.int64).reshape(-1, 2).T

@@ -1,4 +1,4 @@
-"""Writing SPPARKS/meso run folders, as their own tools would."""
+"""Writing SPPARKS/meso run folders, as the meso tools do."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def write_initial(path: Path, labels: np.ndarray, grain_type: np.ndarray, red_fr
     """
     labels, grain_type = np.asarray(labels), np.asarray(grain_type)
     if labels.ndim != 2 or labels.min() < 1 or labels.max() != grain_type.size - 1:
-        raise ValueError(f"labels 1 to {grain_type.size - 1} are wanted for {grain_type.size} grain types by id")
+        raise ValueError(f"labels must be an image of ids 1 to {grain_type.size - 1}, the last grain type")
     quaternions = QUATERNIONS[grain_type]
     quaternions[0] = 0
     with hdf5.written(path) as file:
@@ -35,7 +35,7 @@ def write_stats(path: Path, times: np.ndarray, areas: np.ndarray) -> None:
     """
     times, areas = np.asarray(times, np.float64), np.asarray(areas)
     if areas.ndim != 2 or times.shape != areas.shape[:1] or areas[:, 0].any():
-        raise ValueError(f"times {times.shape} and areas {areas.shape} by grain id, column 0 zero, are wanted")
+        raise ValueError(f"times {times.shape} do not match areas {areas.shape}, or their column 0 is not zero")
     with hdf5.written(path) as file:
         file["grainsize"] = areas.astype(np.int32)
         file["time"] = times

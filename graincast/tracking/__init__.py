@@ -1,1 +1,1 @@
-"""MLflow: the only place that knows it. Importing this package alone does not import MLflow; see api.py."""
+"""MLflow tracking; no other folder uses MLflow. Importing this package does not import MLflow: see api.py."""

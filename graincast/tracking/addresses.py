@@ -1,4 +1,4 @@
-"""The address of the MLflow store, and texts without the secrets that it and the environment hold."""
+"""The address of the MLflow store, and the masking of secrets in text."""
 
 import os
 import re
@@ -10,17 +10,17 @@ _LOGIN = re.compile(r"(?<=://)[^/\s'\"]*@")
 
 
 def address(tracking: dict, variables: Mapping[str, str] = os.environ) -> str:
-    """The store's address: of the environment, or else of the configuration's section `tracking`."""
+    """The store's address: from the environment, or else from the section `tracking` of the configuration."""
     return variables.get(VARIABLE) or tracking["store"]
 
 
 def has_login(uri: str) -> bool:
-    """Whether an address holds a user or a password."""
+    """Whether an address contains a user name or password."""
     return bool(_LOGIN.search(uri))
 
 
 def masked(text: str, variables: Mapping[str, str] = os.environ) -> str:
-    """A text without the logins of addresses and the values of secret variables."""
+    """A text with logins in addresses and the values of secret variables masked."""
     text = _LOGIN.sub("…@", text)
     for name in SECRETS:
         if variables.get(name):

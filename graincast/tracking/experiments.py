@@ -1,4 +1,4 @@
-"""What an execution of an experiment found: test metrics, figures and chosen models, told to its parent run."""
+"""Log the results of an experiment to its parent run: test metrics, figures and chosen models."""
 
 import json
 from collections.abc import Callable
@@ -15,26 +15,26 @@ FILES = ("test_metrics.json", "trials.csv", "predictions.csv", "model.pt")
 
 
 def log_experiment(folder: Path, note: dict, tracking: dict, advance: Callable[[], None] = lambda: None) -> None:
-    """Tell the parent run of an experiment's execution of its results, and put the trials' runs under it.
+    """Log the results of an execution to its parent run, and move the trials' runs under that parent.
 
-    Told twice of one execution, it says the same; the parents of earlier executions keep what they found.
+    Logging the same execution twice changes nothing; parents of earlier executions keep their results.
     """
     result = json.loads((folder / "test_metrics.json").read_text(encoding="utf-8"))
     client = store.connect(tracking)
-    with store.alone(mlflow.get_tracking_uri()):
+    with store.locked(mlflow.get_tracking_uri()):
         _log(client, folder, result, note, tracking, advance)
 
 
 def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking: dict, advance: Callable) -> None:
     name, now = result["experiment"], round(1000 * note["time"])
     experiment_id = store.experiment(client, tracking["experiment_prefix"] + name)
-    parent = parents.of_execution(client, experiment_id, name, note)
+    parent = parents.find_or_create(client, experiment_id, name, note)
     run_id = parent.info.run_id
-    client.update_run(run_id, status="KILLED")  # until all is told
+    client.update_run(run_id, status="KILLED")  # until everything is logged
     metrics, tags = [], record_tags(result, note)
-    for threshold, of in result["thresholds"].items():
-        metrics += scalars("test_{}" + suffix(threshold), of["test"], now)
-        tags["graincast.chosen" + suffix(threshold)] = of["chosen_trial"]
+    for threshold, chosen in result["thresholds"].items():
+        metrics += scalars("test_{}" + suffix(threshold), chosen["test"], now)
+        tags["graincast.chosen" + suffix(threshold)] = chosen["chosen_trial"]
     log_values(client, run_id, metrics, {}, tags)
     log_dataset(client, run_id, result)
     for file in FILES:
@@ -48,16 +48,16 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
         for job in result["jobs"]
         for trial in json.loads((folder / "trials" / job / "trials.json").read_text(encoding="utf-8"))["trials"]
     }
-    kept = parents.settle(client, experiment_id, name, parent, current)
+    trial_runs = parents.settle(client, experiment_id, name, parent, current)
     advance()
-    _log_curves(client, folder, result, kept)
-    from graincast.experiment.trained import (
-        read_models,
-    )  # takes torch, which those who tell of trials alone do not wait for
+    _log_curves(client, folder, result, trial_runs)
+    from graincast.experiment.trained import read_models  # imports torch, which logging trials does not need
 
-    chosen = read_models(folder / "model.pt")
+    trained = read_models(folder / "model.pt")
     for threshold in result["thresholds"]:
-        models = {key.partition("/")[2]: of["model"] for key, of in chosen.items() if key.startswith(f"{threshold}/")}
+        models = {
+            key.partition("/")[2]: chosen["model"] for key, chosen in trained.items() if key.startswith(f"{threshold}/")
+        }
         registered = f"{tracking['experiment_prefix']}{name}{suffix(threshold).replace('_', '-')}"
         registry.register(client, parent, registered, result, threshold, note["about"], models)
         advance()
@@ -65,13 +65,13 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
 
 
 def suffix(threshold: str) -> str:
-    """What stands behind a name for a threshold, "_t10"; nothing where there are none."""
+    """The suffix of a name for a threshold, such as "_t10"; empty for a target without thresholds."""
     return f"_t{threshold}" if threshold else ""
 
 
 def _log_curves(client: MlflowClient, folder: Path, result: dict, runs: dict[str, Run]) -> None:
-    """Give the chosen trials' runs their training curves."""
-    for threshold, of in result["thresholds"].items():
+    """Log the training curves of the chosen trials to their runs."""
+    for threshold, chosen in result["thresholds"].items():
         figure = folder / "figures" / f"training_curves{suffix(threshold)}.png"
-        if figure.is_file() and of["chosen_trial"] in runs:
-            client.log_artifact(runs[of["chosen_trial"]].info.run_id, str(figure))
+        if figure.is_file() and chosen["chosen_trial"] in runs:
+            client.log_artifact(runs[chosen["chosen_trial"]].info.run_id, str(figure))

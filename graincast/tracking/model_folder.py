@@ -1,6 +1,6 @@
-"""MLflow's folder of a model, without its parameters: how it is loaded, what goes in and comes out, what it requires.
+"""MLflow's model folder, without the parameters: loader, signature, requirements and input example.
 
-Written here, file by file, as MLflow's save_model takes a second: it runs the model and looks through all packages.
+MLflow's own save_model takes a second, as it runs the model and inspects all packages; so the files are written here.
 """
 
 import functools
@@ -11,6 +11,7 @@ import platform
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from mlflow.models import Model, ModelSignature
@@ -18,28 +19,28 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType, Array, DataType
 
 from graincast.microstructure import BadInput
-from graincast.planning.source_files import closure
+from graincast.planning.sources import closure
 from graincast.prediction.columns import LENGTHS, OUTPUT
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "graincast" / "prediction" / "pyfunc.py"
 SERVED = ("sgc", "gat")
-"""The models that graincast/prediction/predict.py reads input for; of the others the parameters alone are kept."""
+"""The models that can be served; for the others, only the parameters are logged."""
 PACKAGES = ("mlflow", "numpy", "pandas", "scipy", "torch", "h5py", "numba")
-MORE = {"gat": ("torch_geometric",)}
+EXTRA_PACKAGES = {"gat": ("torch_geometric",)}
 ARTIFACTS = {
     "parameters": "artifacts/parameters.pt",
     "about": "artifacts/about.json",
     "sources": "artifacts/graincast.zip",
 }
-EPOCH = (1980, 1, 1, 0, 0, 0)
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip entry; fixed, so that equal sources give equal bytes
 
 
 def write(folder: Path, model: str, columns: tuple[str, ...]) -> None:
-    """Write all files of a model's folder but its parameters, what is told about it, and MLmodel."""
+    """Write all files of a model folder except its parameters, about.json and MLmodel."""
     (folder / "artifacts").mkdir(parents=True)
     shutil.copyfile(CODE, folder / CODE.name)
-    (folder / ARTIFACTS["sources"]).write_bytes(packed())
+    (folder / ARTIFACTS["sources"]).write_bytes(packed_sources())
     required = requirements(model)
     python = platform.python_version()
     texts = {
@@ -47,29 +48,29 @@ def write(folder: Path, model: str, columns: tuple[str, ...]) -> None:
         "python_env.yaml": f"python: {python}\nbuild_dependencies:\n- pip\n- setuptools\n- wheel\n"
         "dependencies:\n- -r requirements.txt\n",
         "conda.yaml": "name: mlflow-env\nchannels:\n- conda-forge\ndependencies:\n"
-        f"- python={python}\n- pip\n- pip:\n" + "".join(f"  - {one}\n" for one in required),
+        f"- python={python}\n- pip\n- pip:\n" + "".join(f"  - {requirement}\n" for requirement in required),
     }
-    given = example(columns).to_dict("split", index=False)
-    texts |= {"input_example.json": json.dumps(given)}
-    texts |= {"serving_input_example.json": json.dumps({"dataframe_split": given}, indent=1)}
+    example = input_example(columns).to_dict("split", index=False)
+    texts |= {"input_example.json": json.dumps(example)}
+    texts |= {"serving_input_example.json": json.dumps({"dataframe_split": example}, indent=1)}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def describe(folder: Path, columns: tuple[str, ...], kind: str, **ids: str) -> None:
-    """Write MLmodel, by which MLflow loads what else is in the folder.
+def describe(folder: Path, columns: tuple[str, ...], kind: str, **ids: Any) -> None:
+    """Write MLmodel, the file from which MLflow loads the folder.
 
     ids  model_id, run_id, artifact_path
     """
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    described = Model(signature=signature(columns, kind), model_uuid=ids["model_id"], model_size_bytes=size, **ids)
-    described.saved_input_example_info = {
+    model = Model(signature=signature(columns, kind), model_uuid=ids["model_id"], model_size_bytes=size, **ids)
+    model.saved_input_example_info = {
         "artifact_path": "input_example.json",
         "serving_input_path": "serving_input_example.json",
         "type": "dataframe",
         "pandas_orient": "split",
     }
-    described.add_flavor(
+    model.add_flavor(
         "python_function",
         loader_module="mlflow.pyfunc.loaders.code_model",
         model_code_path=CODE.name,
@@ -79,49 +80,55 @@ def describe(folder: Path, columns: tuple[str, ...], kind: str, **ids: str) -> N
         code=None,
         streamable=False,
     )
-    described.save(str(folder / "MLmodel"))
+    model.save(str(folder / "MLmodel"))
 
 
 @functools.cache
 def requirements(model: str) -> tuple[str, ...]:
-    """The packages that serving takes, with the versions that are installed here."""
-    versions = {name: importlib.metadata.version(name).partition("+")[0] for name in PACKAGES + MORE.get(model, ())}
-    return tuple(f"{name}=={version}" for name, version in versions.items())
+    """The packages that serving needs, pinned to the installed versions."""
+    packages = PACKAGES + EXTRA_PACKAGES.get(model, ())
+    return tuple(f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in packages)
 
 
 @functools.cache
 def signature(columns: tuple[str, ...], kind: str) -> ModelSignature:
-    """Either form of input that graincast/prediction/predict.py takes, so that no column is required by itself."""
-    fixed = {
+    """The input and output columns; none is required, since predict.py accepts two forms of input."""
+    types: dict[str, Any] = {
         "path": DataType.string,
         "microstructure": DataType.string,
         "grain": DataType.long,
         "candidate": DataType.boolean,
         "neighbours": Array(DataType.long),
-        LENGTHS: AnyType(),  # MLflow refuses whole numbers where it was told of floats
+        LENGTHS: AnyType(),  # MLflow rejects whole numbers in a column of floats
     }
-    kinds = fixed | {column: AnyType() for column in columns}
-    inputs = Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()])
-    outputs = [ColSpec(DataType.string, "microstructure"), ColSpec(DataType.double, OUTPUT[kind])]
-    return ModelSignature(inputs, Schema(outputs))
+    types |= {column: AnyType() for column in columns}
+    inputs = Schema([ColSpec(column_type, name, required=False) for name, column_type in types.items()])
+    outputs = Schema([ColSpec(DataType.string, "microstructure"), ColSpec(DataType.double, OUTPUT[kind])])
+    return ModelSignature(inputs, outputs)
 
 
-def example(columns: tuple[str, ...]) -> pd.DataFrame:
-    """A made-up microstructure: a candidate among three grains that touch one another."""
+def input_example(columns: tuple[str, ...]) -> pd.DataFrame:
+    """A made-up microstructure: a candidate grain and three others, all in contact with one another."""
     grains = [1, 2, 3, 4]
-    near = [[other for other in grains if other != grain] for grain in grains]
-    given = {"microstructure": "example", "grain": grains, "candidate": [grain == 1 for grain in grains]}
-    lengths = [[10.0, 10.0, 10.0] for _ in grains]
-    frame = pd.DataFrame({**given, "neighbours": near, LENGTHS: lengths})
+    frame = pd.DataFrame(
+        {
+            "microstructure": "example",
+            "grain": grains,
+            "candidate": [grain == 1 for grain in grains],
+            "neighbours": [[other for other in grains if other != grain] for grain in grains],
+            LENGTHS: [[10.0, 10.0, 10.0] for _ in grains],
+        }
+    )
     for i, column in enumerate(columns):
         frame[column] = [float(grain + i) for grain in grains]
     return frame
 
 
 @functools.cache
-def packed() -> bytes:
-    """The sources that serving any model takes, as a zip: a process may load several models, and takes the sources of
-    the first. Equal sources give equal bytes.
+def packed_sources() -> bytes:
+    """A zip of the sources that serving needs; equal sources give equal bytes.
+
+    It covers all served models: a process that loads several of them uses the sources of the first.
     """
     files = closure(ROOT, "graincast/prediction/predict.py", *(f"graincast/models/{model}.py" for model in SERVED))
     if any(path.startswith("scripts/") for path in files):

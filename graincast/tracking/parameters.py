@@ -1,5 +1,5 @@
-"""The parameters of trials as files, each a trial's own. A job's file is divided only where it holds several trials:
-that takes torch, which takes longer to import than all else that is told of a short job.
+"""The parameters of each trial as a file. A job's file is only split if it holds several trials: splitting needs
+torch, whose import takes longer than everything else that is logged for a short job.
 """
 
 import pickle
@@ -13,11 +13,11 @@ from graincast.microstructure import BadInput
 
 @dataclass(frozen=True)
 class Parameters:
-    """The models of a trial, one a fold.
+    """The models of a trial, one per fold.
 
-    models  {fold: model}; where they are read without tensors, those are None
-    file    the file that holds them and nothing else (None: they are written from `models`)
-    trial   the name under which they stand in `file`
+    models  {fold: model}; tensors are None if they were not read
+    file    a file with these models only (None: they are written from `models`)
+    trial   the trial's name in `file`
     """
 
     models: dict[str, dict]
@@ -25,7 +25,7 @@ class Parameters:
     trial: str | None = None
 
     def save(self, path: Path) -> None:
-        """Write them for torch.load: {fold: model}, or {trial: {fold: model}} where `trial` is given."""
+        """Write them for torch.load: {fold: model}, or {trial: {fold: model}} if they come from `file`."""
         if self.file:
             shutil.copyfile(self.file, path)
             return
@@ -34,10 +34,10 @@ class Parameters:
         torch.save(self.models, path)
 
 
-def of_job(path: Path, trials: list[str]) -> dict[str, Parameters]:
-    """The parameters of a job's trials, by the trial's name. Raises BadInput."""
+def read_parameters(path: Path, trials: list[str]) -> dict[str, Parameters]:
+    """The parameters of a job's trials, by trial name. Raises BadInput."""
     if len(trials) == 1:
-        models = without_tensors(path)
+        models = read_without_tensors(path)
         if list(models) == trials:
             return {trial: Parameters(models[trial], path, trial) for trial in trials}
     from graincast.experiment.trained import read_models
@@ -46,7 +46,7 @@ def of_job(path: Path, trials: list[str]) -> dict[str, Parameters]:
 
 
 class _WithoutTensors(pickle.Unpickler):
-    """Built-in types alone: storages, and all that is made of them, become None; nothing is imported."""
+    """Reads built-in types only: tensors and their storages become None, and nothing is imported."""
 
     def persistent_load(self, pid: object) -> None:
         return None
@@ -55,8 +55,8 @@ class _WithoutTensors(pickle.Unpickler):
         return dict if name == "OrderedDict" else lambda *_: None
 
 
-def without_tensors(path: Path) -> dict:
-    """What torch.save wrote, with None for each tensor. Raises BadInput."""
+def read_without_tensors(path: Path) -> dict:
+    """The content of a file written by torch.save, with None for each tensor. Raises BadInput."""
     try:
         with zipfile.ZipFile(path) as archive:
             (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))

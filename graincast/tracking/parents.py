@@ -1,4 +1,4 @@
-"""Parent runs: one for each execution of an experiment; the trials' runs are under that of the latest."""
+"""Parent runs, one per execution of an experiment; the trials' runs are under the latest one."""
 
 import mlflow
 from mlflow import MlflowClient
@@ -9,22 +9,22 @@ from graincast.tracking import store
 PARENT = "mlflow.parentRunId"
 
 
-def of_execution(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Run:
-    """The parent run of the execution that a note tells of. Of several made at once by different jobs, the first."""
+def find_or_create(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Run:
+    """The parent run of the execution in a note, created if missing. If several jobs create one, the first wins."""
     tags = {"parent": name, "execution": note["tags"]["graincast.execution"]}
-    with store.alone(mlflow.get_tracking_uri()):
-        found = store.runs_where(client, experiment_id, **tags)
-        if found:
-            return found[0]
-        own = _make(client, experiment_id, name, note)
-        found = store.runs_where(client, experiment_id, **tags)
-        if found and found[0].info.run_id != own.info.run_id:
-            client.delete_run(own.info.run_id)
-            return found[0]
-        return own
+    with store.locked(mlflow.get_tracking_uri()):
+        parents = store.runs_where(client, experiment_id, **tags)
+        if parents:
+            return parents[0]
+        created = _create(client, experiment_id, name, note)
+        parents = store.runs_where(client, experiment_id, **tags)
+        if parents and parents[0].info.run_id != created.info.run_id:
+            client.delete_run(created.info.run_id)
+            return parents[0]
+        return created
 
 
-def _make(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Run:
+def _create(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Run:
     tags = {key: value for key, value in note["tags"].items() if key != "graincast.rule"}
     tags |= {"graincast.parent": name, "mlflow.note.content": note["about"]["description"]}
     run = client.create_run(experiment_id, tags=tags, run_name=name, start_time=round(1000 * note["time"]))
@@ -32,35 +32,35 @@ def _make(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Ru
     return run
 
 
-def settle(client: MlflowClient, experiment_id: str, name: str, own: Run, current: set[str]) -> dict[str, Run]:
-    """Put the runs of all current trials under one parent, and drop those of former ones.
+def settle(client: MlflowClient, experiment_id: str, name: str, parent: Run, current: set[str]) -> dict[str, Run]:
+    """Move the newest runs of the current trials under one parent, and delete all other runs of trials.
 
-    Other parents of the same execution, which jobs made at once, go; those of earlier executions stay, marked.
-    Returns the trials' runs by the trial's name.
+    Other parents of the same execution, created by concurrent jobs, are deleted; those of earlier executions stay
+    and are tagged as superseded. Returns the trials' runs, by trial name.
     """
-    of_trial: dict[str, list[Run]] = {}
+    parent_id, execution = parent.info.run_id, parent.data.tags["graincast.execution"]
+    by_trial: dict[str, list[Run]] = {}
     for run in store.runs_where(client, experiment_id, experiment=name, trial=None):
-        of_trial.setdefault(run.data.tags["graincast.trial"], []).append(run)
-    kept = {}
-    for trial, runs in of_trial.items():
+        by_trial.setdefault(run.data.tags["graincast.trial"], []).append(run)
+    trial_runs = {}
+    for trial, runs in by_trial.items():
         *former, newest = runs
         if trial not in current:
             former.append(newest)
         else:
-            kept[trial] = newest
-            if newest.data.tags.get(PARENT) != own.info.run_id:
-                client.set_tag(newest.info.run_id, PARENT, own.info.run_id)
+            trial_runs[trial] = newest
+            if newest.data.tags.get(PARENT) != parent_id:
+                client.set_tag(newest.info.run_id, PARENT, parent_id)
             if former:
                 replaced = ",".join(run.info.run_id for run in former)
                 client.set_tag(newest.info.run_id, "graincast.replaces", replaced)
         for run in former:
             store.delete(client, run)
-    execution = own.data.tags["graincast.execution"]
-    for parent in store.runs_where(client, experiment_id, parent=name):
-        if parent.info.run_id == own.info.run_id:
+    for other in store.runs_where(client, experiment_id, parent=name):
+        if other.info.run_id == parent_id:
             continue
-        if parent.data.tags["graincast.execution"] == execution:
-            store.delete(client, parent)
-        elif "graincast.superseded_by" not in parent.data.tags:
-            client.set_tag(parent.info.run_id, "graincast.superseded_by", own.info.run_id)
-    return kept
+        if other.data.tags["graincast.execution"] == execution:
+            store.delete(client, other)
+        elif "graincast.superseded_by" not in other.data.tags:
+            client.set_tag(other.info.run_id, "graincast.superseded_by", parent_id)
+    return trial_runs

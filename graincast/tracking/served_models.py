@@ -1,6 +1,6 @@
-"""Trained models in MLflow's form: served by graincast/prediction/pyfunc.py, with the sources that it takes in a zip.
+"""Trained models in MLflow's format, served by graincast/prediction/pyfunc.py with the sources it needs in a zip.
 
-MLflow's folder of a model is made once a process for each kind of input, and copied for each trial.
+The model folder is written once per process for each kind of input, and copied for each trial.
 """
 
 import functools
@@ -25,9 +25,10 @@ def log_model(
     about: dict,
     parameters: Parameters,
 ) -> LoggedModel | None:
-    """Log the models of all folds as one that averages them. Returns None where it can only be kept as a file.
+    """Log the models of all folds as one model that averages their predictions.
 
-    record     of the job or the experiment: model, columns, target
+    record  of the job or the experiment: model, columns, target
+    Returns None for a model that cannot be served; its parameters are logged as a file.
     """
     run_id = run.info.run_id
     with tempfile.TemporaryDirectory() as temporary:
@@ -41,8 +42,8 @@ def log_model(
         spec = description(record, threshold, about)
         shutil.copytree(_template(record["model"], columns), folder)
         parameters.save(folder / "artifacts" / "parameters.pt")
-        told = json.dumps({**spec, "trial": parameters.trial}, indent=1)
-        (folder / "artifacts" / "about.json").write_text(told, encoding="utf-8")
+        about_text = json.dumps({**spec, "trial": parameters.trial}, indent=1)
+        (folder / "artifacts" / "about.json").write_text(about_text, encoding="utf-8")
         logged = client.create_logged_model(run.info.experiment_id, name="model", source_run_id=run_id)
         ids = {"model_id": logged.model_id, "run_id": run_id, "artifact_path": logged.artifact_location}
         model_folder.describe(folder, columns, spec["kind"], **ids)
@@ -52,13 +53,13 @@ def log_model(
 
 
 def is_served(model: str, models: dict[str, dict]) -> bool:
-    """Whether there is a reader for what a model takes: plain features of nodes, and boundary lengths."""
-    plain = all(one.get("edge_columns", [LENGTHS]) == [LENGTHS] for one in models.values())
+    """Whether predict.py can prepare the model's input: plain node features, and boundary lengths."""
+    plain = all(fold_model.get("edge_columns", [LENGTHS]) == [LENGTHS] for fold_model in models.values())
     return model in model_folder.SERVED and plain
 
 
 def description(record: dict, threshold: str | float | None, about: dict) -> dict:
-    """What graincast/prediction/predict.py has to know of a model."""
+    """The argument `about` of graincast/prediction/predict.py for a model."""
     target = record["target"]
     return {
         "model": record["model"],
@@ -71,13 +72,13 @@ def description(record: dict, threshold: str | float | None, about: dict) -> dic
 
 
 @functools.cache
-def _folder() -> tempfile.TemporaryDirectory:
+def _template_folder() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="graincast-models-")
 
 
 @functools.cache
 def _template(model: str, columns: tuple[str, ...]) -> Path:
-    """MLflow's folder of a model without parameters."""
-    folder = Path(tempfile.mkdtemp(dir=_folder().name), "model")
+    """MLflow's model folder without parameters."""
+    folder = Path(tempfile.mkdtemp(dir=_template_folder().name), "model")
     model_folder.write(folder, model, columns)
     return folder

@@ -1,4 +1,4 @@
-"""The MLflow store: its address, the client, the experiments in it, and searches that go through all pages."""
+"""The MLflow store: its client, its lock, experiments by name, and searches through all pages."""
 
 import contextlib
 import fcntl
@@ -16,22 +16,22 @@ from mlflow.exceptions import MlflowException
 from graincast.tracking import addresses
 
 SQLITE = "sqlite:///"
-_HELD: set[str] = set()
+_LOCKED: set[str] = set()
 
 
 def connect(tracking: dict) -> MlflowClient:
-    """A client of the configured store, or of MLFLOW_TRACKING_URI; a fresh SQLite store is created by one process."""
+    """A client of the store at MLFLOW_TRACKING_URI, or else of the configured one; creates a missing SQLite store."""
     uri = _without_password(addresses.address(tracking))
     mlflow.set_tracking_uri(uri)
-    with alone(uri), warnings.catch_warnings():
+    with locked(uri), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        client = MlflowClient(uri)  # this alone creates a fresh store
+        client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     return client
 
 
 def _without_password(uri: str) -> str:
-    """A server's address without user and password, which MLflow is given in its variables: it repeats addresses."""
+    """A server's address without the login, which moves to MLflow's variables: MLflow prints addresses."""
     parts = urllib.parse.urlsplit(uri)
     if not parts.scheme.startswith("http") or "@" not in parts.netloc:
         return uri
@@ -42,12 +42,12 @@ def _without_password(uri: str) -> str:
 
 
 def experiment(client: MlflowClient, name: str) -> str:
-    """The id of an experiment of this name, made or restored where need be."""
-    found = client.get_experiment_by_name(name)
-    if found:
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return found.experiment_id
+    """The id of the experiment with this name, created or restored if necessary."""
+    existing = client.get_experiment_by_name(name)
+    if existing:
+        if existing.lifecycle_stage == "deleted":
+            client.restore_experiment(existing.experiment_id)
+        return existing.experiment_id
     uri = mlflow.get_tracking_uri()
     location = None
     if uri.startswith(SQLITE):
@@ -55,29 +55,29 @@ def experiment(client: MlflowClient, name: str) -> str:
     try:
         return client.create_experiment(name, artifact_location=location)
     except MlflowException:
-        found = client.get_experiment_by_name(name)  # another job was faster
-        if found is None:
+        existing = client.get_experiment_by_name(name)  # another job was faster
+        if existing is None:
             raise
-        return found.experiment_id
+        return existing.experiment_id
 
 
-def runs_where(client: MlflowClient, experiment_id: str, **tags: str) -> list[Run]:
-    """All runs of an experiment whose tags graincast.NAME have these values (None: any), the earliest first."""
-    wanted = [
+def runs_where(client: MlflowClient, experiment_id: str, **tags: str | None) -> list[Run]:
+    """All runs of an experiment whose tags graincast.NAME have these values (None: any), earliest first."""
+    conditions = [
         f"tags.`graincast.{name}` {'!=' if value is None else '='} {_quoted(value or '')}"
         for name, value in tags.items()
     ]
     order = ["attributes.start_time ASC", "attributes.run_id ASC"]
-    found: list[Run] = []
+    runs: list[Run] = []
     token = None
     while True:
         page = client.search_runs(
-            [experiment_id], " AND ".join(wanted), max_results=1000, order_by=order, page_token=token
+            [experiment_id], " AND ".join(conditions), max_results=1000, order_by=order, page_token=token
         )
-        found += page
+        runs += page
         token = page.token
         if not token:
-            return found
+            return runs
 
 
 def _quoted(text: str) -> str:
@@ -85,29 +85,28 @@ def _quoted(text: str) -> str:
 
 
 def delete(client: MlflowClient, run: Run) -> None:
-    """Delete a run the MLflow way, and the models it made, which would stay listed without it; also one that it was
-    interrupted in making.
-    """
-    its = f"source_run_id = '{run.info.run_id}'"
-    for model in client.search_logged_models([run.info.experiment_id], filter_string=its):
+    """Mark a run and its models as deleted, also an unfinished model; MLflow would keep listing the models."""
+    by_run = f"source_run_id = '{run.info.run_id}'"
+    for model in client.search_logged_models([run.info.experiment_id], filter_string=by_run):
         client.delete_logged_model(model.model_id)
     client.delete_run(run.info.run_id)
 
 
 @contextlib.contextmanager
-def alone(uri: str) -> Iterator[None]:
-    """Hold an SQLite store's lock, once a process: one that several create at once is broken, and of many writers
-    SQLite tells some that the database is locked.
+def locked(uri: str) -> Iterator[None]:
+    """Serialise access to an SQLite store; reentrant within a process.
+
+    Concurrent creation would corrupt the database, and concurrent writers get "database is locked".
     """
-    if not uri.startswith(SQLITE) or uri in _HELD:
+    if not uri.startswith(SQLITE) or uri in _LOCKED:
         yield
         return
     path = Path(uri.removeprefix(SQLITE))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _HELD.add(uri)
+        _LOCKED.add(uri)
         try:
             yield
         finally:
-            _HELD.discard(uri)
+            _LOCKED.discard(uri)

@@ -1,1 +1,1 @@
-"""How every torch model is trained: one loop, with checkpoints from which a killed job goes on."""
+"""Training of the torch models: one loop, whose checkpoints let a killed job resume."""

@@ -1,4 +1,4 @@
-"""The file from which a killed training goes on: what torch.save wrote, behind the SHA-256 of it."""
+"""Checkpoints from which a killed training resumes: the SHA-256 of the output of torch.save, then that output."""
 
 import hashlib
 import io
@@ -15,17 +15,17 @@ DIGEST = hashlib.sha256().digest_size
 
 
 def write(path: str | os.PathLike, identity: str, content: dict) -> None:
-    """Write a checkpoint whole. `identity` says what is trained on what."""
-    memory = io.BytesIO()
-    torch.save({"identity": identity, "content": content}, memory)
-    data = memory.getbuffer()
+    """Write a checkpoint whole. identity: text that identifies the training, see `read`."""
+    buffer = io.BytesIO()
+    torch.save({"identity": identity, "content": content}, buffer)
+    data = buffer.getbuffer()
     with whole(path) as partial, partial.open("wb") as file:
         file.write(hashlib.sha256(data).digest())
         file.write(data)
 
 
 def read(path: str | os.PathLike, identity: str) -> dict | None:
-    """The content of a checkpoint; None without a file, or with a warning if it is damaged or of another identity."""
+    """The content of a checkpoint; None without a file, or, with a warning, if damaged or of another identity."""
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -33,11 +33,11 @@ def read(path: str | os.PathLike, identity: str) -> dict | None:
     try:
         if hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
             raise ValueError
-        found = torch.load(io.BytesIO(data[DIGEST:]), weights_only=True, map_location="cpu")
+        stored = torch.load(io.BytesIO(data[DIGEST:]), weights_only=True, map_location="cpu")
     except (ValueError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError):
-        logging.getLogger(__name__).warning("%s: not a whole checkpoint; training starts anew", path)
+        logging.getLogger(__name__).warning("%s: the checkpoint is damaged; training starts afresh", path)
         return None
-    if found["identity"] != identity:
-        logging.getLogger(__name__).warning("%s: the checkpoint of another training; this one starts anew", path)
+    if stored["identity"] != identity:
+        logging.getLogger(__name__).warning("%s: the checkpoint is from another training; training starts afresh", path)
         return None
-    return found["content"]
+    return stored["content"]

@@ -1,4 +1,4 @@
-"""Where torch computes."""
+"""Choice of the torch device."""
 
 import torch
 
@@ -6,7 +6,7 @@ from graincast.microstructure import BadInput
 
 
 def device_of(name: str) -> torch.device:
-    """The device called auto, cpu or cuda; auto is CUDA where there is one. Raises BadInput where there is none."""
+    """The device for auto, cpu or cuda; auto prefers CUDA. Raises BadInput for other names, or cuda without a GPU."""
     if name not in ("auto", "cpu", "cuda"):
         raise BadInput(f"device {name!r} is none of auto, cpu, cuda")
     if name == "cuda" and not torch.cuda.is_available():

@@ -1,8 +1,9 @@
-"""The generators of random numbers that training may draw from: seeded in a block, and put back after it."""
+"""Python's, NumPy's and torch's random number generators: seeded for a block of code, then restored."""
 
 import contextlib
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,36 +11,33 @@ import torch
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """A block in which random numbers are those of a seed, and sums on the CPU are taken in one order.
+    """Context in which all random numbers follow from a seed, and CPU operations are deterministic.
 
-    For a module's initial weights and its training; Python's, NumPy's and torch's generators and settings are
-    afterwards as they were.
+    For initialising and training a module. Generators and settings are restored afterwards.
     """
     device = torch.device(device)
     before = states(device)
-    deterministic, fill = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.utils.deterministic.fill_uninitialized_memory,
-    )
+    memory: Any = torch.utils.deterministic  # type checkers do not see its property
+    deterministic, fill = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - whatever draws from the global generator draws from the seed
-    torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the devices not in use too
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - other code may draw from the global generator
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed devices not in use
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
-    if device.type == "cpu":  # on other devices some operations have no such form and would fail
+    if device.type == "cpu":  # some operations have no deterministic CUDA form and would fail
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(deterministic)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        memory.fill_uninitialized_memory = fill
         restore(before, device)
 
 
 def states(device: torch.device) -> dict:
-    """The states of all generators, as built-in types and tensors."""
-    numpy = np.random.get_state()  # noqa: NPY002
+    """The states of all generators, as built-in types and tensors, so that a checkpoint can hold them."""
+    numpy: Any = np.random.get_state()  # noqa: NPY002
     return {
         "python": random.getstate(),
         "numpy": (numpy[0], torch.from_numpy(numpy[1].astype(np.int64)), *numpy[2:]),
@@ -49,7 +47,7 @@ def states(device: torch.device) -> dict:
 
 
 def restore(states: dict, device: torch.device) -> None:
-    """Put all generators into the states that `states` gave."""
+    """Restore all generators to the states from `states`."""
     random.setstate(states["python"])
     name, keys, *rest = states["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002

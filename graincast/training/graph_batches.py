@@ -1,6 +1,7 @@
-"""A whole data set of graphs as tensors, and batches of some of its graphs, without a loop over graphs.
+"""A data set of graphs as tensors, and batches of its graphs, without a loop over graphs.
 
-A batch is one graph of unconnected parts, in the order asked for: what torch_geometric's Batch.from_data_list makes.
+A batch is one graph of unconnected components, in the order requested, as torch_geometric's Batch.from_data_list
+makes it.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -13,13 +14,13 @@ from graincast.features.table import FeatureTable
 
 @dataclass(frozen=True)
 class Batch:
-    """n nodes and m edges of b graphs.
+    """A batch of b graphs, with n nodes and m edges in all.
 
     x           float32 [n, columns]
     edge_index  int64 [2, m]             source and target, rows of x
     edge_attr   float32 [m, edge columns]
-    graph       int64 [n]                the graph of each node, counted within the batch
-    candidate   int64 [b]                the row of x of each graph's candidate
+    graph       int64 [n]                the index of each node's graph in the batch
+    candidate   int64 [b]                the row in x of each graph's candidate
     y           float32 [n]              the target of each node
     """
 
@@ -37,10 +38,10 @@ class Graphs:
 
     x           float32 [N, columns]
     node_ptr    int64 [g + 1]
-    edge_index  int64 [2, E]             counted within the graph
+    edge_index  int64 [2, E]             node indices within the graph
     edge_attr   float32 [E, edge columns]
     edge_ptr    int64 [g + 1]
-    candidate   int64 [g]                counted within the graph
+    candidate   int64 [g]                node index within the graph
     y           float32 [N]              the target of each node
     """
 
@@ -53,38 +54,40 @@ class Graphs:
     y: torch.Tensor
 
     def to(self, device: torch.device) -> "Graphs":
-        """The same on a device."""
+        """The graphs on a device."""
         return Graphs(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
-    def batch(self, which: torch.Tensor) -> Batch:
-        """The graphs of these numbers (int64 [b], on the device), in this order."""
-        nodes, graph, first_node = _rows(self.node_ptr, which)
-        edges, graph_of_edge, _ = _rows(self.edge_ptr, which)
+    def batch(self, indices: torch.Tensor) -> Batch:
+        """The graphs with these indices (int64 [b], on the graphs' device), in this order."""
+        nodes, graph, first_node = _rows(self.node_ptr, indices)
+        edges, graph_of_edge, _ = _rows(self.edge_ptr, indices)
         return Batch(
             x=self.x[nodes],
             edge_index=self.edge_index[:, edges] + first_node[graph_of_edge],
             edge_attr=self.edge_attr[edges],
             graph=graph,
-            candidate=self.candidate[which] + first_node,
+            candidate=self.candidate[indices] + first_node,
             y=self.y[nodes],
         )
 
 
-def _rows(ptr: torch.Tensor, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The rows of some pieces laid end to end, each row's piece, and where each piece then begins."""
-    start = ptr[which]
-    count = ptr[which + 1] - start
+def _rows(ptr: torch.Tensor, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The rows of the segments `indices` laid end to end, each row's segment, and the new start of each segment."""
+    start = ptr[indices]
+    count = ptr[indices + 1] - start
     end = count.cumsum(0)
     first = end - count
-    piece = torch.repeat_interleave(count)
-    return torch.arange(piece.numel(), device=ptr.device) + (start - first)[piece], piece, first
+    segment = torch.repeat_interleave(count)
+    return torch.arange(segment.numel(), device=ptr.device) + (start - first)[segment], segment, first
 
 
-def of_table(table: FeatureTable, x: np.ndarray | None = None, edge_x: np.ndarray | None = None, y=None) -> Graphs:
+def of_table(
+    table: FeatureTable, x: np.ndarray | None = None, edge_x: np.ndarray | None = None, y: np.ndarray | None = None
+) -> Graphs:
     """The graphs of a feature table, on the CPU.
 
-    x, edge_x  features in place of the table's, for normalised ones; [N, …] and [E, …]
-    y          the target of each node, [N]; without one all are NaN
+    x, edge_x  features that replace the table's, such as normalised ones; [N, …] and [E, …]
+    y          the target of each node, [N]; NaN without one
     """
     return Graphs(
         x=_float(table.x if x is None else x),
@@ -98,15 +101,15 @@ def of_table(table: FeatureTable, x: np.ndarray | None = None, edge_x: np.ndarra
 
 
 def with_targets(graphs: Graphs, y: torch.Tensor) -> Graphs:
-    """With other targets of the nodes, float32 [N]."""
+    """The graphs with other node targets, float32 [N]."""
     return replace(graphs, y=y.to(graphs.x.device))
 
 
 def with_self_loops(graphs: Graphs) -> Graphs:
-    """With an edge from each node to itself that has the mean features of the edges that arrive there, or zeros.
+    """The graphs with a self-loop at each node; its features are the mean over incoming edges, or zeros without any.
 
-    It is what torch_geometric's attention layers add to each batch (fill_value="mean"), done once for all. The edges
-    of a graph are put in order of their target.
+    torch_geometric's attention layers add the same to every batch (fill_value="mean"); here it is done once. The edges
+    of a graph are sorted by target.
     """
     nodes = torch.arange(len(graphs.x))
     graph = torch.repeat_interleave(torch.diff(graphs.node_ptr))
@@ -115,10 +118,10 @@ def with_self_loops(graphs: Graphs) -> Graphs:
     total = torch.zeros(len(nodes), graphs.edge_attr.shape[1]).index_add_(0, target, graphs.edge_attr)
     count = torch.bincount(target, minlength=len(nodes)).clamp(min=1)
     order = torch.cat([target, nodes]).argsort(stable=True)
-    own = nodes - graphs.node_ptr[graph]
+    local = nodes - graphs.node_ptr[graph]
     return replace(
         graphs,
-        edge_index=torch.cat([graphs.edge_index, own.expand(2, -1)], dim=1)[:, order].contiguous(),
+        edge_index=torch.cat([graphs.edge_index, local.expand(2, -1)], dim=1)[:, order].contiguous(),
         edge_attr=torch.cat([graphs.edge_attr, total / count[:, None]])[order],
         edge_ptr=graphs.edge_ptr + graphs.node_ptr,
     )

@@ -1,7 +1,7 @@
-"""The training loop of every torch model: Adam, early stopping, and checkpoints that change nothing.
+"""The training loop of every torch model: Adam, early stopping, and exact checkpoints.
 
-A training that is killed and started again gives, bit for bit on the CPU, what it gives undisturbed: a checkpoint
-holds the state of everything that an epoch changes, the generators of random numbers included.
+A killed and restarted training gives the same result as an uninterrupted one, bit for bit on the CPU: a checkpoint
+holds all state that an epoch changes, including that of the random number generators.
 """
 
 import copy
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,19 +20,19 @@ from graincast.training import checkpoint as checkpoints
 from graincast.training.device import device_of
 from graincast.training.generators import restore, seeded, states
 
-CHECKPOINT_FRACTION = 0.05  # of the time at most goes into checkpoints: short epochs are not all written
+CHECKPOINT_FRACTION = 0.05  # of the time at most is spent on checkpoints, so not every short epoch writes one
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """Training settings.
 
     epochs, learning_rate, weight_decay  of Adam (Kingma & Ba 2015, arXiv 1412.6980); the decay is an L2 penalty
-    patience          epochs without a better validation loss until training ends; 0: it never ends early
-    clip              largest norm of the gradient of all parameters together; None: unlimited
-    plateau_factor    factor of the learning rate where the validation loss has not fallen; 1: it stays as it is
-    plateau_patience  for this many epochs
-    mixed_precision   16-bit arithmetic in the training passes, on a device that has it (CUDA)
+    patience          stop after this many epochs without a better validation loss; 0: never stop early
+    clip              largest norm of the gradient over all parameters; None: unlimited
+    plateau_factor    multiplies the learning rate when the validation loss stagnates; 1: constant rate
+    plateau_patience  epochs of stagnation until then
+    mixed_precision   16-bit arithmetic in training passes on CUDA devices
     """
 
     epochs: int
@@ -46,12 +47,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What training gives.
+    """The result of training.
 
-    state    the module's state of the least validation loss, a copy on the CPU
+    state    the module's state at the lowest validation loss, a copy on the CPU
     epoch    the number of epochs that led to it
-    curves   float64 [epochs run + 1, columns]: what was measured before the first epoch and after each
-    columns  the names of what was measured
+    curves   float64 [epochs run + 1, columns]: measurements before the first epoch and after each
+    columns  the names of the measurements
     """
 
     state: dict[str, torch.Tensor]
@@ -63,7 +64,7 @@ class Fitted:
 def fit(
     module: torch.nn.Module,
     batches: Callable[[torch.Generator], Iterable],
-    loss: Callable[[torch.nn.Module, object], torch.Tensor],
+    loss: Callable[[torch.nn.Module, Any], torch.Tensor],
     measure: Callable[[torch.nn.Module], dict[str, float]],
     settings: Settings,
     *,
@@ -73,38 +74,38 @@ def fit(
     identity: str = "",
     advance: Callable[[int, str], None] = lambda amount, note: None,
 ) -> Fitted:
-    """Train a module, which is left on the device in its best state; a seeded one begins in `generators.seeded`.
+    """Train a module and leave it on the device in its best state. Initialise it in `generators.seeded`.
 
-    batches     a new pass over the training data, in an order drawn from the generator; on the device
-    loss        the mean loss of a batch, a scalar
-    measure     columns train_… and validation_…, validation_loss among them; called without gradients, in eval mode
-    checkpoint  a file to go on from, and to write after epochs; whoever keeps what is returned removes it
-    identity    what is trained on what; a checkpoint of another identity, settings or seed is not used
-    advance     told of epochs done, with a note of the loss; an early stop counts those it spared
+    batches     returns a new pass over the training data, on the device, in an order drawn from the generator
+    loss        returns the mean loss of a batch, a scalar
+    measure     returns train_… and validation_… values, including validation_loss; called in eval mode, no gradients
+    checkpoint  a file to resume from and to write after epochs; the caller deletes it after saving the result
+    identity    text that identifies model and data; checkpoints of another identity, settings or seed are ignored
+    advance     called with the number of epochs done and a note of the loss; epochs skipped by an early stop count
     Raises BadInput if the loss is not finite.
     """
-    where = device_of(device)
-    identity = f"{identity} {module} {asdict(settings)} seed {seed} {where.type} torch {torch.__version__}"
-    with seeded(seed, where):
-        training = _Training(module.to(where), settings, seed, where)
+    torch_device = device_of(device)
+    identity = f"{identity} {module} {asdict(settings)} seed {seed} {torch_device.type} torch {torch.__version__}"
+    with seeded(seed, torch_device):
+        training = _Training(module.to(torch_device), settings, seed, torch_device)
         content = checkpoints.read(checkpoint, identity) if checkpoint else None
         if content is None:
-            training.measured(measure)
+            training.evaluate(measure)
         else:
             training.load(content)
             advance(training.epoch, f"resumed after epoch {training.epoch}")
-        written, took = time.monotonic(), 0.0
+        last_written, duration = time.monotonic(), 0.0
         while not training.finished:
-            training.pass_over(batches, loss)
-            training.measured(measure)
+            training.run_epoch(batches, loss)
+            training.evaluate(measure)
             begin = time.monotonic()
-            if checkpoint and (training.finished or begin - written > took / CHECKPOINT_FRACTION):
+            if checkpoint and (training.finished or begin - last_written > duration / CHECKPOINT_FRACTION):
                 checkpoints.write(checkpoint, identity, training.content())
-                written = time.monotonic()
-                took = written - begin
+                last_written = time.monotonic()
+                duration = last_written - begin
             advance(1, f"loss {training.curves[-1]['validation_loss']:.4g}")
-        if spared := settings.epochs - training.epoch:
-            advance(spared, f"stopped early after epoch {training.epoch}")
+        if skipped := settings.epochs - training.epoch:
+            advance(skipped, f"stopped early after epoch {training.epoch}")
     module.load_state_dict(training.best)
     module.eval()
     columns = tuple(training.curves[0])
@@ -113,7 +114,7 @@ def fit(
 
 
 class _Training:
-    """All that changes from epoch to epoch."""
+    """All state that changes from epoch to epoch."""
 
     def __init__(self, module: torch.nn.Module, settings: Settings, seed: int, device: torch.device) -> None:
         self.module, self.settings, self.device = module, settings, device
@@ -129,7 +130,7 @@ class _Training:
         mixed = settings.mixed_precision and device.type == "cuda"
         bfloat16 = mixed and torch.cuda.is_bf16_supported(including_emulation=False)
         self.autocast = torch.autocast(device.type, torch.bfloat16 if bfloat16 else torch.float16, enabled=mixed)
-        # Gradients in float16 would vanish unscaled; bfloat16 has the range of float32
+        # Unscaled float16 gradients would vanish; bfloat16 has the range of float32
         self.scaler = torch.amp.GradScaler(device.type, enabled=mixed and not bfloat16)
         self.epoch = self.best_epoch = 0
         self.best: dict[str, torch.Tensor] = {}
@@ -137,11 +138,11 @@ class _Training:
 
     @property
     def finished(self) -> bool:
-        stale = self.epoch - self.best_epoch
-        return self.epoch >= self.settings.epochs or 0 < self.settings.patience <= stale
+        epochs_since_best = self.epoch - self.best_epoch
+        return self.epoch >= self.settings.epochs or 0 < self.settings.patience <= epochs_since_best
 
-    def pass_over(self, batches: Callable, loss: Callable) -> None:
-        """One epoch."""
+    def run_epoch(self, batches: Callable, loss: Callable) -> None:
+        """Train for one epoch."""
         self.module.train()
         total = torch.zeros((), device=self.device)
         for batch in batches(self.order):
@@ -158,8 +159,8 @@ class _Training:
         self.epoch += 1
         self._check(float(total))
 
-    def measured(self, measure: Callable) -> None:
-        """Measure; keep the state if it is the best, and lower the learning rate if it is due."""
+    def evaluate(self, measure: Callable) -> None:
+        """Record the measurements, keep the best state, and lower the learning rate on a plateau."""
         self.module.eval()
         with torch.no_grad():
             row = {key: float(value) for key, value in measure(self.module).items()}
@@ -174,14 +175,14 @@ class _Training:
         if math.isfinite(loss):
             return
         if not self.epoch:
-            raise BadInput("the loss is not finite before training; look for values that are not finite in the data")
+            raise BadInput("the loss is not finite before training; look for non-finite values in the data")
         rate = self.settings.learning_rate
         raise BadInput(
             f"the loss is not finite after epoch {self.epoch}; lower the learning_rate ({rate:g}), or set clip"
         )
 
     def content(self) -> dict:
-        """Everything, for a checkpoint."""
+        """The state as the content of a checkpoint."""
         return {
             "epoch": self.epoch,
             "best_epoch": self.best_epoch,
@@ -196,7 +197,7 @@ class _Training:
         }
 
     def load(self, content: dict) -> None:
-        """Go on from a checkpoint's content."""
+        """Restore the state from a checkpoint's content."""
         self.epoch, self.best_epoch, self.curves = content["epoch"], content["best_epoch"], content["curves"]
         self.module.load_state_dict(content["module"])
         self.best = {key: value.to(self.device) for key, value in content["best"].items()}

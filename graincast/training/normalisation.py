@@ -1,12 +1,12 @@
-"""Normalisation of features by those of the training set."""
+"""Normalisation of features with the moments of the training set."""
 
 import numpy as np
 
 
 def moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, float64 [columns] each; a constant one gets a deviation of 1.
+    """Mean and standard deviation of each column, float64 [columns] each; a constant column gets a std of 1.
 
-    rows  float [n, columns]; without any, the mean is 0
+    rows  float [n, columns]; for n = 0 the mean is 0
     """
     if not len(rows):
         return np.zeros(rows.shape[1]), np.ones(rows.shape[1])

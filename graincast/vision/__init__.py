@@ -1,1 +1,1 @@
-"""Whole pictures as features: pictures of microstructures or labelled images, through a vision network."""
+"""Vision features: images of microstructures, or labelled images, through a vision network."""

@@ -1,4 +1,4 @@
-"""Grey pictures for a vision network: of microstructures, the candidate in the middle, and from image files."""
+"""Grey images for a vision network: microstructures centred on the candidate grain, and image files."""
 
 import os
 
@@ -9,16 +9,16 @@ from graincast.graphs.palette import BOUNDARY_GREY, GREY, NO_GRAIN_GREY
 from graincast.graphs.periodic import centred, on_boundary
 from graincast.microstructure import BadInput, Microstructure
 
-SIZE = 224  # pixels, what VGG16 was made for
+SIZE = 224  # pixels: the input size of VGG16
 
 
 def of_microstructure(microstructure: Microstructure, crop: int | None = None, size: int = SIZE) -> np.ndarray:
-    """The picture of a microstructure, uint8 [size, size]; the same wherever on the periodic lattice it lies.
+    """A microstructure's image, uint8 [size, size]; periodic shifts do not change it.
 
-    crop  width and height in sites of the square cut out around the candidate's middle; None: the whole picture
-    Raises BadInput for a crop that is larger than the lattice.
+    crop  width and height, in sites, of the square cut out around the candidate's centre; None: the whole image
+    Raises BadInput for a crop larger than the lattice.
     """
-    grey = picture(microstructure)
+    grey = whole_image(microstructure)
     if crop is not None:
         height, width = grey.shape
         if crop > min(height, width):
@@ -29,19 +29,19 @@ def of_microstructure(microstructure: Microstructure, crop: int | None = None, s
     return resized(Image.fromarray(grey), size)
 
 
-def picture(microstructure: Microstructure) -> np.ndarray:
-    """The whole microstructure in grey levels, uint8 [height, width], the candidate in the middle."""
+def whole_image(microstructure: Microstructure) -> np.ndarray:
+    """The whole microstructure in grey levels, uint8 [height, width], centred on the candidate."""
     labels = centred(microstructure.labels, microstructure.labels == microstructure.candidate_index + 1)
     levels = np.array([NO_GRAIN_GREY, *(GREY[kind] for kind in microstructure.grain_type)], np.uint8)
     return np.where(on_boundary(labels), np.uint8(BOUNDARY_GREY), levels[labels])
 
 
 def from_file(path: str | os.PathLike, size: int = SIZE) -> np.ndarray:
-    """An image file as a grey picture, uint8 [size, size]. Raises BadInput, without the file's name, if it is none."""
+    """An image file in grey, uint8 [size, size]. Raises BadInput, without the file's name, if it cannot be read."""
     try:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
-                raise BadInput(f"{image.mode} pixels, of more than 8 bits; save it with 8 bits a channel")
+                raise BadInput(f"{image.mode} pixels, of more than 8 bits; save it with 8 bits per channel")
             return resized(image.convert("L"), size)
     except BadInput:
         raise
@@ -52,5 +52,5 @@ def from_file(path: str | os.PathLike, size: int = SIZE) -> np.ndarray:
 
 
 def resized(image: Image.Image, size: int) -> np.ndarray:
-    """A grey picture in another size, uint8 [size, size]: linear between pixels, smoothed first where it shrinks."""
+    """A grey image resized to uint8 [size, size]: bilinear, smoothed first where it shrinks."""
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))

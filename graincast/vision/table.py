@@ -1,14 +1,14 @@
-"""The file of a vision set: what a network makes of each picture of a data set, not normalised.
+"""Vision tables: a network's features of each image of a data set, not normalised, and their file.
 
 HDF5, attributes format = "graincast vision", version = 1, network (its name, with its weights' hash or random seed),
-fingerprint (of all that is in the file). Of g pictures with f numbers each:
+fingerprint (of the whole content). For g images with f features each:
 
     name             str [g]
     x                float32 [g, f]
-  and for microstructures
+  for microstructures also
     growth_ptr       int64 [g + 1]      growth runs of each microstructure
     growth_ratio     float64 [runs]     final / initial area of the candidate
-  or for labelled images
+  for labelled images also
     label            int64 [g]          index among the classes
     classes          str [classes]
 """
@@ -21,13 +21,13 @@ import numpy as np
 
 from graincast.files import fingerprint, hdf5
 
-FORMAT = {"format": "graincast vision", "version": 1}
+FORMAT: hdf5.Format = {"format": "graincast vision", "version": 1}
 TEXTS = ("name", "classes")
 
 
 @dataclass(frozen=True)
 class VisionTable:
-    """A data set's pictures as arrays; the fields are the file's (see above), None where they do not apply."""
+    """The content of the file as arrays (see above); fields that do not apply are None."""
 
     name: list[str]
     network: str
@@ -39,34 +39,35 @@ class VisionTable:
 
     @property
     def columns(self) -> list[str]:
-        """The name of the features, all outputs of one layer."""
+        """The name of the features: all outputs of one layer."""
         return [f"fc1[{self.x.shape[1]}]"]
 
     def candidate_ratios(self) -> list[np.ndarray]:
-        """The candidate's growth ratio in each growth run, float64 [runs] a microstructure."""
+        """For each microstructure the candidate's growth ratio in each growth run, float64 [runs]."""
+        assert self.growth_ratio is not None and self.growth_ptr is not None, "labelled images do not grow"
         return np.split(self.growth_ratio, self.growth_ptr[1:-1])
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the whole content, 16 hexadecimal digits: which data a model has seen."""
-        return fingerprint.of(self)
+        """A hash of the whole content, 16 hexadecimal digits; identifies the data that a model was trained on."""
+        return fingerprint.content_hash(self)
 
 
 def of_microstructures(name: list[str], network: str, x: np.ndarray, ratios: list[np.ndarray]) -> VisionTable:
-    """A table in order of the names. ratios: the candidate's growth ratio in each growth run."""
+    """A table of microstructures, sorted by name. ratios: the candidate's growth ratio in each growth run."""
     order = sorted(range(len(name)), key=name.__getitem__)
     ordered = [np.asarray(ratios[i], np.float64) for i in order]
     return VisionTable(
         name=[name[i] for i in order],
         network=network,
         x=x[order],
-        growth_ptr=np.concatenate([[0], np.cumsum([one.size for one in ordered])]).astype(np.int64),
+        growth_ptr=np.concatenate([[0], np.cumsum([runs.size for runs in ordered])]).astype(np.int64),
         growth_ratio=np.concatenate([np.zeros(0), *ordered]),
     )
 
 
 def of_labelled(name: list[str], network: str, x: np.ndarray, labels: list[str]) -> VisionTable:
-    """A table in order of the names, and of the classes. labels: the class of each image."""
+    """A table of labelled images, sorted by name, with sorted classes. labels: the class of each image."""
     order = sorted(range(len(name)), key=name.__getitem__)
     classes = sorted(set(labels))
     label = np.array([classes.index(labels[i]) for i in order], np.int64)
@@ -74,7 +75,7 @@ def of_labelled(name: list[str], network: str, x: np.ndarray, labels: list[str])
 
 
 def write(path: str | os.PathLike, table: VisionTable) -> None:
-    """Write the file whole."""
+    """Write the file, whole or not at all."""
     with hdf5.written(path, libver="latest") as file:
         file.attrs.update(**FORMAT, network=table.network, fingerprint=table.fingerprint)
         for field in fields(table):
@@ -87,6 +88,6 @@ def write(path: str | os.PathLike, table: VisionTable) -> None:
 
 def read(path: str | os.PathLike) -> VisionTable:
     """Read the file. Raises BadInput if it is not of this format and version."""
-    with hdf5.opened(path, **FORMAT) as file:
+    with hdf5.opened(path, FORMAT) as file:
         arrays = {key: file[key].asstr()[:].tolist() if key in TEXTS else file[key][()] for key in file}
         return VisionTable(network=str(file.attrs["network"]), **arrays)

@@ -1,7 +1,7 @@
 """VGG16 (Simonyan & Zisserman 2015, arXiv 1409.1556) up to its first fully connected layer.
 
-Parameters have torchvision's names, so that its file of ImageNet weights loads. The features of a picture are those
-that Keras calls fc1: the 4096 outputs of classifier.0 after the ReLU.
+Parameters have torchvision's names, so that its ImageNet weights load. The features of an image are the 4096 outputs
+of classifier.0 after the ReLU; Keras calls them fc1.
 """
 
 import itertools
@@ -20,24 +20,25 @@ from graincast.raw import manifest
 
 LAYERS = (1, 1, "pool", 2, 2, "pool", 4, 4, 4, "pool", 8, 8, 8, "pool", 8, 8, 8, "pool")
 WIDTH, HIDDEN = 64, 4096
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
-WHERE = "https://download.pytorch.org/models/vgg16-397923af.pth (its name carries the first 8 digits of its SHA-256)"
-BATCH = 8  # pictures; larger ones are no faster on a CPU, and each takes 25 MB
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the ImageNet colour channels
+SOURCE = "https://download.pytorch.org/models/vgg16-397923af.pth (its name carries the first 8 digits of its SHA-256)"
+BATCH = 8  # images of 25 MB each; larger batches are no faster on a CPU
 
 
 class VGG16(nn.Module):
-    """Pictures [n, 3, height, width] to features [n, hidden]; at least 32 pixels high and wide.
+    """Maps images [n, 3, height, width] to features [n, hidden]; images need at least 32 pixels in height and width.
 
-    width   channels of the first layer, of which the others' are 2, 4 and 8 times as many
-    hidden  features
+    width   channels of the first layer; later layers have 2, 4 and 8 times as many
+    hidden  number of features
     """
 
     def __init__(self, width: int = WIDTH, hidden: int = HIDDEN) -> None:
         super().__init__()
+        self.hidden = hidden
         layers: list[nn.Module] = []
         channels = 3
         for layer in LAYERS:
-            if layer == "pool":
+            if isinstance(layer, str):
                 layers.append(nn.MaxPool2d(2))
             else:
                 layers += [nn.Conv2d(channels, layer * width, 3, padding=1), nn.ReLU(inplace=True)]
@@ -46,15 +47,15 @@ class VGG16(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(nn.Linear(49 * channels, hidden), nn.ReLU(inplace=True))
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.classifier(self.avgpool(self.features(pictures)).flatten(1))
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.avgpool(self.features(images)).flatten(1))
 
 
 def load(network: dict, width: int = WIDTH, hidden: int = HIDDEN) -> tuple[VGG16, str]:
-    """The network, and the name under which all that comes of it is to be shown.
+    """The network and its display name.
 
     network  {"path": file of weights, "sha256": its hash}, or {"random": seed} for random weights
-    Raises BadInput for other keys, or if the file is not there, has another hash, or does not hold these weights.
+    Raises BadInput for other keys, or if the file is missing, has another hash, or does not hold VGG16 weights.
     """
     if set(network) not in ({"path", "sha256"}, {"random"}):
         raise BadInput(f"network: has {', '.join(network) or 'nothing'}; it takes path and sha256, or random alone")
@@ -72,61 +73,63 @@ def load(network: dict, width: int = WIDTH, hidden: int = HIDDEN) -> tuple[VGG16
 def random_state(module: nn.Module, seed: int) -> dict[str, torch.Tensor]:
     """Random weights of variance 2 / inputs (He et al. 2015, arXiv 1502.01852), biases 0.
 
-    They are uniform and drawn one layer after the other, by exact operations alone: the same bytes on every machine.
+    Drawn uniformly, layer by layer, with exact operations only: the same bytes on every machine.
     """
     generator, state = torch.Generator().manual_seed(seed), {}
-    for name, like in module.state_dict().items():
-        state[name] = torch.zeros(like.shape)
-        if like.ndim > 1:
-            bound = math.sqrt(6 / math.prod(like.shape[1:]))
-            state[name] = torch.rand(like.shape, generator=generator).mul_(2).sub_(1).mul_(bound)
+    for name, parameter in module.state_dict().items():
+        state[name] = torch.zeros(parameter.shape)
+        if parameter.ndim > 1:
+            bound = math.sqrt(6 / math.prod(parameter.shape[1:]))
+            state[name] = torch.rand(parameter.shape, generator=generator).mul_(2).sub_(1).mul_(bound)
     return state
 
 
 def stored_state(module: nn.Module, path: str | os.PathLike, sha256: str) -> dict[str, torch.Tensor]:
-    """A module's weights from a file that holds these and others. Raises BadInput."""
+    """A module's weights from a file that may hold others too. Raises BadInput as `load` does."""
     try:
-        found = manifest.sha256(Path(path))
+        actual = manifest.sha256(Path(path))
     except (FileNotFoundError, IsADirectoryError):
         raise BadInput(
-            f"network.path: no file of VGG16 weights {path}; fetch {WHERE}, or choose random weights: "
+            f"network.path: no file of VGG16 weights at {path}; fetch {SOURCE}, or choose random weights: "
             "network: {random: 0}"
         ) from None
-    if found != sha256:
-        raise BadInput(f"{path}: its SHA-256 is {found}, but network.sha256 says {sha256}; fetch {WHERE} again")
+    if actual != sha256:
+        raise BadInput(f"{path}: its SHA-256 is {actual}, but network.sha256 says {sha256}; fetch {SOURCE} again")
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         state = {name: stored[name] for name in module.state_dict()}
-        wrong = [name for name, like in module.state_dict().items() if state[name].shape != like.shape]
+        wrong = [name for name, value in module.state_dict().items() if state[name].shape != value.shape]
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise BadInput(f"{path}: no weights of VGG16 with torchvision's names ({error}); fetch {WHERE}") from None
+        raise BadInput(
+            f"{path}: does not hold VGG16 weights under torchvision's names ({error}); fetch {SOURCE}"
+        ) from None
     if wrong:
-        raise BadInput(f"{path}: {wrong[0]} is not of the shape that VGG16 has; fetch {WHERE}")
+        raise BadInput(f"{path}: {wrong[0]} does not have the shape that VGG16 needs; fetch {SOURCE}")
     return state
 
 
 def features(
-    module: nn.Module,
-    pictures: Iterable[np.ndarray],
+    module: VGG16,
+    images: Iterable[np.ndarray],
     device: torch.device | str = "cpu",
     batch: int = BATCH,
     advance: Callable[[int], None] = lambda amount: None,
 ) -> np.ndarray:
-    """The features of n grey pictures, each uint8 [height, width], taken in batches: float32 [n, features].
+    """The features of n grey images, each uint8 [height, width], computed in batches: float32 [n, features].
 
     device   where the module is
-    advance  told of pictures done
+    advance  called with the number of images done
     """
-    made = [np.zeros((0, module.classifier[0].out_features), np.float32)]
-    left = iter(pictures)
+    outputs = [np.zeros((0, module.hidden), np.float32)]
+    remaining = iter(images)
     with torch.inference_mode():
-        while some := list(itertools.islice(left, batch)):
-            made.append(module(normalised(torch.from_numpy(np.stack(some)).to(device))).cpu().numpy())
-            advance(len(some))
-    return np.concatenate(made)
+        while images_in_batch := list(itertools.islice(remaining, batch)):
+            outputs.append(module(normalised(torch.from_numpy(np.stack(images_in_batch)).to(device))).cpu().numpy())
+            advance(len(images_in_batch))
+    return np.concatenate(outputs)
 
 
 def normalised(grey: torch.Tensor) -> torch.Tensor:
-    """Grey pictures, uint8 [n, height, width], as the colours that the network knows: float32 [n, 3, height, width]."""
+    """Grey images, uint8 [n, height, width], normalised as ImageNet colours: float32 [n, 3, height, width]."""
     mean, std = (torch.tensor(values, device=grey.device)[:, None, None] for values in (MEAN, STD))
     return ((grey.float() / 255)[:, None] - mean) / std

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The worker image with no image registry: a small Debian base made on the spot, then the project's own Dockerfile on it.
+# Build the worker image without an image registry: a small local Debian base, then the project's Dockerfile on it.
 #
-#   tests/hpc/base_image.sh [--out FOLDER]      the SIF's path is the last line on stdout; nothing is built twice
+#   tests/hpc/base_image.sh [--out FOLDER]      the last line on stdout is the SIF's path; nothing is built twice
 #
-# pip inside the build reaches packages as it does on this machine (indexes, proxy, certificates, folders of wheels; see
-# pip_settings.py); what these settings name is mounted read-only at its own path while building. None of it stays in
-# the image.
-# Exit 77 = cannot run here, with the reason. IMAGE_DIR: state folder (default /var/lib/graincast-images).
+# Inside the build, pip reaches packages as on this machine (indexes, proxy, certificates, folders of wheels; see
+# pip_settings.py). The files that these settings name are mounted read-only at the same path. None of them stays in the
+# image.
+# Exit status 77: cannot run here; stderr says why. IMAGE_DIR: state folder (default /var/lib/graincast-images).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +25,7 @@ if [ -e "$sif" ]; then echo "$sif"; exit 0; fi
 [ "$(id -u)" = 0 ] || skip "needs root"
 for tool in mmdebstrap buildah apptainer; do command -v $tool >/dev/null || skip "$tool is not installed ($here/cluster.sh install)"; done
 
-# The base: Debian's Python, from the package source that this machine uses itself.
+# The base: Debian's Python, from this machine's package source.
 mkdir -p "$state"
 mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 2>/dev/null | awk '$2 ~ /^(bookworm|stable|12)$/ { print $1; exit }')
 [ -n "$mirror" ] || skip "no Debian 12 package source is configured"
@@ -34,21 +34,21 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     started=$SECONDS
     mmdebstrap --quiet --variant=minbase --include=$packages --aptopt='Acquire::Check-Valid-Until "false"' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-        bookworm "$state/rootfs.tar" "$mirror" || skip "the Debian base could not be made (no network?)"
+        bookworm "$state/rootfs.tar" "$mirror" || skip "the Debian base could not be built (no network?)"
     container=$(buildah from scratch)
     buildah add --quiet "$container" "$state/rootfs.tar" / >/dev/null
     buildah commit --quiet "$container" "$base" >/dev/null
     buildah rm "$container" >/dev/null
     rm -f "$state/rootfs.tar"
-    step "base image made in $((SECONDS - started)) s"
+    step "base image built in $((SECONDS - started)) s"
 fi
 
-# How this machine reaches packages, as one file of pip settings; the paths in it are mounted while building.
+# This machine's pip settings as one file; the paths in it are mounted during the build.
 pip=$(command -v "$root/.venv/bin/pip" || command -v pip3 || command -v pip) || skip "no pip to read this machine's settings from"
 pip_conf=$state/pip.conf
 paths=$(umask 077 && "$pip" config list | python3 "$here/pip_settings.py" "$pip_conf")
 flags=(--layers=false --secret "id=pip.conf,src=$pip_conf")
 for path in $paths; do flags+=(--volume "$path:$path:ro"); done
-# A folder that holds the cpu build of torch makes its public index unnecessary.
+# With a local folder of wheels, torch's CPU build comes from there, not from its public index.
 if grep -q find-links "$pip_conf"; then flags+=(--build-arg TORCH_INDEX=none); fi
 BUILD_FLAGS="${flags[*]}" exec "$root/docker/build.sh" --base "$base" --out "$out"

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# A real one-node SLURM and a real Apptainer for the tests, on a bare Debian 12 as root.
+# A real one-node SLURM and a real Apptainer for the tests, on Debian 12 as root.
 #
-#   tests/hpc/cluster.sh install      packages, and Apptainer where there is none
-#   tests/hpc/cluster.sh start        munged, slurmctld, slurmd: returns when the node takes jobs
-#   tests/hpc/cluster.sh status       daemons, node and queue; exit 0 when the cluster is up, 3 when not
-#   tests/hpc/cluster.sh stop         ends the daemons that `start` began, and the jobs on them
-#   tests/hpc/cluster.sh slurmd-restart [kill]   restarts the node's daemon; with `kill`, its jobs die with it, as in a crash
+#   tests/hpc/cluster.sh install      install the packages, and Apptainer if it is missing
+#   tests/hpc/cluster.sh start        start munged, slurmctld and slurmd; returns when the node accepts jobs
+#   tests/hpc/cluster.sh status       show daemons, node and queue; exit status 0 if the cluster is up, otherwise 3
+#   tests/hpc/cluster.sh stop         stop the daemons and cancel their jobs
+#   tests/hpc/cluster.sh slurmd-restart [kill]   restart the node's daemon; with `kill`, its jobs die too, as in a crash
 #
-# Each sub-command may be repeated. Exit 77 = cannot run here; one line on stderr says why (tests skip with it).
+# Each subcommand may be repeated. Exit status 77: cannot run here; one line on stderr says why, and the tests skip.
 #
-# CLUSTER_DIR     state folder: keys, configuration, logs, process ids   (default /var/lib/graincast-cluster)
-# CLUSTER_CPUS    slots the node declares, whatever the machine has       (default 4)
-# CLUSTER_MEM_MB  memory the node declares                                (default: nine tenths of the machine's)
-# CLUSTER_PORT    slurmctld's port; slurmd has the next one               (default 6817)
+# CLUSTER_DIR     state folder: keys, configuration, logs, process ids    (default /var/lib/graincast-cluster)
+# CLUSTER_CPUS    CPUs that the node declares, whatever the machine has   (default 4)
+# CLUSTER_MEM_MB  memory that the node declares                           (default: nine tenths of the machine's)
+# CLUSTER_PORT    port of slurmctld; slurmd uses the next one             (default 6817)
 set -euo pipefail
 
 CLUSTER_DIR=${CLUSTER_DIR:-/var/lib/graincast-cluster}
 CLUSTER_CPUS=${CLUSTER_CPUS:-4}
 CLUSTER_MEM_MB=${CLUSTER_MEM_MB:-$(awk '/^MemTotal/ { printf "%d", $2 / 1024 * 0.9 }' /proc/meminfo)}
-CONF=/etc/slurm/slurm.conf          # the one place where every SLURM program looks; srun inside a job sees no SLURM_CONF
-LIBS=/usr/local/lib/apptainer-libs  # the newer C library, for Apptainer alone
+CONF=/etc/slurm/slurm.conf          # where all SLURM programs look; srun inside a job does not see SLURM_CONF
+LIBS=/usr/local/lib/apptainer-libs  # a newer C library, for Apptainer only
 export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
@@ -31,7 +31,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 needs_debian() {
     local id='' version=''
     [ -r /etc/os-release ] && id=$(. /etc/os-release && echo "${ID:-}") && version=$(. /etc/os-release && echo "${VERSION_ID:-}")
-    [ "$id" = debian ] && [ "$version" = 12 ] || skip "install is for Debian 12, this is ${id:-unknown} ${version:-}"
+    [ "$id" = debian ] && [ "$version" = 12 ] || skip "install needs Debian 12, this is ${id:-unknown} ${version:-}"
     [ "$(dpkg --print-architecture)" = amd64 ] || [ "$(dpkg --print-architecture)" = arm64 ] || skip "no Apptainer for this processor"
 }
 
@@ -46,7 +46,7 @@ install_packages() {
         [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = 'ii ' ] || missing="$missing $p"
     done
     [ -n "$missing" ] || return 0
-    # No daemon starts by itself: `start` runs them, with its own configuration.
+    # Keep daemons from starting on installation: `start` runs them, with its own configuration.
     local policy=/usr/sbin/policy-rc.d made_policy='' log=$CLUSTER_DIR/apt.log done=1
     if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made_policy=1; fi
     # shellcheck disable=SC2086
@@ -60,7 +60,7 @@ install_packages() {
     fail "apt could not install:$missing (whole log: $log)"
 }
 
-# Lists of the machine's own Debian sources with the suite changed to sid, kept apart from the machine's lists.
+# The machine's Debian source with the suite changed to sid.
 sid_sources() {
     local uri keyring
     uri=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 2>/dev/null |
@@ -81,12 +81,12 @@ install_apptainer() {
         -o "Dir::State::Lists=$work/lists" -o "Dir::Cache::Archives=$work/archives" -o "Dir::Cache::srcpkgcache="
         -o "Dir::Cache::pkgcache=" -o APT::Sandbox::User=root
         -o Acquire::Check-Valid-Until=false -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
-    "${apt[@]}" update || skip "Debian sid's package index cannot be reached (Apptainer comes from there)"
+    "${apt[@]}" update || skip "Debian sid's package index cannot be reached (Apptainer's source)"
     (cd "$work/archives" && "${apt[@]}" download apptainer libc6 libseccomp2 libsqlite3-0) ||
         fail "Apptainer's packages could not be fetched from Debian sid"
     for p in libc6 libseccomp2 libsqlite3-0; do dpkg -x "$work"/archives/${p}_*.deb "$work/libs"; done
     mkdir -p $LIBS
-    # The libraries of usr/lib/<triplet>/ alone: the loader lies there too, lib64/ only points at it.
+    # Only the libraries in usr/lib/<triplet>/: the loader is there too; lib64/ only links to it.
     cp -a "$work"/libs/usr/lib/*-linux-gnu/*.so* $LIBS/
     local interpreter
     interpreter=$(find $LIBS -maxdepth 1 -name 'ld-linux*' | head -n 1)
@@ -105,11 +105,11 @@ install_apptainer() {
 configure_apptainer() {
     local conf=/etc/apptainer/apptainer.conf
     if [ -e $conf ]; then
-        # Without the "full" default, root in a container is stopped by file modes as an ordinary user is.
+        # With "file" instead of the default "full", file modes apply to root in a container as to ordinary users.
         sed -i 's/^root default capabilities *=.*/root default capabilities = file/' $conf
     fi
     [ -e /dev/fuse ] || mknod /dev/fuse c 10 229 2>/dev/null || true
-    [ -e /dev/fuse ] && chmod 666 /dev/fuse || say "no /dev/fuse: an ordinary user cannot run an image here"
+    [ -e /dev/fuse ] && chmod 666 /dev/fuse || say "no /dev/fuse: ordinary users cannot run images here"
 }
 
 do_install() {
@@ -126,7 +126,7 @@ do_install() {
 
 node() { uname -n | cut -d. -f1; }
 
-# "pid" when the process in that file still runs the program named.
+# Prints the process id in a file if that process still runs the program; otherwise fails.
 running() { # file program
     local pid
     pid=$(cat "$1" 2>/dev/null) || return 1
@@ -157,17 +157,17 @@ TaskPlugin=task/none
 MpiDefault=none
 PropagateResourceLimits=NONE
 
-# Memory: no cgroups needed. Each step's resident memory is read every second; a step over its limit is killed, its
-# job ends as FAILED and its log says "exceeded memory limit". (With cgroups the state would be OUT_OF_MEMORY.)
+# Memory, without cgroups: each step's resident memory is read every second. A step over its limit is killed, its job
+# ends as FAILED and its log says "exceeded memory limit". (With cgroups, the state would be OUT_OF_MEMORY.)
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill,UsePss
 
-# Time: a job over its limit gets SIGTERM, five seconds later SIGKILL. SLURM counts whole minutes and looks every 30 s.
+# Time: a job over its limit gets SIGTERM, and SIGKILL five seconds later. SLURM counts minutes and checks every 30 s.
 OverTimeLimit=0
 KillWait=5
 
-# Finished jobs stay visible to squeue for an hour, so a status is never missed.
+# Finished jobs stay visible to squeue for an hour, so that no status is missed.
 MinJobAge=3600
 AccountingStorageType=accounting_storage/none
 SchedulerType=sched/backfill
@@ -182,7 +182,7 @@ SlurmctldTimeout=20
 MessageTimeout=10
 BatchStartTimeout=10
 SlurmdParameters=config_overrides
-# A stand-in for a GPU (its device is /dev/zero): a job that asks for one is scheduled and told which, as on a GPU node.
+# A mock GPU (its device is /dev/zero): jobs that request one are scheduled and assigned it, as on a GPU node.
 GresTypes=gpu
 NodeName=$(node) NodeAddr=127.0.0.1 CPUs=$CLUSTER_CPUS RealMemory=$CLUSTER_MEM_MB Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
@@ -191,7 +191,7 @@ CONF
     echo "NodeName=$(node) Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
     chmod 644 "$CLUSTER_DIR"/*.conf
     if [ -e $CONF ] && [ "$(readlink -f $CONF)" != "$(readlink -f "$CLUSTER_DIR/slurm.conf")" ]; then
-        grep -q '^# Written by tests/hpc/cluster.sh' $CONF || skip "this machine has a SLURM of its own ($CONF)"
+        grep -q '^# Written by tests/hpc/cluster.sh' $CONF || skip "this machine already has a SLURM configuration ($CONF)"
     fi
     ln -sfn "$CLUSTER_DIR/slurm.conf" $CONF
     ln -sfn "$CLUSTER_DIR/gres.conf" "$(dirname $CONF)/gres.conf"
@@ -209,7 +209,7 @@ start_munge() {
         fail "munged did not start ($d/munged.log)"
 }
 
-# Waits until a command succeeds.
+# Waits until a command succeeds; fails after the given time.
 wait_for() { # seconds command...
     local end=$((SECONDS + $1))
     shift
@@ -236,7 +236,7 @@ do_start() {
     wait_for 150 scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
     running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null || start_slurmd
     if ! wait_for 15 node_ready; then
-        # a node that was left down or drained by an earlier end of the cluster
+        # the node may still be down or drained from an earlier stop of the cluster
         scontrol update "nodename=$(node)" state=resume 2>/dev/null || true
         wait_for 225 node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
     fi
@@ -247,7 +247,7 @@ start_slurmd() { slurmd -N "$(node)" || fail "slurmd did not start ($CLUSTER_DIR
 
 # --------------------------------------------------------------------------------------------------------------- stop
 
-# Ends one of this cluster's processes, known by its id file, and waits for it.
+# Ends one of this cluster's processes, known by its pid file, and waits for it.
 end() { # file program [signal]
     local pid
     pid=$(running "$1" "$2") || return 0
@@ -256,7 +256,7 @@ end() { # file program [signal]
     rm -f "$1"
 }
 
-# The step daemons of this cluster's jobs: children of slurmd by name, told from another cluster's by their spool folder.
+# Prints the ids of the step daemons of this cluster's jobs, found by the sockets in its spool folder.
 step_daemons() {
     local s
     for s in "$CLUSTER_DIR"/spool/"$(node)"_*; do
@@ -265,7 +265,7 @@ step_daemons() {
     return 0
 }
 
-ss_owner() { # socket: the ids of the slurmstepd processes that listen on it
+ss_owner() { # socket; prints the ids of the slurmstepd processes that listen on it
     local inode fd
     for inode in $(awk -v s="$1" '$NF == s { print $(NF - 1) }' /proc/net/unix); do
         for fd in /proc/[0-9]*/fd/*; do
@@ -295,7 +295,7 @@ do_slurmd_restart() {
         local pids pid
         pids=$(step_daemons)
         end "$CLUSTER_DIR/run/slurmd.pid" slurmd KILL
-        # A crash takes the jobs' processes along: the whole tree below each step daemon.
+        # In a crash, the jobs' processes die too: the whole tree below each step daemon.
         for pid in $pids; do kill_tree "$pid"; done
     else
         end "$CLUSTER_DIR/run/slurmd.pid" slurmd

@@ -1,7 +1,6 @@
 """A real one-node SLURM, a real Apptainer and the worker image, and checkouts of a small workflow to run on them.
 
-Setting them up changes the system (packages, /etc/slurm), so it is done in CI, or where
-GRAINCAST_HPC_TESTS=1 asks for it.
+The set-up changes the system (packages, /etc/slurm), so it happens only in CI or with GRAINCAST_HPC_TESTS=1.
 """
 
 import os
@@ -52,7 +51,7 @@ training: {{iterations: 50, evaluate_every: 10}}
 
 
 def set_up(*command: object, **environment: str) -> str:
-    """Run a set-up script; the last line that it prints. Its exit status 77 skips the tests with its reason."""
+    """Run a set-up script; returns the last line it prints. Exit status 77 skips the tests with the script's reason."""
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=os.environ | environment)
     if done.returncode == 77 and not os.environ.get("CI"):
         pytest.skip(done.stderr.strip().splitlines()[-1])
@@ -62,11 +61,9 @@ def set_up(*command: object, **environment: str) -> str:
 
 @pytest.fixture(scope="session")
 def cluster():
-    """The script that the cluster is run by; the cluster is up, and is stopped afterwards if it was not up before."""
+    """The script that controls the cluster, which is running; it is stopped afterwards if it was not running before."""
     if not (os.environ.get("CI") or os.environ.get("GRAINCAST_HPC_TESTS")):
-        pytest.skip(
-            "sets up SLURM and Apptainer on this machine: ask for it with GRAINCAST_HPC_TESTS=1 (make test-hpc)"
-        )
+        pytest.skip("would set up SLURM and Apptainer on this machine: allow it with GRAINCAST_HPC_TESTS=1")
     script = HERE / "cluster.sh"
     set_up(script, "install")
     was_up = subprocess.run([script, "status"], capture_output=True).returncode == 0
@@ -78,14 +75,14 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def image(cluster) -> Path:
-    """The worker image as a SIF, built by the project's own Dockerfile; kept between runs."""
+    """The worker image as a SIF, built from the project's Dockerfile; kept between runs."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     return Path(set_up(HERE / "base_image.sh", "--out", IMAGES))
 
 
 @pytest.fixture(scope="session")
 def area():
-    """A folder that every user of the machine can enter."""
+    """A folder that all users of the machine can enter."""
     folder = Path(tempfile.mkdtemp(prefix="graincast-hpc-", dir="/var/tmp"))
     folder.chmod(0o755)
     yield folder
@@ -94,7 +91,7 @@ def area():
 
 @pytest.fixture(scope="session")
 def raw(area) -> Path:
-    """Raw data out of the checkouts' tree: real published graphs where present, some behind symlinks."""
+    """Raw data outside the checkouts, half of them symlinks; published graphs if there are any, otherwise synthetic."""
     default = PROJECT.parent / "shared" / "data"
     published = Path(os.environ.get("RAW_DATA_ROOT", default)) / "deepspparks-json"
     folder, elsewhere = area / "raw" / "json", area / "elsewhere"
@@ -115,18 +112,22 @@ def raw(area) -> Path:
 
 @pytest.fixture(scope="session")
 def threshold(raw) -> float:
-    """A growth ratio that splits the data in two."""
+    """The median growth ratio of the candidate grains: a threshold that splits the data in half."""
     import numpy as np
 
     from graincast.raw.deepspparks import read
 
-    graphs = [read(path, path.stem) for path in sorted((raw / "json").glob("*.json"))]
-    return round(float(np.median([g.areas[0][-1, g.candidate][0] / g.areas[0][0, g.candidate][0] for g in graphs])), 1)
+    ratios = []
+    for path in sorted((raw / "json").glob("*.json")):
+        graph = read(path, path.stem)
+        areas = graph.areas[0][:, graph.candidate]
+        ratios.append(areas[-1, 0] / areas[0, 0])
+    return round(float(np.median(ratios)), 1)
 
 
 @pytest.fixture(scope="session")
 def make_checkout(area, raw, threshold, image):
-    """make_checkout(name): a fresh clone with the small workflow; its results lie elsewhere, behind a symlink."""
+    """make_checkout(name): a fresh clone with the small workflow; `symlinked` puts its results behind a symlink."""
 
     def make(name: str, symlinked: bool = False) -> Checkout:
         folder = copy_project(area / name)
@@ -146,7 +147,7 @@ def make_checkout(area, raw, threshold, image):
 
 @pytest.fixture(scope="session")
 def local(make_checkout) -> Checkout:
-    """The small workflow's results by a plain run on this machine, without SLURM or containers."""
+    """The small workflow's results from a plain run on this machine, without SLURM or containers."""
     checkout = make_checkout("local")
     done = checkout.run("--workflow-profile", "profiles/default", "--cores", "2")
     assert done.returncode == 0, done.stdout

@@ -1,10 +1,10 @@
-"""This machine's pip settings, made fit for an image build: how packages are reached, and nothing else.
+"""Reduce this machine's pip settings to what an image build needs: how packages are reached.
 
     pip config list | python tests/hpc/pip_settings.py PIP_CONF
 
-Writes PIP_CONF and prints, one per line, the paths on this machine that it refers to; the build mounts them at the same
-place. Settings that could change what is installed (constraint, requirement, target, …) are left out by name, since the
-lock file alone decides that; so are files that do not exist. What is left out is said on standard error.
+Writes PIP_CONF and prints the local paths in it, one per line; the build mounts them at the same place. Settings that
+could change what is installed (constraint, requirement, target, …) are left out, as the lock file decides that; so are
+files that do not exist. Omissions are reported on standard error.
 """
 
 import ast
@@ -31,7 +31,7 @@ SECTIONS = ("global", "install", ":env:")
 
 
 def parse(listing: str) -> dict[str, list[str]]:
-    """The settings in force for `pip install`: {name: values}, from the output of `pip config list`."""
+    """The settings that apply to `pip install`, {name: values}, from the output of `pip config list`."""
     settings: dict[str, tuple[int, list[str]]] = {}
     for line in listing.splitlines():
         name, equals, value = line.strip().partition("=")
@@ -44,7 +44,7 @@ def parse(listing: str) -> dict[str, list[str]]:
 
 
 def local_path(value: str) -> Path | None:
-    """The path on this machine that a setting's value names; None for an address elsewhere."""
+    """The local path in the value of a setting; None for an address of another machine."""
     address = urlsplit(value)
     if address.scheme == "file":
         return Path(unquote(address.path))
@@ -52,7 +52,7 @@ def local_path(value: str) -> Path | None:
 
 
 def fit(settings: dict[str, list[str]]) -> tuple[dict[str, list[str]], list[Path], list[str]]:
-    """What to keep of the settings, the paths to mount for it, and a reason for each setting that is left out."""
+    """The settings to keep, the paths to mount for them, and a reason for each omitted setting."""
     kept, paths, dropped = {}, [], []
     for key, values in settings.items():
         if key not in REACHED_BY:
@@ -64,7 +64,7 @@ def fit(settings: dict[str, list[str]]) -> tuple[dict[str, list[str]], list[Path
                 dropped.append(f"{key}: no file or folder {path}")
                 continue
             if path is not None:
-                # the pages of an index point at files beside it
+                # the pages of an index refer to files beside it
                 paths.append(path.resolve() if not key.endswith("url") else path.resolve().parent)
                 value = value if "://" in value else str(path.resolve())
             kept.setdefault(key, []).append(value)
@@ -76,7 +76,7 @@ def main(pip_conf: str) -> None:
     lines = ["[global]", *(f"{key} = {' '.join(values)}" for key, values in kept.items())]
     Path(pip_conf).write_text("\n".join(lines) + "\n", encoding="utf-8")
     for reason in dropped:
-        print(f"pip_settings.py: left out {reason}", file=sys.stderr)
+        print(f"pip_settings.py: omitted {reason}", file=sys.stderr)
     print(*paths, sep="\n")
 
 

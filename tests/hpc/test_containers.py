@@ -1,4 +1,4 @@
-"""What a step in the worker container sees: its own packages, raw data read-only, nothing else of the host."""
+"""A step in the worker container sees the image's packages, read-only raw data, and nothing else of the host."""
 
 import os
 import subprocess
@@ -10,23 +10,25 @@ from graincast.planning import containers
 
 @pytest.fixture(scope="module")
 def execute(area, raw, image):
-    def inside(script: str, **environment: str) -> subprocess.CompletedProcess:
+    def execute_inside(script: str, **environment: str) -> subprocess.CompletedProcess:
         (area / "results").mkdir(exist_ok=True)
         variables = os.environ | {"RAW_DATA_ROOT": str(raw)} | environment
-        given = containers.environment(variables, read_only=[raw / "json", area / "elsewhere"], writable=["results"])
+        variables |= containers.environment(
+            variables, read_only=[raw / "json", area / "elsewhere"], writable=["results"]
+        )
         return subprocess.run(
             ["apptainer", "exec", "--home", str(area), str(image), "bash", "-c", script],
             cwd=area,
-            env=variables | given,
+            env=variables,
             capture_output=True,
             text=True,
         )
 
-    return inside
+    return execute_inside
 
 
-def test_packages_are_those_of_the_image(execute, area):
-    """A torch on the host's path, by every way that a path can be given, is not the one that is imported."""
+def test_packages_come_from_the_image(execute, area):
+    """A torch on the host is not imported, whichever variable points to it."""
     (area / "leak/torch").mkdir(parents=True, exist_ok=True)
     (area / "leak/torch/__init__.py").write_text("raise SystemExit('the host leaked in')")
     script = "python -c 'import sys, torch; print(torch.__file__); print(sys.prefix)'"
@@ -36,21 +38,21 @@ def test_packages_are_those_of_the_image(execute, area):
 
 
 def test_raw_data_cannot_be_written(execute, raw):
-    victim = min(path for path in (raw / "json").glob("*.json") if not path.is_symlink())
-    before = victim.read_bytes()
+    file = min(path for path in (raw / "json").glob("*.json") if not path.is_symlink())
+    before = file.read_bytes()
     for script in (
-        f"echo x >> {victim}",
+        f"echo x >> {file}",
         f"touch {raw}/json/new",
-        f"rm {victim}",
+        f"rm {file}",
         f"echo x >> {raw.parent}/elsewhere/new",
     ):
         done = execute(script)
         assert done.returncode != 0 and "Read-only file system" in done.stderr, script
-    assert victim.read_bytes() == before
+    assert file.read_bytes() == before
     assert execute("echo x > results/written && cat results/written").stdout == "x\n"
 
 
-def test_environment_is_what_is_named(execute):
+def test_only_named_variables_are_passed_on(execute):
     done = execute("env", MLFLOW_TRACKING_TOKEN="a$HOME,b", SOMETHING_ELSE="leaks", LD_LIBRARY_PATH="/nowhere")
     lines = done.stdout.splitlines()
     assert "MLFLOW_TRACKING_TOKEN=a$HOME,b" in lines

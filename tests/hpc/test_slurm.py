@@ -1,4 +1,4 @@
-"""The whole workflow in containers under SLURM: the same results as a plain run, and exact staleness."""
+"""The whole workflow in containers under SLURM gives the results of a plain run, and reruns only what changed."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from tests.workflow.checkout import jobs
 
 @pytest.fixture(scope="module")
 def finished(make_checkout, area):
-    """A run of the small workflow on SLURM, its results behind a symlink, with a poisoned numba on the host's path."""
+    """A finished run on SLURM, with its results behind a symlink and a broken numba on the host's path."""
     (area / "poison/numba").mkdir(parents=True)
     (area / "poison/numba/__init__.py").write_text("raise SystemExit('the host leaked in')")
     checkout = make_checkout("slurm", symlinked=True)
@@ -20,7 +20,7 @@ def finished(make_checkout, area):
     return checkout
 
 
-def test_results_equal_a_plain_run(finished, local):
+def test_results_equal_those_of_a_plain_run(finished, local):
     assert_same_results(finished, local)
     assert_nothing_partial(finished)
     submitted = finished.jobs()
@@ -29,8 +29,7 @@ def test_results_equal_a_plain_run(finished, local):
     assert rules == {"simulate", "graphs", "summarise", "features", "train", "evaluate"}
 
 
-def test_all_trials_are_tracked(finished, local):
-    """The store holds each trial once, under its experiment's parent."""
+def test_each_trial_is_tracked_once(finished, local):
     import sqlite3
 
     for checkout in (finished, local):
@@ -38,7 +37,7 @@ def test_all_trials_are_tracked(finished, local):
             runs = store.execute(
                 "select status, count(*) from runs where lifecycle_stage = 'active' group by 1"
             ).fetchall()
-        assert runs == [("FINISHED", 6)]  # two trials and a parent, twice
+        assert runs == [("FINISHED", 6)]  # two experiments, each with two trials and a parent
 
 
 def test_a_second_run_does_nothing(finished):
@@ -48,13 +47,16 @@ def test_a_second_run_does_nothing(finished):
     assert finished.jobs() == before
 
 
-def test_a_changed_learning_rate_reruns_training_and_after(finished):
+def test_a_changed_learning_rate_reruns_training_and_the_steps_after_it(finished):
     path = finished.folder / "config/experiments/given.yaml"
     path.write_text(path.read_text().replace("learning_rate: [0.1]", "learning_rate: [0.2]"))
     done = finished.run(*ON_SLURM)
     assert done.returncode == 0, done.stdout
     assert jobs(done.stdout) - {"all"} == {
         "train:given/all",
+        "measure:given/all",
+        "log_trials:given/all",
+        "log_experiment:given",
         "evaluate:given",
         "figures:given",
         "compare",
@@ -62,18 +64,18 @@ def test_a_changed_learning_rate_reruns_training_and_after(finished):
     }
 
 
-def test_two_users_do_not_meet(make_checkout, cluster):
-    """Two users run the same configuration at once, each in a clone of their own."""
+def test_two_users_can_run_the_same_configuration_at_once(make_checkout, cluster):
+    """Each in their own clone."""
     user = "graincast-test"
     if subprocess.run(["id", user], capture_output=True).returncode:
         subprocess.run(["useradd", "--no-create-home", "--shell", "/bin/bash", user], check=True)
     target = "results/datasets/made/graphs/0000.h5"
-    one, other = make_checkout("user-one"), make_checkout("user-other")
-    subprocess.run(["chown", "-R", user, str(other.folder)], check=True)
-    shutil.rmtree(one.folder / "results", ignore_errors=True)
-    processes = [one.start(target, *ON_SLURM), other.start(target, *ON_SLURM, user=user)]
-    assert [process.wait(timeout=3600) for process in processes] == [0, 0], one.log() + other.log()
-    assert {(one.folder / target).owner(), (other.folder / target).owner()} == {"root", user}
-    owners = {path.owner() for path in (other.folder / "results").rglob("*")}
+    roots, users = make_checkout("of-root"), make_checkout("of-user")
+    subprocess.run(["chown", "-R", user, str(users.folder)], check=True)
+    shutil.rmtree(roots.folder / "results", ignore_errors=True)
+    processes = [roots.start(target, *ON_SLURM), users.start(target, *ON_SLURM, user=user)]
+    assert [process.wait(timeout=3600) for process in processes] == [0, 0], roots.log() + users.log()
+    assert {(roots.folder / target).owner(), (users.folder / target).owner()} == {"root", user}
+    owners = {path.owner() for path in (users.folder / "results").rglob("*")}
     assert owners == {user}
-    assert not set(dict(one.jobs().values())) & set(dict(other.jobs().values()))
+    assert not set(dict(roots.jobs().values())) & set(dict(users.jobs().values()))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL, a real `mlflow server` with accounts on it, and trained trials to tell it of."""
+"""A real PostgreSQL, a real `mlflow server` with accounts on it, and trained trials to log."""
 
 import json
 import shutil
@@ -10,6 +10,7 @@ import pytest
 
 from graincast.experiment import splits
 from graincast.features import table
+from tests.recipes import recipe_file
 from tests.tables import feature_table
 
 ROOT = Path(__file__).parents[2]
@@ -17,46 +18,50 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def cluster():
-    """A PostgreSQL of these tests' own."""
+    """A private PostgreSQL for these tests."""
     from tests.server.postgresql import Cluster
 
-    one = Cluster()
-    yield one
-    one.remove()
+    postgresql = Cluster()
+    yield postgresql
+    postgresql.remove()
 
 
 @pytest.fixture(scope="session")
 def server(cluster, tmp_path_factory):
-    """A server on it, up."""
+    """A running server on PostgreSQL."""
     from tests.server.tracking_server import TrackingServer
 
-    one = TrackingServer(tmp_path_factory.mktemp("server") / "tracked", cluster, TRACKING_WORKERS=2)
+    tracking_server = TrackingServer(tmp_path_factory.mktemp("server") / "tracked", cluster, TRACKING_WORKERS=2)
     try:
-        yield one.start()
+        yield tracking_server.start()
     finally:
-        one.stop()
+        tracking_server.stop()
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """The folder of an experiment "one" with one training job of one trial, and its evaluation."""
+    """The folder of an experiment "one", evaluated, with one training job of one trial."""
     root = tmp_path_factory.mktemp("trained")
     features, split, experiment = root / "three.h5", root / "split.csv", root / "results" / "experiments" / "one"
     data = feature_table(40)
     table.write(features, data)
     splits.write(split, data.name, splits.k_fold(data.name, 2, 1, 0.3, 0))
     grid = {"threshold": [8], "propagation_steps": [1], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
-    given = ["--features", features, "--split", split, "--model", "sgc"]
-    settings = {
-        "--target": {"aggregate": "mean", "fraction": 0.5},
-        "--grid": grid,
-        "--training": {"iterations": 30, "evaluate_every": 10},
-    }
-    as_json = [text for name, value in settings.items() for text in (name, json.dumps(value))]
+    inputs = ["--features", features, "--split", split]
+    training = recipe_file(
+        root / "train.json",
+        model="sgc",
+        target={"aggregate": "mean", "fraction": 0.5},
+        grid=grid,
+        training={"iterations": 30, "evaluate_every": 10},
+    )
+    evaluation = recipe_file(root / "evaluate.json", model="sgc", select="nll")
     job = experiment / "trials" / "all"
+    measured = ["--trained", job / "trained.json", "--validation", job / "validation.h5", "--out", job / "trials.json"]
     for command in (
-        ["scripts.train", "--name", "one/all", *given, *as_json, "--out", job],
-        ["scripts.evaluate", "--trials", job, *given, "--select", "nll", "--out", experiment],
+        ["scripts.train", "--recipe", training, "--name", "one/all", *inputs, "--out", job],
+        ["scripts.measure", *measured],
+        ["scripts.evaluate", "--recipe", evaluation, "--trials", job, *inputs, "--out", experiment],
     ):
         done = subprocess.run([sys.executable, "-m", *map(str, command)], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -65,9 +70,9 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def experiment(trained, tmp_path):
-    """experiment(name): a copy of the experiment under another name, in a folder of results of its own."""
+    """experiment(name): a copy of the experiment under another name, in its own results folder."""
 
-    def make(name: str) -> Path:
+    def copy(name: str) -> Path:
         folder = tmp_path / name / "experiments" / name
         shutil.copytree(trained, folder)
         for record in (folder / "trials" / "all" / "trials.json", folder / "test_metrics.json"):
@@ -75,4 +80,4 @@ def experiment(trained, tmp_path):
             record.write_text(json.dumps(content | {"experiment": name}), encoding="utf-8")
         return folder
 
-    return make
+    return copy

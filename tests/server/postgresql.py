@@ -1,4 +1,4 @@
-"""A private PostgreSQL for the tests: Debian's programs, a cluster in a folder of its own, nothing of the system's."""
+"""A private PostgreSQL for the tests: Debian's programs, with a cluster in a temporary folder."""
 
 import os
 import shutil
@@ -12,38 +12,38 @@ import pytest
 psycopg2 = pytest.importorskip("psycopg2", reason="`make test` and `make tracking-server` install it")
 sql = pytest.importorskip("psycopg2.sql")
 
-ROLE, PASSWORD = "mlflow", "of-the-database-1"  # the role may create databases and nothing else
+ROLE, PASSWORD = "mlflow", "of-the-database-1"  # the role may only create databases
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port that is not in use."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def programs() -> Path:
-    """The folder of initdb and pg_ctl. Installs Debian's package in CI or where GRAINCAST_SERVER_TESTS asks for it."""
-    asked = os.environ.get("CI") or os.environ.get("GRAINCAST_SERVER_TESTS")
-    found = installed()
-    if not found and asked and os.getuid() == 0 and shutil.which("apt-get"):
+    """The folder of initdb and pg_ctl. Installs Debian's package in CI, or if GRAINCAST_SERVER_TESTS is set."""
+    may_install = os.environ.get("CI") or os.environ.get("GRAINCAST_SERVER_TESTS")
+    folder = installed()
+    if not folder and may_install and os.getuid() == 0 and shutil.which("apt-get"):
         install()
-        found = installed()
-    if not found:
+        folder = installed()
+    if not folder:
         assert not os.environ.get("CI"), "no PostgreSQL, and it cannot be installed here"
-        pytest.skip("no PostgreSQL (initdb) here: install Debian's postgresql, or as root set GRAINCAST_SERVER_TESTS=1")
-    return found
+        pytest.skip("no PostgreSQL (initdb) here: install Debian's postgresql, or set GRAINCAST_SERVER_TESTS=1 as root")
+    return folder
 
 
 def installed() -> Path | None:
-    """The newest PostgreSQL's programs, those of Debian's package or of the search path."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    found += [Path(path).resolve() for path in [shutil.which("initdb")] if path]
-    return found[0].parent if found else None
+    """The folder of PostgreSQL's programs, from Debian's package or the search path; None without one."""
+    initdb = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    initdb += [Path(path).resolve() for path in [shutil.which("initdb")] if path]
+    return initdb[0].parent if initdb else None
 
 
 def install() -> None:
-    """Debian's package, without the cluster and the service that it would make."""
+    """Install Debian's package without the cluster and the service that it would create."""
     settings = Path("/etc/postgresql-common/createcluster.conf")
     if not settings.exists():
         settings.parent.mkdir(exist_ok=True)
@@ -60,7 +60,7 @@ def install() -> None:
 
 
 class Cluster:
-    """A PostgreSQL on a loopback port, run by the user postgres where the tests are root's."""
+    """A PostgreSQL on a loopback port; run by the user postgres if the tests run as root."""
 
     def __init__(self) -> None:
         self.programs = programs()
@@ -74,7 +74,7 @@ class Cluster:
         secret.chmod(0o644)  # inside a folder of mode 700
         self.run("initdb", "--no-sync", "--auth=scram-sha-256", "--username=postgres", f"--pwfile={secret}")
         self.start()
-        self.ask(
+        self.query(
             sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(PASSWORD))
         )
 
@@ -98,10 +98,11 @@ class Cluster:
     def address(self, database: str) -> str:
         return f"postgresql://{ROLE}@127.0.0.1:{self.port}/{database}"
 
-    def ask(self, statement, database: str = "postgres") -> list[tuple]:
-        """The rows of a statement, as the cluster's administrator."""
-        given = {"user": "postgres", "password": PASSWORD, "host": "127.0.0.1", "port": self.port}
-        connection = psycopg2.connect(dbname=database, **given)
+    def query(self, statement, database: str = "postgres") -> list[tuple]:
+        """The rows that a statement returns, run as the cluster's administrator."""
+        connection = psycopg2.connect(
+            dbname=database, user="postgres", password=PASSWORD, host="127.0.0.1", port=self.port
+        )
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
@@ -112,7 +113,7 @@ class Cluster:
 
     def drop(self, *databases: str) -> None:
         for name in databases:
-            self.ask(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            self.query(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def remove(self) -> None:
         subprocess.run([*self.user, self.programs / "pg_ctl", "-D", self.data, "-m", "immediate", "stop"], cwd="/")

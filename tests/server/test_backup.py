@@ -1,4 +1,4 @@
-"""Back-up, loss of everything, restoration; on PostgreSQL and on SQLite."""
+"""Back up, lose everything, restore: on PostgreSQL and on SQLite."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ WORKERS = {"TRACKING_WORKERS": 1}
 
 
 def write(client: MlflowClient, folder: Path) -> None:
-    """An experiment with a run, values, a file, and a registered model with an alias."""
+    """Log an experiment with one run, values and files, and register a model with an alias."""
     experiment = client.create_experiment("precious")
     run = client.create_run(experiment, run_name="one").info.run_id
     client.log_metric(run, "loss", 0.25, step=3)
@@ -31,8 +31,9 @@ def write(client: MlflowClient, folder: Path) -> None:
     client.set_registered_model_alias("chosen", "champion", version)
 
 
-def everything(client: MlflowClient, folder: Path) -> dict:
-    """All that was written, read through the server."""
+def read_back(client: MlflowClient, folder: Path) -> dict:
+    """Everything that `write` wrote, read through the server."""
+    folder.mkdir()
     experiment = client.get_experiment_by_name("precious")
     (run,) = client.search_runs([experiment.experiment_id])
     version = client.get_model_version_by_alias("chosen", "champion")
@@ -43,7 +44,7 @@ def everything(client: MlflowClient, folder: Path) -> dict:
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
-def test_what_is_lost_comes_back_from_a_backup(request, tmp_path, kind, monkeypatch):
+def test_a_backup_restores_a_lost_server(request, tmp_path, kind, monkeypatch):
     cluster = request.getfixturevalue("cluster") if kind == "postgresql" else None
     server = TrackingServer(tmp_path / f"lost_{kind}", cluster, **WORKERS)
     for name, value in server.client().items():
@@ -55,7 +56,7 @@ def test_what_is_lost_comes_back_from_a_backup(request, tmp_path, kind, monkeypa
         server.start()
         write(client, tmp_path)
         assert server.request("/api/2.0/mlflow/users/create", (ADMIN, ADMIN_PASSWORD), body)[0] == 200
-        before = everything(client, made(tmp_path / "before"))
+        before = read_back(client, tmp_path / "before")
         done = program("backup", backups, **server.settings)  # while the server runs
         assert done.returncode == 0, done.stderr
         backup = Path(done.stdout.splitlines()[-1])
@@ -69,20 +70,15 @@ def test_what_is_lost_comes_back_from_a_backup(request, tmp_path, kind, monkeypa
         done = program("restore", backup, **server.settings)
         assert done.returncode == 0, done.stderr
         server.start()
-        assert everything(client, made(tmp_path / "after")) == before
+        assert read_back(client, tmp_path / "after") == before
         assert server.status("/api/2.0/mlflow/experiments/search?max_results=1", tuple(body.values())) == 200
     finally:
         server.stop()
 
 
-def made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
 @pytest.fixture
 def small(tmp_path) -> tuple[dict, Path]:
-    """Settings of a server's folder with tiny SQLite files, and a backup of it."""
+    """The settings of a server folder with tiny SQLite files, and a backup of it."""
     folder = tmp_path / "small"
     (folder / "artifacts").mkdir(parents=True)
     (folder / "artifacts" / "a.txt").write_text("a")
@@ -95,7 +91,7 @@ def small(tmp_path) -> tuple[dict, Path]:
     return settings, Path(done.stdout.strip())
 
 
-def test_a_backup_is_whole_or_not_there(small, tmp_path):
+def test_a_failed_backup_leaves_nothing(small, tmp_path):
     settings, _ = small
     (settings["TRACKING_FOLDER"] / "accounts.db").unlink()
     done = program("backup", tmp_path / "others", **settings)
@@ -116,8 +112,8 @@ def test_a_damaged_backup_is_refused_and_nothing_is_written(small, tmp_path, nam
 
 def test_a_backup_of_another_kind_of_database_is_refused(small, tmp_path):
     _, backup = small
-    given = {"TRACKING_DATABASE": "postgresql://a@127.0.0.1:1/b", "TRACKING_DATABASE_PASSWORD": "of-the-database-1"}
-    done = program("restore", backup, TRACKING_FOLDER=tmp_path / "new", **given)
+    database = {"TRACKING_DATABASE": "postgresql://a@127.0.0.1:1/b", "TRACKING_DATABASE_PASSWORD": "of-the-database-1"}
+    done = program("restore", backup, TRACKING_FOLDER=tmp_path / "new", **database)
     assert done.returncode == 2 and "another kind" in done.stderr
     assert set(json.loads((backup / "manifest.json").read_text())["sha256"]) == {
         "accounts.db", "mlflow.db", "artifacts.tar",

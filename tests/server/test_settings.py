@@ -1,4 +1,4 @@
-"""What the tracking server refuses to start with, and what its compose file says."""
+"""Settings that the tracking server refuses to start with, and its compose file."""
 
 import re
 import shutil
@@ -17,11 +17,10 @@ MLFLOW, POSTGRESQL = COMPOSE["services"]["mlflow"], COMPOSE["services"]["databas
 
 @pytest.mark.parametrize("name", ["TRACKING_ADMIN_PASSWORD", "TRACKING_DATABASE_PASSWORD"])
 @pytest.mark.parametrize("value", ["", "password1234", EXAMPLE, "elevenchars"])
-def test_no_default_and_no_short_password_is_accepted(tmp_path, name, value):
-    given = {"TRACKING_ADMIN_PASSWORD": ADMIN_PASSWORD, "TRACKING_DATABASE_PASSWORD": "of-the-database-1"} | {
-        name: value
-    }
-    done = program("serve", TRACKING_FOLDER=tmp_path / "new", TRACKING_DATABASE=DATABASE, **given)
+def test_an_empty_known_or_short_password_is_refused(tmp_path, name, value):
+    passwords = {"TRACKING_ADMIN_PASSWORD": ADMIN_PASSWORD, "TRACKING_DATABASE_PASSWORD": "of-the-database-1"}
+    passwords[name] = value
+    done = program("serve", TRACKING_FOLDER=tmp_path / "new", TRACKING_DATABASE=DATABASE, **passwords)
     assert done.returncode == 2
     assert done.stderr.startswith(f"serve.py: {name} ") and done.stderr.count("\n") == 1
     assert not value or value not in done.stderr
@@ -29,32 +28,32 @@ def test_no_default_and_no_short_password_is_accepted(tmp_path, name, value):
 
 
 @pytest.mark.parametrize(
-    "given, said",
+    "changes, message",
     [
         ({"TRACKING_HOST": "0.0.0.0"}, "TRACKING_ALLOWED_HOSTS"),
-        ({"TRACKING_DATABASE": "postgresql://mlflow:in-the-address@127.0.0.1/mlflow"}, "holds a password"),
+        ({"TRACKING_DATABASE": "postgresql://mlflow:in-the-address@127.0.0.1/mlflow"}, "contains a password"),
         ({"TRACKING_DATABASE": "mysql://mlflow@127.0.0.1/mlflow"}, "not of the form"),
         ({"TRACKING_PORT": "70000"}, "TRACKING_PORT=70000"),
         ({"TRACKING_WORKERS": "many"}, "TRACKING_WORKERS=many"),
         ({"TRACKING_DATABASE": DATABASE, "TRACKING_DATABASE_PASSWORD": "of-the-database-1"}, "refused"),
     ],
 )
-def test_other_settings_are_refused_in_one_line(tmp_path, given, said):
-    given = {"TRACKING_FOLDER": tmp_path / "new", "TRACKING_ADMIN_PASSWORD": ADMIN_PASSWORD} | given
-    done = program("serve", **given)
-    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+def test_other_wrong_settings_are_refused_in_one_line(tmp_path, changes, message):
+    settings = {"TRACKING_FOLDER": tmp_path / "new", "TRACKING_ADMIN_PASSWORD": ADMIN_PASSWORD} | changes
+    done = program("serve", **settings)
+    assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
     assert "in-the-address" not in done.stderr and "of-the-database-1" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    "mode, said", [(0o640, "others than its owner"), (0o604, "others than its owner"), (0o600, "fewer")]
+    "mode, message", [(0o640, "other users can read"), (0o604, "other users can read"), (0o600, "fewer than")]
 )
-def test_a_password_file_is_its_owners_alone(tmp_path, mode, said):
+def test_a_password_file_that_other_users_can_read_is_refused(tmp_path, mode, message):
     secret = tmp_path / "secret"
     secret.write_text("short-one\n")
     secret.chmod(mode)
     done = program("serve", TRACKING_FOLDER=tmp_path / "new", TRACKING_ADMIN_PASSWORD_FILE=secret)
-    assert done.returncode == 2 and str(secret) in done.stderr and said in done.stderr
+    assert done.returncode == 2 and str(secret) in done.stderr and message in done.stderr
     assert "short-one" not in done.stderr
 
 
@@ -66,7 +65,7 @@ def test_make_takes_no_password_as_an_argument():
     assert done.returncode == 2 and "in the environment" in done.stderr and ADMIN_PASSWORD not in done.stderr
 
 
-def test_the_containers_wait_for_each_other_and_say_whether_they_are_well():
+def test_the_containers_have_health_checks_and_the_server_waits_for_its_database():
     assert MLFLOW["depends_on"] == {"database": {"condition": "service_healthy"}}
     for service in (MLFLOW, POSTGRESQL):
         assert service["healthcheck"]["test"][0] == "CMD" and service["restart"] == "unless-stopped"
@@ -74,35 +73,36 @@ def test_the_containers_wait_for_each_other_and_say_whether_they_are_well():
     assert re.fullmatch(r"postgres:\d+\.\d+-\w+", POSTGRESQL["image"])
 
 
-def test_the_containers_publish_the_server_alone_on_the_loopback_address():
+def test_the_containers_publish_only_the_server_and_only_on_the_loopback_address():
     assert MLFLOW["ports"] == ["${TRACKING_HOST:-127.0.0.1}:${TRACKING_PORT:-5000}:5000"]
     assert "ports" not in POSTGRESQL
 
 
-def test_the_containers_have_no_password_of_their_own():
-    wanted = {"POSTGRES_PASSWORD", "TRACKING_DATABASE_PASSWORD", "TRACKING_ADMIN_PASSWORD"}
-    found = {k: v for service in (MLFLOW, POSTGRESQL) for k, v in service["environment"].items() if "PASSWORD" in k}
-    assert set(found) == wanted
-    assert all(re.fullmatch(r"\$\{TRACKING_\w+_PASSWORD:\?[^}]+\}", value) for value in found.values())
+def test_the_compose_file_contains_no_password():
+    variables = MLFLOW["environment"] | POSTGRESQL["environment"]
+    passwords = {name: value for name, value in variables.items() if "PASSWORD" in name}
+    assert set(passwords) == {"POSTGRES_PASSWORD", "TRACKING_DATABASE_PASSWORD", "TRACKING_ADMIN_PASSWORD"}
+    assert all(re.fullmatch(r"\$\{TRACKING_\w+_PASSWORD:\?[^}]+\}", value) for value in passwords.values())
 
 
-def test_what_the_containers_keep_is_in_named_volumes():
+def test_the_data_of_the_containers_are_in_named_volumes():
     volumes = [entry.split(":") for service in (MLFLOW, POSTGRESQL) for entry in service["volumes"]]
     assert {name for name, _ in volumes} == set(COMPOSE["volumes"])
     assert [MLFLOW["environment"]["TRACKING_FOLDER"], "/backups"] == [path for _, path in volumes[:2]]
 
 
-def test_the_containers_start_by_the_same_program():
-    lines = (PROGRAMS / "Dockerfile").read_text()
-    assert 'CMD ["/opt/tracking/serve.py"]' in lines and "COPY docker/tracking-server/*.py /opt/tracking/" in lines
-    assert "-c requirements.lock mlflow -r requirements-server.txt" in lines
+def test_the_container_runs_the_same_program_and_the_pinned_mlflow():
+    dockerfile = (PROGRAMS / "Dockerfile").read_text()
+    assert 'CMD ["/opt/tracking/serve.py"]' in dockerfile
+    assert "COPY docker/tracking-server/*.py /opt/tracking/" in dockerfile
+    assert "-c requirements.lock mlflow -r requirements-server.txt" in dockerfile
     assert (ROOT / MLFLOW["build"]["dockerfile"]).is_file() and MLFLOW["build"]["context"] == "../.."
     pinned = re.findall(r"^mlflow==(.*)$", (ROOT / "envs/requirements.lock").read_text(), re.MULTILINE)
     assert MLFLOW["image"].endswith(f":{pinned[0]}")
 
 
-def test_the_compose_file_is_one():
-    """By Docker's own program, where it is there: no daemon is needed for this."""
+def test_docker_compose_accepts_the_file_only_with_passwords():
+    """Skipped without docker compose; needs no daemon."""
     if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("no docker compose here")
     command = ["docker", "compose", "-f", PROGRAMS / "compose.yaml", "config", "--quiet"]

@@ -1,4 +1,4 @@
-"""A tracking server started as a person does, by docker/tracking-server/serve.py, and programs that call it."""
+"""A tracking server started by docker/tracking-server/serve.py, as users start it, and programs that call it."""
 
 import base64
 import contextlib
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.recipes import recipe_file
 from tests.server.postgresql import PASSWORD, Cluster, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -22,30 +23,32 @@ ADMIN, ADMIN_PASSWORD = "admin", "of-the-administrator-1"
 CLIENT = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 
 
-def bare(**given: object) -> dict[str, str]:
-    """This environment without any server's or client's settings, and with those given."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("TRACKING_") and k not in CLIENT}
-    return kept | {key: str(value) for key, value in given.items()}
+def bare(**settings: object) -> dict[str, str]:
+    """The environment without inherited settings of servers and clients, plus `settings`."""
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith("TRACKING_") and name not in CLIENT
+    }
+    return variables | {name: str(value) for name, value in settings.items()}
 
 
-def program(name: str, *arguments: object, **given: object) -> subprocess.CompletedProcess:
+def program(name: str, *arguments: object, **settings: object) -> subprocess.CompletedProcess:
     """Run one of the server's programs to its end."""
     command = [sys.executable, PROGRAMS / f"{name}.py", *map(str, arguments)]
-    return subprocess.run(command, env=bare(**given), capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, env=bare(**settings), capture_output=True, text=True, timeout=600)
 
 
 def alive(group: int) -> list[int]:
-    """The processes of a group that have not ended (those that nobody has waited for have)."""
-    found = []
+    """The running processes of a group; zombies do not count."""
+    running = []
     for process in psutil.process_iter(["pid", "status"]):
         with contextlib.suppress(ProcessLookupError):
             if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
+                running.append(process.pid)
+    return running
 
 
 class TrackingServer:
-    """A server in a folder; on a cluster's database of the folder's name, or on SQLite."""
+    """A server with its files in a folder, on SQLite or on the cluster's database named after the folder."""
 
     def __init__(self, folder: Path, cluster: Cluster | None = None, **settings: object) -> None:
         self.folder, self.port, self.process = folder, free_port(), None
@@ -74,21 +77,21 @@ class TrackingServer:
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + 600
+        deadline = time.monotonic() + 600
         while self.status("/health") != 200:
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()[-3000:]
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()[-3000:]
             time.sleep(0.2)
         return self
 
     def stop(self) -> None:
-        """End it by the signal that service managers send, and see that it ends all of itself."""
+        """Stop it with SIGTERM, as service managers do, and assert that no process is left."""
         if self.process is None:
             return
         self.process.terminate()
-        group, end = self.process.pid, time.monotonic() + 150
+        group, deadline = self.process.pid, time.monotonic() + 150
         try:
             self.process.wait(150)
-            while alive(group) and time.monotonic() < end:
+            while alive(group) and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert not alive(group), "the server left processes behind"
         finally:
@@ -97,7 +100,7 @@ class TrackingServer:
                 os.killpg(group, signal.SIGKILL)
 
     def request(self, path: str, user: tuple[str, str] | None = None, body: object = None, **headers: str):
-        """The status and the text of an answer."""
+        """The status and the body of the response; status 0 without a connection."""
         request = urllib.request.Request(self.uri + path, headers=headers)
         if body is not None:
             request.data = json.dumps(body).encode()
@@ -105,8 +108,8 @@ class TrackingServer:
         if user:
             request.add_header("Authorization", "Basic " + base64.b64encode(":".join(user).encode()).decode())
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except OSError:
@@ -116,13 +119,15 @@ class TrackingServer:
         return self.request(path, user, **headers)[0]
 
     def client(self, user: str = ADMIN, password: str = ADMIN_PASSWORD) -> dict[str, str]:
-        """The variables by which a person names the server and themself."""
+        """The environment variables of a client: address, user name and password."""
         return dict(zip(CLIENT, (self.uri, user, password), strict=True))
 
-    def told(self, job: Path, what: str = "trials", **client: str) -> subprocess.CompletedProcess:
-        """What `python -m scripts.track` makes of a folder."""
+    def run_track(self, job: Path, step: str = "trials", **client: str) -> subprocess.CompletedProcess:
+        """Log a folder to this server with `python -m scripts.track`."""
         about = {"description": "A made-up experiment", "dataset": "made", "model": "sgc"}
-        return track(what, "--folder", str(job), "--about", json.dumps(about), **(client or self.client()))
+        recipe, out = recipe_file(job / "recipe.json", **about), job / "sent.json"
+        arguments = ["--folder", job, "--recipe", recipe, "--out", out]
+        return track(step, *map(str, arguments), **(client or self.client()))
 
 
 def track(*arguments: str, timeout: float = 60, **client: str) -> subprocess.CompletedProcess:

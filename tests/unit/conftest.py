@@ -1,4 +1,4 @@
-"""Fixtures that the tests of tracking share: they take long to make. What they need is imported by those who ask."""
+"""Fixtures shared by the tests of tracking. They are slow, and import what they need only when used."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory) -> Path:
-    """A results folder with a small experiment, and a fresh SQLite store beside it; to be copied, not changed."""
-    from tests.tracked import made_results
+def original_results(tmp_path_factory) -> Path:
+    """A results folder with a small experiment and a fresh SQLite store beside it. Copy it; do not change it."""
+    from tests.tracked import make_results
 
-    return made_results(tmp_path_factory.mktemp("made"))
+    return make_results(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def server_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(server_folder) -> Iterator[str]:
-    """The address of an MLflow server; who uses it takes an experiment_prefix of its own."""
+    """The address of an MLflow server; each test uses its own experiment_prefix."""
     from tests.tracked_server import mlflow_server
 
     with mlflow_server(server_folder) as address:

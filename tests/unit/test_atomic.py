@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all."""
+"""Outputs appear whole or not at all."""
 
 import os
 
@@ -8,14 +8,14 @@ from graincast.files.atomic import whole, write_if_changed, write_text
 
 
 def tree(folder):
-    """All that is below a folder, with the content of files."""
+    """Every path below a folder, with the content of files."""
     return {
         path.relative_to(folder).as_posix(): path.read_text() if path.is_file() else None for path in folder.rglob("*")
     }
 
 
 def test_a_file_takes_its_place_only_at_the_end(tmp_path):
-    path = tmp_path / "made" / "on" / "the way"
+    path = tmp_path / "created" / "on" / "the way"
     with whole(path) as partial:
         partial.write_text("new")
         assert partial.parent == path.parent  # so that a rename is enough
@@ -37,7 +37,7 @@ def test_a_failure_leaves_neither_a_partial_nor_a_changed_file(tmp_path, before)
     assert tree(tmp_path) == before
 
 
-def test_nothing_written_is_an_error_that_keeps_the_old(tmp_path):
+def test_writing_nothing_is_an_error_and_keeps_the_old_file(tmp_path):
     (tmp_path / "out").write_text("old")
     with pytest.raises(FileNotFoundError), whole(tmp_path / "out"):
         pass
@@ -50,7 +50,7 @@ def folder_with(path, **files):
         (path / name).write_text(text)
 
 
-def test_a_folder_replaces_the_whole_of_the_old_one(tmp_path):
+def test_a_folder_replaces_the_old_one_entirely(tmp_path):
     folder_with(tmp_path / "out", a="old", b="old")
     with whole(tmp_path / "out") as partial:
         folder_with(partial, a="new", c="new")
@@ -66,14 +66,14 @@ def test_a_failure_leaves_the_old_folder(tmp_path):
     assert tree(tmp_path) == {"out": None, "out/a": "old"}
 
 
-def test_what_a_killed_process_left_does_not_get_in(tmp_path):
+def test_leftovers_of_a_killed_process_do_not_get_in(tmp_path):
     folder_with(tmp_path / f".out.{os.getpid()}.partial", stale="half")
     with whole(tmp_path / "out") as partial:
         folder_with(partial, a="new")
     assert tree(tmp_path) == {"out": None, "out/a": "new"}
 
 
-def test_a_link_is_replaced_and_its_target_kept(tmp_path):
+def test_a_link_is_replaced_and_its_target_left_alone(tmp_path):
     folder_with(tmp_path / "target", a="kept")
     (tmp_path / "out").symlink_to(tmp_path / "target")
     with whole(tmp_path / "out") as partial:
@@ -82,7 +82,7 @@ def test_a_link_is_replaced_and_its_target_kept(tmp_path):
     assert tree(tmp_path) == {"target": None, "target/a": "kept", "out": None, "out/b": "new"}
 
 
-def test_text_that_does_not_change_leaves_the_file_alone(tmp_path):
+def test_an_unchanged_text_leaves_the_file_alone(tmp_path):
     path = tmp_path / "sub" / "text"
     write_if_changed(path, "ünï\n")
     os.utime(path, ns=(1, 1))

@@ -1,4 +1,4 @@
-"""Which SLURM jobs a killed Snakemake has left: its own, in this folder, and no one else's."""
+"""The SLURM jobs a killed Snakemake left behind: its own, in this folder, and nobody else's."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ RUN = "c79e79fb-253e-4f16-8cf4-574bc690edbd"
 HERE = Path("/scratch/me/graincast")
 
 
-def test_only_jobs_of_an_earlier_run_in_this_folder():
+def test_only_jobs_of_an_earlier_run_in_this_folder_are_listed():
     table = "\n".join(
         [
             f"11|{RUN}|rule_simulate_wildcards_made_0001|{HERE}",

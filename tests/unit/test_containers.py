@@ -1,4 +1,4 @@
-"""What of the machine a container may see: mounts by mode, symlinked folders, and the environment it is given."""
+"""What a container sees of the machine: mounts and their modes, symlinked folders, and environment variables."""
 
 import json
 from pathlib import Path
@@ -20,20 +20,20 @@ def place(tmp_path, monkeypatch) -> Path:
 
 def mounts(text: str) -> list[tuple[str, str]]:
     """Path and mode of each mount in order; every folder is mounted at its own path."""
-    found = []
-    for one in filter(None, text.split(",")):
-        source, target, mode = one.split(":")
+    listed = []
+    for mount in filter(None, text.split(",")):
+        source, target, mode = mount.split(":")
         assert source == target
-        found.append((target, mode))
-    return found
+        listed.append((target, mode))
+    return listed
 
 
 def mode(text: str, path: Path) -> str | None:
-    """What may be done at a path: the last of the mounts that hold it is the one on top."""
+    """The mode at a path: that of the last mount that holds it."""
     on_top = None
-    for folder, given in mounts(text):
+    for folder, mount_mode in mounts(text):
         if path.is_relative_to(folder):
-            on_top = given
+            on_top = mount_mode
     return on_top
 
 
@@ -49,15 +49,15 @@ def test_without_folders_nothing_is_mounted(place):
     assert bindings([], []) == ""
 
 
-def test_a_relative_folder_is_one_of_the_working_directory(place):
+def test_a_relative_folder_is_taken_from_the_working_directory(place):
     assert mounts(bindings(["../raw"], [])) == [(f"{place}/project/../raw", "ro"), (f"{place}/raw", "ro")]
 
 
 def test_a_missing_folder_and_a_file_are_left_out(place):
     (place / "raw/a.json").write_text("{}")
     (place / "lost").symlink_to(place / "nowhere")
-    given = [place / "nowhere", place / "raw/a.json", place / "lost"]
-    assert bindings(given, ["no-results-yet"]) == ""
+    unusable = [place / "nowhere", place / "raw/a.json", place / "lost"]
+    assert bindings(unusable, ["no-results-yet"]) == ""
 
 
 def test_a_folder_named_twice_is_mounted_once(place):
@@ -102,8 +102,8 @@ def test_a_folder_that_is_raw_data_and_results_is_read_only(place):
 
 def test_raw_data_within_other_raw_data_are_read_only(place):
     (place / "raw/set").mkdir()
-    for given in (["raw", "raw/set"], ["raw/set", "raw"]):
-        text = bindings([place / one for one in given], ["results"])
+    for folders in (["raw", "raw/set"], ["raw/set", "raw"]):
+        text = bindings([place / folder for folder in folders], ["results"])
         assert mode(text, place / "raw/set/a.json") == mode(text, place / "raw/a.json") == "ro"
 
 
@@ -112,7 +112,7 @@ def test_raw_data_within_other_raw_data_are_read_only(place):
 
 @pytest.fixture
 def linked(place) -> Path:
-    """Raw data of which two runs lie elsewhere, one of them behind a folder that is a link."""
+    """Raw data with runs behind links: one file, and the files of a folder."""
     (place / "scratch/deep").mkdir()
     (place / "other").mkdir()
     for name in ("raw/own.json", "scratch/one.json", "scratch/deep/two.json", "other/three.json", "other/unused.json"):
@@ -126,14 +126,14 @@ def find_runs(root: Path) -> list[Path]:
     return [root / name for name in ("own.json", "linked.json", "batch/one.json", "batch/deep/two.json")]
 
 
-def test_folders_outside_are_those_of_files_that_links_place_there(linked):
+def test_folders_outside_are_those_that_links_lead_to(linked):
     raw = linked / "raw"
     assert manifest.outside([raw / "own.json"], raw) == []
     assert manifest.outside([raw / "linked.json"], raw) == [str(linked / "other")]
     assert manifest.outside([raw / "batch/deep/two.json"], raw) == [str(linked / "scratch/deep")]
 
 
-def test_a_folder_outside_is_listed_without_those_in_it(linked):
+def test_a_folder_outside_stands_for_those_below_it(linked):
     assert manifest.outside(find_runs(linked / "raw"), linked / "raw") == [
         str(linked / "other"),
         str(linked / "scratch"),
@@ -156,25 +156,25 @@ def test_a_root_that_is_a_link_itself_has_nothing_outside(place):
 
 
 def test_the_scan_notes_the_folders_outside_and_no_manifest_does(linked):
-    raw, made = linked / "raw", linked / "made"
-    manifest.scan(raw, find_runs, lambda run: [run], 2, made)
-    noted = json.loads((made / manifest.LINKED).read_text())
+    raw, manifests = linked / "raw", linked / "manifests"
+    manifest.scan(raw, find_runs, lambda run: [run], 2, manifests)
+    noted = json.loads((manifests / manifest.LINKED).read_text())
     assert noted == [str(linked / "other"), str(linked / "scratch")]
-    assert str(linked) not in "".join((made / f"{shard}.json").read_text() for shard in manifest.shard_names(2))
+    assert str(linked) not in "".join((manifests / f"{shard}.json").read_text() for shard in manifest.shard_names(2))
     text = bindings([raw, *noted], ["results"])
     assert {mode(text, run.resolve()) for run in find_runs(raw)} == {"ro"}
 
 
-def test_the_note_goes_with_the_links(linked):
-    raw, made = linked / "raw", linked / "made"
-    manifest.scan(raw, find_runs, lambda run: [run], 2, made)
-    manifest.scan(raw, lambda root: [root / "own.json"], lambda run: [run], 2, made)
-    assert json.loads((made / manifest.LINKED).read_text()) == []
+def test_the_note_is_emptied_when_the_links_are_gone(linked):
+    raw, manifests = linked / "raw", linked / "manifests"
+    manifest.scan(raw, find_runs, lambda run: [run], 2, manifests)
+    manifest.scan(raw, lambda root: [root / "own.json"], lambda run: [run], 2, manifests)
+    assert json.loads((manifests / manifest.LINKED).read_text()) == []
 
 
 # ---- Environment
 
-CARRIED = {
+PASSED_ON = {
     "MLFLOW_TRACKING_URI": "http://server:5000",
     "MLFLOW_TRACKING_TOKEN": "a $token, with 'signs'",
     "AWS_ACCESS_KEY_ID": "key",
@@ -200,29 +200,29 @@ KEPT_OUT = {
 ENGINES = ("APPTAINERENV_", "SINGULARITYENV_")
 
 
-def test_what_is_named_is_carried_for_either_engine(place):
-    made = environment({**CARRIED, **KEPT_OUT}, [], [])
+def test_listed_variables_are_passed_to_either_engine(place):
+    variables = environment({**PASSED_ON, **KEPT_OUT}, [], [])
     for engine in ENGINES:
-        assert {name.removeprefix(engine): v for name, v in made.items() if name.startswith(engine)} == CARRIED
+        assert {name.removeprefix(engine): v for name, v in variables.items() if name.startswith(engine)} == PASSED_ON
 
 
-def test_nothing_else_is_carried_or_changed(place):
-    made = environment(KEPT_OUT, [], [])
-    assert not set(made) & set(KEPT_OUT)
-    assert not [name for name in made if name.startswith(ENGINES)]
+def test_no_other_variable_is_passed_or_changed(place):
+    variables = environment(KEPT_OUT, [], [])
+    assert not set(variables) & set(KEPT_OUT)
+    assert not [name for name in variables if name.startswith(ENGINES)]
 
 
-def test_a_job_s_second_reading_of_the_snakefile_changes_nothing(place):
-    once = environment(CARRIED, [place / "raw"], ["results"])
-    assert environment({**CARRIED, **once}, [place / "raw"], ["results"]) == once
+def test_reading_the_snakefile_again_in_a_job_changes_nothing(place):
+    once = environment(PASSED_ON, [place / "raw"], ["results"])
+    assert environment({**PASSED_ON, **once}, [place / "raw"], ["results"]) == once
 
 
-def test_either_engine_is_told_of_the_mounts(place):
-    made = environment({}, [place / "raw"], ["results"])
-    assert made["APPTAINER_BIND"] == made["SINGULARITY_BIND"] == bindings([place / "raw"], ["results"])
+def test_either_engine_gets_the_mounts(place):
+    variables = environment({}, [place / "raw"], ["results"])
+    assert variables["APPTAINER_BIND"] == variables["SINGULARITY_BIND"] == bindings([place / "raw"], ["results"])
 
 
-def test_containers_start_from_an_empty_environment_without_a_profile_too(place):
-    made = environment({}, [], [])
-    assert made["APPTAINER_CLEANENV"] == made["SINGULARITY_CLEANENV"] == "1"
-    assert made["APPTAINER_NO_EVAL"] == "1"  # else `$` in a password would be expanded
+def test_containers_start_from_an_empty_environment_even_without_a_profile(place):
+    variables = environment({}, [], [])
+    assert variables["APPTAINER_CLEANENV"] == variables["SINGULARITY_CLEANENV"] == "1"
+    assert variables["APPTAINER_NO_EVAL"] == "1"  # else `$` in a password would be expanded

@@ -1,4 +1,4 @@
-"""Every kind of DeepSPPARKS file that cannot be used is rejected with its reason, and nothing else is raised."""
+"""Every kind of unusable DeepSPPARKS file is rejected with its reason, and no other error is raised."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ import pytest
 from graincast.microstructure import BadInput
 from graincast.raw.deepspparks import read
 from tests.synthetic import encode
-from tests.unit.test_deepspparks import LABELS, graph, old_graph, part_of
+from tests.unit.test_deepspparks import LABELS, graph, metadata_of, old_graph
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def drop(*path):
     return change
 
 
-def set_part(key, value):
-    return lambda data: part_of(data).__setitem__(key, value)
+def set_metadata(key, value):
+    return lambda data: metadata_of(data).__setitem__(key, value)
 
 
 def first_areas(value):
@@ -53,10 +53,10 @@ BAD = {
     "two candidates": (set_node("grain_type", 0, "12"), "2 candidate"),
     "candidate absent": (drop("nodes", "7"), "0 candidate"),
     "edge to an absent node": (lambda d: d["edges"].update({"(7, 8)": {}}), "absent"),
-    "edge that is none": (lambda d: d["edges"].update({"7-12": {}}), "no pair"),
+    "edge that is not a pair": (lambda d: d["edges"].update({"7-12": {}}), "not a pair"),
     "mask of another size": (set_node("rle", {"size": [4, 4], "counts": encode(LABELS[:4] == 2)}), "fit"),
     "mask that is too long": (set_node("rle", {"size": [5, 4], "counts": encode(np.eye(6))}), "fit"),
-    "image of another size": (set_part("img_size", [4, 5]), "fit"),
+    "image of another size": (set_metadata("img_size", [4, 5]), "fit"),
     "malformed mask": (set_node("rle", {"size": [5, 4], "counts": "5 !"}), "malformed"),
     "overlapping masks": (set_node("rle", {"size": [5, 4], "counts": encode(LABELS > 0)}), "overlap"),
     "empty mask": (set_node("rle", {"size": [5, 4], "counts": encode(LABELS > 9)}), "empty"),
@@ -83,23 +83,23 @@ BAD = {
     "no metadata": (drop("metadata"), "'metadata'"),
     "no form": (drop("metadata", "subgraph_metadata"), "neither"),
     "empty graph": (lambda d: d["nodes"].clear(), "no grains"),
-    "node ids as words": (lambda d: d["nodes"].update({"seven": d["nodes"]["0"]}), "no number"),
-    "two ids alike": (lambda d: d["nodes"].update({"07": d["nodes"]["0"]}), "no number"),
+    "node ids as words": (lambda d: d["nodes"].update({"seven": d["nodes"]["0"]}), "not a number"),
+    "two ids alike": (lambda d: d["nodes"].update({"07": d["nodes"]["0"]}), "not a number"),
     "two microstructures": (lambda d: d["metadata"]["subgraph_metadata"].append({}), "2 microstructures"),
     "no image size": (drop("metadata", "subgraph_metadata", 0, "img_size"), "img_size"),
-    "enormous image": (set_part("img_size", [10**8, 10**8]), "too large"),
+    "enormous image": (set_metadata("img_size", [10**8, 10**8]), "too large"),
     "no timesteps": (drop("metadata", "subgraph_metadata", 0, "timesteps"), "timesteps"),
-    "empty timesteps": (set_part("timesteps", []), "timesteps"),
-    "timesteps do not ascend": (set_part("timesteps", [[10.0, 0.0]] * 2), "ascend"),
-    "timesteps not finite": (set_part("timesteps", [[0.0, float("nan")]] * 2), "finite"),
-    "timesteps as text": (set_part("timesteps", [["0", "1"]] * 2), "finite"),
-    "one timestep": (set_part("timesteps", [[0.0]] * 2), "1 timesteps"),
-    "three sets of timesteps": (set_part("timesteps", [[0.0, 1.0]] * 3), "3 growth runs"),
+    "empty timesteps": (set_metadata("timesteps", []), "timesteps"),
+    "timesteps do not ascend": (set_metadata("timesteps", [[10.0, 0.0]] * 2), "ascend"),
+    "timesteps not finite": (set_metadata("timesteps", [[0.0, float("nan")]] * 2), "finite"),
+    "timesteps as text": (set_metadata("timesteps", [["0", "1"]] * 2), "finite"),
+    "one timestep": (set_metadata("timesteps", [[0.0]] * 2), "1 timesteps"),
+    "three sets of timesteps": (set_metadata("timesteps", [[0.0, 1.0]] * 3), "3 growth runs"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input(load, case):
+def test_bad_input_is_rejected_with_its_reason(load, case):
     change, reason = BAD[case]
     data = graph()
     change(data)
@@ -111,14 +111,14 @@ def test_bad_input(load, case):
     ("change", "reason"),
     [
         (lambda m: m.update(grain_sizes=[row[:30] for row in m["grain_sizes"][0]]), "none for node 30"),
-        (lambda m: m.update(grain_sizes=[]), "no table"),
-        (lambda m: m.update(grain_sizes=3), "no table"),
+        (lambda m: m.update(grain_sizes=[]), "not a table"),
+        (lambda m: m.update(grain_sizes=3), "not a table"),
         (lambda m: m["grain_sizes"][0][1].pop(), "differ in length"),
         (lambda m: m["grain_sizes"][0].pop(), "1 records"),
         (lambda m: m["grain_sizes"][0][0].__setitem__(7, 4), "initial area is 4"),
     ],
 )
-def test_bad_input_in_the_old_form(load, change, reason):
+def test_bad_input_in_the_old_form_is_rejected_with_its_reason(load, change, reason):
     data = old_graph()
     change(data["metadata"])
     with pytest.raises(BadInput, match=reason):
@@ -128,22 +128,22 @@ def test_bad_input_in_the_old_form(load, change, reason):
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe\x00", b"[" * 100_000, b'{"nodes": ' + b"9" * 5000 + b"}"]
 )
-def test_no_json_object(load, content):
+def test_a_file_that_is_not_a_json_object_is_rejected(load, content):
     with pytest.raises(BadInput):
         load(content)
 
 
 def containers(value):
-    """Every list or object inside, outermost first."""
-    found = [value]
+    """Every list or object inside that is not empty, outermost first."""
+    nested = [value]
     for inner in value.values() if isinstance(value, dict) else value:
         if isinstance(inner, dict | list):
-            found += containers(inner)
-    return [x for x in found if x]
+            nested += containers(inner)
+    return [container for container in nested if container]
 
 
 def damage(data, rng):
-    """Delete or swap something at a random place, in any depth."""
+    """Delete or replace something at a random place, at any depth."""
     place = rng.choice(containers(data))
     key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
     others = [None, True, -1, 0, 3, 2.5, 1e400, 10**30, "", "x", "[1, 2]", [], [[]], [None], [[1], 2], {}, {"a": 1}]
@@ -153,7 +153,7 @@ def damage(data, rng):
         place[key] = rng.choice(others)
 
 
-def test_nothing_but_bad_input_comes_out(load, raw_data):
+def test_random_damage_raises_bad_input_or_nothing(load, raw_data):
     paths = sorted((raw_data / "deepspparks-json").glob("*.json"))
     sources = [json.dumps(graph()).encode(), json.dumps(old_graph()).encode(), *(p.read_bytes() for p in paths[:2])]
     rng, rejected = random.Random(0), 0

@@ -1,7 +1,6 @@
-"""Encoders: principal components are the exact ones, autoencoders learn, and codes belong to grains alone."""
+"""Encoders: principal components are exact, autoencoders learn, and codes depend on single grains."""
 
 import csv
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +19,7 @@ from graincast.encoders.patches import BOUNDARY, GRAIN, KINDS, WINDOW
 from graincast.graphs import shards
 from graincast.microstructure import BadInput
 from scripts import encode, encoder, encoder_figures
+from tests.recipes import recipe, recipe_file
 from tests.tables import microstructure
 
 ROOT = Path(__file__).parents[2]
@@ -37,13 +37,13 @@ NETWORK = {
 }
 
 
-def many(count: int = 8) -> list:
+def microstructures(count: int = 8) -> list:
     return [microstructure(f"m{i}", i, size=40, grains=9) for i in range(count)]
 
 
 def samples(kind: str) -> tuple[stream.Sample, stream.Sample]:
-    found = [stream.compact(one) for one in many()]
-    return stream.Sample(found[:6], kind), stream.Sample(found[6:], kind)
+    compact = [stream.compact(m) for m in microstructures()]
+    return stream.Sample(compact[:6], kind), stream.Sample(compact[6:], kind)
 
 
 def flat(sample: stream.Sample) -> np.ndarray:
@@ -51,41 +51,41 @@ def flat(sample: stream.Sample) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def found() -> trained.Trained:
+def components() -> trained.Trained:
     """The principal components of boundaries."""
     return pca.train(*samples(BOUNDARY), PCA_SETTINGS)
 
 
-def test_codes_are_those_of_exact_principal_components(found):
+def test_codes_equal_exact_principal_components(components):
     train, validation = samples(BOUNDARY)
     exact = PCA(6, svd_solver="full").fit(flat(train).astype(float))
     patches = next(validation.batches(1000))
-    wanted = exact.transform(trained.unit(patches).reshape(len(patches), -1))
-    made = pca.codec({}, found.model, 6).encode(patches)
-    assert made.dtype == np.float32
-    np.testing.assert_allclose(np.abs(made), np.abs(wanted), atol=2e-4)
-    np.testing.assert_allclose(found.model["variance"], exact.explained_variance_, rtol=1e-3)
-    np.testing.assert_allclose(pca.codec({}, found.model, 3).encode(patches), made[:, :3], atol=1e-5)
+    expected = exact.transform(trained.unit(patches).reshape(len(patches), -1))
+    encoded_patches = pca.codec({}, components.model, 6).encode(patches)
+    assert encoded_patches.dtype == np.float32
+    np.testing.assert_allclose(np.abs(encoded_patches), np.abs(expected), atol=2e-4)
+    np.testing.assert_allclose(components.model["variance"], exact.explained_variance_, rtol=1e-3)
+    np.testing.assert_allclose(pca.codec({}, components.model, 3).encode(patches), encoded_patches[:, :3], atol=1e-5)
 
 
-def test_small_batches_come_close_to_exact_components(monkeypatch, found):
+def test_small_batches_come_close_to_exact_components(monkeypatch, components):
     monkeypatch.setattr(pca, "BATCH", 16)
-    steps = pca.train(*samples(BOUNDARY), PCA_SETTINGS)
-    assert not np.array_equal(steps.model["components"], found.model["components"])
-    for row, exact in zip(steps.errors, found.errors, strict=True):
+    incremental = pca.train(*samples(BOUNDARY), PCA_SETTINGS)
+    assert not np.array_equal(incremental.model["components"], components.model["components"])
+    for row, exact in zip(incremental.errors, components.errors, strict=True):
         np.testing.assert_allclose(row, exact, rtol=0.05)
 
 
-def test_errors_are_those_of_reconstructions(found):
-    assert [components for components, *_ in found.errors] == [0, 1, 2, 4, 6]
-    for part, sample in enumerate(samples(BOUNDARY), start=1):
+def test_errors_are_mean_squares_of_reconstructions(components):
+    assert [number for number, *_ in components.errors] == [0, 1, 2, 4, 6]
+    for column, sample in enumerate(samples(BOUNDARY), start=1):
         patches = next(sample.batches(1000))
-        for row in found.errors[1:]:
-            codec = pca.codec({}, found.model, row[0])
+        for row in components.errors[1:]:
+            codec = pca.codec({}, components.model, row[0])
             error = np.mean((codec.decode(codec.encode(patches)) - trained.unit(patches)) ** 2)
-            np.testing.assert_allclose(row[part], error, rtol=1e-3)
-    assert found.errors[0][1] == pytest.approx(flat(samples(BOUNDARY)[0]).var(axis=0).mean(), rel=1e-4)
-    assert sorted((row[1] for row in found.errors), reverse=True) == [row[1] for row in found.errors]
+            np.testing.assert_allclose(row[column], error, rtol=1e-3)
+    assert components.errors[0][1] == pytest.approx(flat(samples(BOUNDARY)[0]).var(axis=0).mean(), rel=1e-4)
+    assert sorted((row[1] for row in components.errors), reverse=True) == [row[1] for row in components.errors]
 
 
 def test_an_autoencoder_learns_the_same_every_time_and_beats_the_mean_patch():
@@ -94,52 +94,55 @@ def test_an_autoencoder_learns_the_same_every_time_and_beats_the_mean_patch():
     np.testing.assert_array_equal(first.curves, again.curves)
     for name, array in first.model.items():
         np.testing.assert_array_equal(array, again.model[name])
-    (_, *mean), (components, *errors) = first.errors
-    assert components == 4 and errors[0] < 0.9 * mean[0] and errors[1] < 0.9 * mean[1]
+    (_, *mean), (number, *errors) = first.errors
+    assert number == 4 and errors[0] < 0.9 * mean[0] and errors[1] < 0.9 * mean[1]
     assert first.curves.shape == (6, 2) and first.curves[:, 1].min() == pytest.approx(errors[1], rel=1e-5)
     assert autoencoder.train(*samples(BOUNDARY), {**NETWORK, "seed": 2}).errors != first.errors
 
 
 @pytest.mark.parametrize("architecture", registry.ARCHITECTURES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_architecture_gives_back_what_it_takes_in_shape(architecture, kind):
+def test_every_architecture_reconstructs_patches_of_the_same_shape(architecture, kind):
     size = WINDOW[kind]
     network = Autoencoder(architecture, size, 5)
     model = {name: value.numpy() for name, value in network.state_dict().items()}
     settings = {"architecture": architecture, "components": 5}
     codec = autoencoder.codec(settings, model, 5)
     patches = np.random.default_rng(0).integers(0, 256, (3, size, size)).astype(np.uint8)
-    made = codec.encode(patches)
-    assert made.shape == (3, 5) and made.dtype == np.float32
-    back = codec.decode(made)
-    assert back.shape == patches.shape and 0 <= back.min() <= back.max() <= 1
+    encoded_patches = codec.encode(patches)
+    assert encoded_patches.shape == (3, 5) and encoded_patches.dtype == np.float32
+    decoded = codec.decode(encoded_patches)
+    assert decoded.shape == patches.shape and 0 <= decoded.min() <= decoded.max() <= 1
     with torch.no_grad():
-        np.testing.assert_allclose(back, network(torch.from_numpy(patches) / 255).numpy(), atol=1e-6)
+        np.testing.assert_allclose(decoded, network(torch.from_numpy(patches) / 255).numpy(), atol=1e-6)
     with pytest.raises(BadInput, match="has 5 components, not 4"):
         autoencoder.codec(settings, model, 4)
 
 
-def test_a_deep_network_learns_too():
-    """Signals reach through all its layers: it comes to know sixteen patches."""
+def test_a_deep_network_overfits_sixteen_patches():
+    """Signals reach through all its layers."""
     few = samples(BOUNDARY)[0].at_most(16)
     settings = {**NETWORK, "architecture": "deep", "learning_rate": 0.002, "epochs": 40}
     (_, mean, _), (_, error, _) = autoencoder.train(few, few, settings).errors
     assert error < 0.8 * mean
 
 
-def test_training_goes_on_from_a_checkpoint(tmp_path):
+def test_training_resumes_from_a_checkpoint(tmp_path):
     path = tmp_path / "boundary.pt"
-    whole = autoencoder.train(*samples(BOUNDARY), NETWORK, checkpoint=path)
+    first = autoencoder.train(*samples(BOUNDARY), NETWORK, checkpoint=path)
     assert path.is_file()
-    told = []
-    again = autoencoder.train(*samples(BOUNDARY), NETWORK, checkpoint=path, advance=lambda *done: told.append(done))
-    assert told[0] == (5 * samples(BOUNDARY)[0].size, "resumed after epoch 5") and len(told) == 1
-    assert again.errors == whole.errors
+    reports = []
+    resumed = autoencoder.train(
+        *samples(BOUNDARY), NETWORK, checkpoint=path, advance=lambda *report: reports.append(report)
+    )
+    assert reports == [(5 * samples(BOUNDARY)[0].size, "resumed after epoch 5")]
+    assert resumed.errors == first.errors
 
 
-def arguments(tmp_path: Path, settings: dict, graphs: list[Path], **more) -> SimpleNamespace:
-    given = {"name": "test", "graphs": graphs, "encoder": settings, "device": "cpu", "threads": 1, "checkpoints": None}
-    return SimpleNamespace(**{**given, "out": tmp_path / "encoder", **more})
+def arguments(tmp_path: Path, settings: dict, graphs: list[Path], **overrides) -> SimpleNamespace:
+    parameters = recipe(tmp_path / "recipe.json", **settings)
+    options = {"name": "test", "graphs": graphs, "device": "cpu", "threads": 1, "checkpoints": None}
+    return SimpleNamespace(**{"recipe": parameters, **options, "out": tmp_path / "encoder", **overrides})
 
 
 def encoded(tmp_path: Path, graphs: list[Path], components: int) -> codes.Codes:
@@ -158,18 +161,18 @@ def encoded(tmp_path: Path, graphs: list[Path], components: int) -> codes.Codes:
 
 
 @pytest.mark.parametrize("settings", [PCA_SETTINGS, NETWORK], ids=["pca", "autoencoder"])
-def test_from_graphs_to_codes(tmp_path, settings):
-    shards.write(tmp_path / "all.h5", many())
+def test_codes_of_graphs_do_not_depend_on_shards_or_position(tmp_path, settings):
+    shards.write(tmp_path / "all.h5", microstructures())
     for i in range(2):
-        shards.write(tmp_path / f"{i}.h5", many()[i::2])
+        shards.write(tmp_path / f"{i}.h5", microstructures()[i::2])
     halves = [tmp_path / "1.h5", tmp_path / "0.h5"]
-    kept = tmp_path / "kept"
-    encoder.main(arguments(tmp_path, settings, halves, checkpoints=kept))
+    checkpoints = tmp_path / "checkpoints"
+    encoder.main(arguments(tmp_path, settings, halves, checkpoints=checkpoints))
     out = tmp_path / "encoder"
-    assert not kept.exists()
+    assert not checkpoints.exists()
     first = (out / "encoder.h5").read_bytes()
     encoder.main(arguments(tmp_path, settings, [tmp_path / "all.h5"]))
-    assert (out / "encoder.h5").read_bytes() == first  # shards are no part of what is learned
+    assert (out / "encoder.h5").read_bytes() == first  # learning does not depend on shards
 
     with (out / "errors.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -182,54 +185,54 @@ def test_from_graphs_to_codes(tmp_path, settings):
             shape = (len(file[kind]["components"]), *file[kind]["original"].shape)
             assert file[kind]["reconstruction"].shape == shape and shape[1] == 8
 
-    components = settings["components"]
-    whole, parted = (encoded(tmp_path, graphs, components) for graphs in ([tmp_path / "all.h5"], halves))
-    assert whole.name == parted.name == [one.name for one in many()]
+    number = settings["components"]
+    whole, divided = (encoded(tmp_path, graphs, number) for graphs in ([tmp_path / "all.h5"], halves))
+    assert whole.name == divided.name == [m.name for m in microstructures()]
     for field in ("node_ptr", "grain", "edge_ptr", "boundary"):
-        np.testing.assert_array_equal(getattr(whole, field), getattr(parted, field))
+        np.testing.assert_array_equal(getattr(whole, field), getattr(divided, field))
 
-    moved = [replace(one, labels=np.roll(one.labels, (5, -9), (0, 1))) for one in many()]
+    moved = [replace(m, labels=np.roll(m.labels, (5, -9), (0, 1))) for m in microstructures()]
     shards.write(tmp_path / "moved.h5", moved)
-    shifted = encoded(tmp_path, [tmp_path / "moved.h5"], components)
+    shifted = encoded(tmp_path, [tmp_path / "moved.h5"], number)
     np.testing.assert_array_equal(shifted.grain, whole.grain)
     np.testing.assert_array_equal(shifted.boundary, whole.boundary)
 
-    one = many()[3]
-    grain, boundary = whole.of(one.name)
-    assert grain.shape == (one.grain_id.size, components) and boundary.shape == (len(one.edges), components)
-    place = {tuple(edge): i for i, edge in enumerate(one.edges.tolist())}
-    back = [place[target, source] for source, target in one.edges.tolist()]
-    np.testing.assert_array_equal(boundary[back], boundary)
+    m = microstructures()[3]
+    grain, boundary = whole.of_microstructure(m.name)
+    assert grain.shape == (m.grain_id.size, number) and boundary.shape == (len(m.edges), number)
+    row_of = {tuple(edge): row for row, edge in enumerate(m.edges.tolist())}
+    reverse = [row_of[target, source] for source, target in m.edges.tolist()]
+    np.testing.assert_array_equal(boundary[reverse], boundary)
     settings_read, models = trained.read(out / "encoder.h5")
-    patches = stream.compact(one).patches(GRAIN)
+    patches = stream.compact(m).patches(GRAIN)
     method = autoencoder if settings is NETWORK else pca
-    wanted = method.codec(settings_read, models[GRAIN], components).encode(patches)
-    np.testing.assert_array_equal(grain, wanted)
+    expected = method.codec(settings_read, models[GRAIN], number).encode(patches)
+    np.testing.assert_array_equal(grain, expected)
 
-    encoder_figures.main(SimpleNamespace(encoder=out, title=None, out=tmp_path / "figures"))
+    encoder_figures.main(SimpleNamespace(recipe=None, encoder=out, title=None, out=tmp_path / "figures"))
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         "error_against_components.png",
         "sample_reconstructions.png",
     }
 
 
-def test_a_limit_bounds_what_is_trained_on():
-    parts = [sample.many for sample in samples(GRAIN)]
-    train, validation = encoder.sampled(parts, GRAIN, 10)
-    whole_train, whole_validation = encoder.sampled(parts, GRAIN, 0)
+def test_a_limit_bounds_the_number_of_training_patches():
+    sets = [sample.microstructures for sample in samples(GRAIN)]
+    train, validation = encoder.sampled(sets, GRAIN, 10)
+    whole_train, whole_validation = encoder.sampled(sets, GRAIN, 0)
     assert train.size == 10 and whole_train.size == whole_train.total > 10
     fraction = 10 / whole_train.size
     assert validation.size == np.ceil(fraction * whole_validation.size)
 
 
-def test_a_lone_grain_without_boundaries_has_codes_all_the_same(found):
-    one = replace(many(1)[0], edges=np.zeros((0, 2), np.int32), boundary_length=np.zeros(0, np.int32))
+def test_a_microstructure_without_boundaries_has_codes_of_its_grains(components):
+    m = replace(microstructures(1)[0], edges=np.zeros((0, 2), np.int32), boundary_length=np.zeros(0, np.int32))
     codec = {
         GRAIN: lambda patches: np.zeros((len(patches), 6), np.float32),
-        BOUNDARY: pca.codec({}, found.model, 6).encode,
+        BOUNDARY: pca.codec({}, components.model, 6).encode,
     }
-    grain, boundary = codes.of(one, codec)
-    assert grain.shape == (one.grain_id.size, 6) and boundary.shape == (0, 6)
+    grain, boundary = codes.encode_microstructure(m, codec)
+    assert grain.shape == (m.grain_id.size, 6) and boundary.shape == (0, 6)
 
 
 @pytest.mark.parametrize(
@@ -238,11 +241,11 @@ def test_a_lone_grain_without_boundaries_has_codes_all_the_same(found):
         ({"method": "vae"}, "method 'vae' is none of pca, autoencoder"),
         ({"architecture": "wide"}, "architecture 'wide' is none of simple, tiny, deep"),
         ({"epochs": None}, "epochs is missing, which method autoencoder needs"),
-        ({"method": "pca", "components": 5000}, "5000 components need as many patches; there are"),
+        ({"method": "pca", "components": 5000}, "5000 components need as many grain patches; there are"),
     ],
 )
-def test_settings_that_cannot_be_are_named(tmp_path, change, message):
-    shards.write(tmp_path / "all.h5", many(4))
+def test_impossible_settings_are_named(tmp_path, change, message):
+    shards.write(tmp_path / "all.h5", microstructures(4))
     settings = {key: value for key, value in {**NETWORK, **change}.items() if value is not None}
     with pytest.raises(BadInput, match=message):
         encoder.main(arguments(tmp_path, settings, [tmp_path / "all.h5"]))
@@ -250,17 +253,19 @@ def test_settings_that_cannot_be_are_named(tmp_path, change, message):
 
 
 def test_graphs_without_boundaries_are_refused(tmp_path):
-    bare = [replace(one, edges=np.zeros((0, 2), np.int32), boundary_length=np.zeros(0, np.int32)) for one in many()]
+    bare = [
+        replace(m, edges=np.zeros((0, 2), np.int32), boundary_length=np.zeros(0, np.int32)) for m in microstructures()
+    ]
     shards.write(tmp_path / "bare.h5", bare)
     with pytest.raises(BadInput, match="no boundary to train on"):
         encoder.main(arguments(tmp_path, PCA_SETTINGS, [tmp_path / "bare.h5"]))
 
 
-def test_what_an_encoder_does_not_have_cannot_be_taken_from_it(tmp_path, found):
+def test_more_components_than_an_encoder_has_and_files_of_other_kinds_are_refused(tmp_path, components):
     path = tmp_path / "encoder" / "encoder.h5"
-    shards.write(tmp_path / "all.h5", many(2))
-    trained.write(path, PCA_SETTINGS, {BOUNDARY: found.model})
-    with pytest.raises(BadInput, match=f"{path}: the encoder has 6 components; 7 cannot be taken from it"):
+    shards.write(tmp_path / "all.h5", microstructures(2))
+    trained.write(path, PCA_SETTINGS, {BOUNDARY: components.model})
+    with pytest.raises(BadInput, match=f"{path}: the encoder has 6 components, not 7; use 6 or fewer"):
         encoded(tmp_path, [tmp_path / "all.h5"], 7)
     with pytest.raises(BadInput, match=r"all.h5: not a file of graincast encoder, version 1"):
         trained.read(tmp_path / "all.h5")
@@ -271,31 +276,31 @@ def test_what_an_encoder_does_not_have_cannot_be_taken_from_it(tmp_path, found):
 def test_a_file_of_codes_is_read_back_in_order_of_names(tmp_path):
     rng = np.random.default_rng(0)
     parts = [(name, rng.random((n, 3)).astype("f4"), rng.random((m, 3)).astype("f4")) for name, n, m in PARTS]
-    made = codes.assemble(parts)
-    assert made.name == ["a", "b", "ü"]
-    codes.write(tmp_path / "codes.h5", made)
-    back = codes.read(tmp_path / "codes.h5")
+    assembled = codes.assemble(parts)
+    assert assembled.name == ["a", "b", "ü"]
+    codes.write(tmp_path / "codes.h5", assembled)
+    stored = codes.read(tmp_path / "codes.h5")
     for name, grain, boundary in parts:
-        np.testing.assert_array_equal(back.of(name)[0], grain)
-        np.testing.assert_array_equal(back.of(name)[1], boundary)
+        np.testing.assert_array_equal(stored.of_microstructure(name)[0], grain)
+        np.testing.assert_array_equal(stored.of_microstructure(name)[1], boundary)
 
 
 PARTS = [("b", 4, 6), ("ü", 1, 0), ("a", 2, 2)]
 
 
 def test_principal_components_need_no_torch(tmp_path):
-    shards.write(tmp_path / "all.h5", many(3))
+    shards.write(tmp_path / "all.h5", microstructures(3))
     program = """
 import runpy, sys
 module, sys.argv = sys.argv[1], sys.argv[1:]
 runpy.run_module(module, run_name="__main__")
 assert "torch" not in sys.modules
 """
-    settings = json.dumps({**PCA_SETTINGS, "components": 2})
+    settings = str(recipe_file(tmp_path / "recipe.json", **{**PCA_SETTINGS, "components": 2}))
     graphs = ["--graphs", str(tmp_path / "all.h5")]
-    made, out = tmp_path / "encoder", tmp_path / "codes.h5"
+    folder, out = tmp_path / "encoder", tmp_path / "codes.h5"
     for command in (
-        ["scripts.encoder", *graphs, "--encoder", settings, "--out", str(made)],
-        ["scripts.encode", *graphs, "--encoder", str(made / "encoder.h5"), "--components", "2", "--out", str(out)],
+        ["scripts.encoder", *graphs, "--recipe", settings, "--out", str(folder)],
+        ["scripts.encode", *graphs, "--encoder", str(folder / "encoder.h5"), "--components", "2", "--out", str(out)],
     ):
         subprocess.run([sys.executable, "-c", program, *command], cwd=ROOT, check=True)

@@ -19,24 +19,22 @@ NAMED_AFTER = ["docker/worker.Dockerfile", "envs/requirements.lock"]
 PROFILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "profiles").glob("*/config.yaml"))
 SLURM = ROOT / "profiles/slurm/config.yaml"
 
-# A key in use (`jobs: 200`) or one to take into use (`# slurm_account: my_project`), and a comment that is prose.
 KEY = re.compile(r"\s*(?:# *)?(?P<key>[a-z][a-z_-]*):(?: .*)?")
-PROSE = re.compile(r"\s*#\s*\S.*")
-HEADING = re.compile(r"# -{4} .+ -+")
+"""A key in use (`jobs: 200`), or one to uncomment (`# slurm_account: my_project`)."""
 
 
 def pins(path: Path) -> dict[str, str]:
-    """The versions that a file pins, by name; every line must be a pin."""
+    """The versions that a file pins, by name. Every line must be a pin."""
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    found = {}
+    versions = {}
     for line in filter(None, lines):
         if not line.startswith("#"):
             pin = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.!+]*)", line)
             assert pin, f"{path.name}: not a pin: {line}"
             name = re.sub(r"[-_.]+", "-", pin[1]).lower()
-            assert name not in found, f"{path.name}: {name} twice"
-            found[name] = pin[2]
-    return found
+            assert name not in versions, f"{path.name}: {name} twice"
+            versions[name] = pin[2]
+    return versions
 
 
 # ---- Pins
@@ -52,7 +50,7 @@ def test_the_lock_has_every_direct_requirement_at_its_version():
 
 
 def test_the_lock_is_complete():
-    """Whatever a locked package needs on this machine is locked too, but for the libraries of one torch build."""
+    """Everything a locked package needs on this machine is locked too, except the libraries of one torch build."""
     locked = pins(LOCK)
     for name in locked.keys() - {"torch"}:
         for requirement in metadata.requires(name) or []:
@@ -63,13 +61,13 @@ def test_the_lock_is_complete():
 
 
 def test_the_conda_file_is_made_from_the_lock():
-    made = conda_file(LOCK.read_text(encoding="utf-8"))
-    assert (ROOT / "envs/conda.yaml").read_text(encoding="utf-8") == made, "run `make conda-file`"
-    assert made.count("==") == len(pins(LOCK))
+    expected = conda_file(LOCK.read_text(encoding="utf-8"))
+    assert (ROOT / "envs/conda.yaml").read_text(encoding="utf-8") == expected, "run `make conda-file`"
+    assert expected.count("==") == len(pins(LOCK))
 
 
 def test_the_environment_in_use_has_the_locked_versions():
-    """torch's local tag (2.13.0+cpu) names the build, which is chosen where it is installed."""
+    """The local tag of torch (2.13.0+cpu) names the build, which is chosen at installation."""
     locked = pins(LOCK)
     installed = {name: metadata.version(name) for name in locked}
     installed["torch"] = installed["torch"].partition("+")[0]
@@ -81,7 +79,7 @@ def test_the_environment_in_use_has_the_locked_versions():
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A copy of the files that make the image."""
+    """A copy of the files that the image is built from."""
     for name in [*NAMED_AFTER, "docker/build.sh"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy2(ROOT / name, tmp_path / name)
@@ -91,12 +89,12 @@ def project(tmp_path) -> Path:
 def printed_name(project: Path, *arguments: str) -> str:
     """What docker/build.sh calls the image, relative to the project."""
     command = [project / "docker/build.sh", "--print-name", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
-    return Path(done.stdout.strip()).relative_to(project).as_posix()
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
+    return Path(printed.stdout.strip()).relative_to(project).as_posix()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_workflow_and_the_build_name_the_image_alike(project, variant):
+def test_the_workflow_and_the_build_script_agree_on_the_name_of_the_image(project, variant):
     assert image_name(ROOT, variant) == printed_name(ROOT, "--variant", variant)
     assert image_name(project, variant) == image_name(ROOT, variant)
     assert re.fullmatch(rf"containers/graincast-worker-{variant}-[0-9a-f]{{12}}\.sif", image_name(ROOT, variant))
@@ -106,14 +104,14 @@ def test_the_cpu_variant_is_built_unless_another_is_named(project):
     assert printed_name(project) == image_name(project, "cpu")
 
 
-def test_the_image_of_each_variant_has_a_name_and_a_hash_of_its_own(project):
+def test_each_variant_has_its_own_hash(project):
     hashes = {image_name(project, variant).removesuffix(".sif")[-12:] for variant in VARIANTS}
     assert len(hashes) == len(VARIANTS)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("name", NAMED_AFTER)
-def test_the_name_changes_with_the_content_and_not_with_the_time(project, name, variant):
+def test_the_name_depends_on_content_and_not_on_modification_times(project, name, variant):
     before = image_name(project, variant)
     text = (project / name).read_text(encoding="utf-8")
     (project / name).write_text(text, encoding="utf-8")
@@ -125,102 +123,80 @@ def test_the_name_changes_with_the_content_and_not_with_the_time(project, name, 
 
 def test_an_unknown_variant_is_refused(project):
     command = [project / "docker/build.sh", "--print-name", "--variant", "gpu"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "--variant is cpu or cuda, not gpu" in done.stderr
-
-
-def test_nothing_of_the_project_but_the_lock_is_in_the_image():
-    text = (ROOT / "docker/worker.Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    taken = [line.split() for line in text.splitlines() if re.match(r"\s*(COPY|ADD)\b", line, re.IGNORECASE)]
-    assert taken == [["COPY", "envs/requirements.lock", "/opt/graincast/requirements.lock"]]
-    assert "type=bind" not in text
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "--variant is cpu or cuda, not gpu" in refused.stderr
 
 
 # ---- Profiles
 
 
 def keys(text: str) -> dict[str, int]:
-    """The lines (from 0) of all keys, in use or commented out, by key."""
-    found = {}
+    """The line numbers (from 0) of all keys, in use or commented out."""
+    numbers = {}
     for number, line in enumerate(text.splitlines()):
         match = KEY.fullmatch(line)
         if match:
-            found.setdefault(match["key"], number)
-    return found
+            numbers.setdefault(match["key"], number)
+    return numbers
 
 
 def uncommented(text: str) -> str:
-    """A profile with every key that is commented out taken into use."""
+    """A profile with every commented key in use."""
     lines = text.splitlines()
     for number in keys(text).values():
         lines[number] = re.sub(r"^(\s*)# ", r"\1", lines[number], count=1)
     return "\n".join(line for line in lines if not line.lstrip().startswith("#")) + "\n"
 
 
-def accepted(folder: Path):
-    """A profile's settings as Snakemake reads them; it stops at a key that is no option."""
+def settings_of(folder: Path):
+    """A profile's settings as Snakemake reads them. It exits at a key that is not an option."""
     return get_argument_parser(profiles=[str(folder)]).parse_args([])
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_snakemake_accepts_every_key_of_a_profile(profile):
-    accepted((ROOT / profile).parent)
+    settings_of((ROOT / profile).parent)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_snakemake_accepts_the_keys_that_are_commented_out(profile, tmp_path):
     text = (ROOT / profile).read_text(encoding="utf-8")
     (tmp_path / "config.yaml").write_text(uncommented(text), encoding="utf-8")
-    accepted(tmp_path)
+    settings_of(tmp_path)
 
 
 def test_snakemake_refuses_a_misspelt_key(tmp_path):
     (tmp_path / "config.yaml").write_text(SLURM.read_text(encoding="utf-8") + "latency-wat: 5\n", encoding="utf-8")
     with pytest.raises(SystemExit):
-        accepted(tmp_path)
+        settings_of(tmp_path)
 
 
-def test_the_slurm_profile_says_what_is_meant(tmp_path):
+def test_the_slurm_profile_sets_what_jobs_need(tmp_path):
     text = SLURM.read_text(encoding="utf-8")
     (tmp_path / "config.yaml").write_text(uncommented(text), encoding="utf-8")
     for folder in (SLURM.parent, tmp_path):
-        read = accepted(folder)
-        assert read.executor == "slurm"
-        assert {method.name for method in read.software_deployment_method} == {"APPTAINER"}
-        assert read.retries > 0
-        assert read.slurm_no_requeue
+        settings = settings_of(folder)
+        assert settings.executor == "slurm"
+        assert {method.name for method in settings.software_deployment_method} == {"APPTAINER"}
+        assert settings.retries > 0
+        assert settings.slurm_no_requeue
     names = {"slurm_partition", "slurm_account", "constraint", "qos", "runtime", "mem_mb"}
     assert names <= set(keys(text))
-    assert names <= set(read.default_resources)
-    assert read.set_resources["train"]["gpu"].value == 1
+    assert names <= set(settings.default_resources)
+    assert settings.set_resources["train"]["gpu"].value == 1
 
 
 @pytest.mark.parametrize("number", ["", "3"])
-def test_a_number_of_threads_at_login_is_not_that_of_the_jobs(monkeypatch, number):
-    """Snakemake expands $NAME in a profile where it reads it; ${NAME:-…} is left to the job's shell."""
-    plain = accepted(SLURM.parent).apptainer_args
+def test_threads_and_devices_of_the_login_shell_do_not_reach_the_jobs(monkeypatch, number):
+    """Snakemake expands $NAME when it reads a profile; it leaves ${NAME:-…} to the job's shell."""
+    plain = settings_of(SLURM.parent).apptainer_args
     monkeypatch.setenv("OMP_NUM_THREADS", number)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", number)
-    assert accepted(SLURM.parent).apptainer_args == plain
+    assert settings_of(SLURM.parent).apptainer_args == plain
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_key_of_a_profile_has_a_comment(profile):
-    """Above it, with no empty line between; keys may share one, and a heading may stand for the first key below."""
-    text = (ROOT / profile).read_text(encoding="utf-8")
-    lines = text.splitlines()
-    for key, number in keys(text).items():
-        above = number - 1
-        while KEY.fullmatch(lines[above]):
-            above -= 1
-        if not lines[above].strip() and HEADING.fullmatch(lines[above - 1]):
-            above -= 1
-        assert PROSE.fullmatch(lines[above]), f"{profile}: {key}"
-
-
-def test_the_slurm_profile_is_read_whole():
-    """The search for keys above sees those that are in use and those that are not."""
-    found = set(keys(SLURM.read_text(encoding="utf-8")))
-    assert {"executor", "slurm_account", "set-resources", "train", "gpu", "slurm-array-jobs", "rerun-triggers"} <= found
-    assert not found & {"if", "over", "status", "them"}
+def test_keys_in_use_and_keys_commented_out_are_both_found():
+    names = set(keys(SLURM.read_text(encoding="utf-8")))
+    assert {"executor", "slurm_account", "set-resources", "train", "gpu", "slurm-array-jobs", "rerun-triggers"} <= names
+    assert not names & {"if", "over", "status", "them"}

@@ -11,9 +11,9 @@ from graincast.features import table
 from tests.tables import feature_table, table_parts
 
 
-def same(one, other):
+def assert_same(left, right):
     for field in fields(table.FeatureTable):
-        a, b = getattr(one, field.name), getattr(other, field.name)
+        a, b = getattr(left, field.name), getattr(right, field.name)
         if isinstance(a, np.ndarray):
             assert a.dtype == b.dtype
             np.testing.assert_array_equal(a, b, strict=True)
@@ -23,13 +23,13 @@ def same(one, other):
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_round_trip_is_exact(tmp_path, count):
-    one = feature_table(count)
-    table.write(tmp_path / "f.h5", one)
+    features = feature_table(count)
+    table.write(tmp_path / "f.h5", features)
     back = table.read(tmp_path / "f.h5")
-    same(back, one)
-    assert back.fingerprint == one.fingerprint
+    assert_same(back, features)
+    assert back.fingerprint == features.fingerprint
     with h5py.File(tmp_path / "f.h5") as file:
-        assert file.attrs["fingerprint"] == one.fingerprint
+        assert file.attrs["fingerprint"] == features.fingerprint
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path):
@@ -38,53 +38,55 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_order_of_the_parts_does_not_matter():
-    made = table_parts(10)
-    same(table.assemble(["c0", "c1", "c2"], made[::-1]), table.assemble(["c0", "c1", "c2"], made))
+def test_the_order_of_microstructures_does_not_matter():
+    graphs = table_parts(10)
+    assert_same(table.assemble(["c0", "c1", "c2"], graphs[::-1]), table.assemble(["c0", "c1", "c2"], graphs))
 
 
 def test_any_change_changes_the_fingerprint():
-    one = feature_table(5)
-    found = {one.fingerprint}
-    assert feature_table(5).fingerprint in found
+    features = feature_table(5)
+    fingerprints = {features.fingerprint}
+    assert feature_table(5).fingerprint in fingerprints
     for field in fields(table.FeatureTable):
-        value = copy.deepcopy(getattr(one, field.name))
+        value = copy.deepcopy(getattr(features, field.name))
         if isinstance(value, list):
             value[-1] += "x"
         elif value.dtype == bool:
             value[-1] = ~value[-1]
         else:
             value[(-1,) * value.ndim] += 1
-        found.add(replace(one, **{field.name: value}).fingerprint)
-    assert len(found) == 1 + len(fields(table.FeatureTable))
+        fingerprints.add(replace(features, **{field.name: value}).fingerprint)
+    assert len(fingerprints) == 1 + len(fields(table.FeatureTable))
 
 
-def test_the_fingerprint_knows_where_one_field_ends():
-    one = feature_table(2)
-    names = [
-        replace(one, name=["a", "b"], columns=["xy"]),
-        replace(one, name=["a", "bx"], columns=["y"]),
-        replace(one, name=["a\nb"], columns=["xy"]),
-        replace(one, x=one.x.reshape(-1, 1)),
+def test_the_fingerprint_separates_the_fields():
+    features = feature_table(2)
+    variants = [
+        replace(features, name=["a", "b"], columns=["xy"]),
+        replace(features, name=["a", "bx"], columns=["y"]),
+        replace(features, name=["a\nb"], columns=["xy"]),
+        replace(features, x=features.x.reshape(-1, 1)),
     ]
-    assert len({other.fingerprint for other in names}) == 4
+    assert len({other.fingerprint for other in variants}) == 4
 
 
-def test_candidate_ratios_are_those_of_the_parts():
-    made = table_parts(12, seed=4)
-    one = table.assemble(["c0", "c1", "c2"], made)
-    assert {len(part["growth_ratio"]) for part in made} == {1, 2, 3}
-    for ratio, part in zip(one.candidate_ratios(), made, strict=True):
-        np.testing.assert_array_equal(ratio, part["growth_ratio"][:, part["candidate"].argmax()], strict=True)
+def test_candidate_ratios_are_those_of_each_microstructure():
+    graphs = table_parts(12, seed=4)
+    features = table.assemble(["c0", "c1", "c2"], graphs)
+    assert {len(graph["growth_ratio"]) for graph in graphs} == {1, 2, 3}
+    for ratio, graph in zip(features.candidate_ratios(), graphs, strict=True):
+        np.testing.assert_array_equal(ratio, graph["growth_ratio"][:, graph["candidate"].argmax()], strict=True)
 
 
-def test_flat_edges_join_the_rows_of_each_microstructure():
-    made = table_parts(12)
-    one = table.assemble(["c0", "c1", "c2"], made)
-    found = [tuple(x) for x in one.x[one.flat_edges].reshape(len(one.edges), -1)]
-    expected = [tuple(part["x"][edge].ravel()) for part in made for edge in part["edges"]]
-    assert found == expected
-    assert one.x[one.candidate_index].tolist() == [part["x"][part["candidate"]][0].tolist() for part in made]
+def test_flat_edges_index_the_rows_of_each_microstructure():
+    graphs = table_parts(12)
+    features = table.assemble(["c0", "c1", "c2"], graphs)
+    pairs = [tuple(x) for x in features.x[features.flat_edges].reshape(len(features.edges), -1)]
+    expected = [tuple(graph["x"][edge].ravel()) for graph in graphs for edge in graph["edges"]]
+    assert pairs == expected
+    assert features.x[features.candidate_index].tolist() == [
+        graph["x"][graph["candidate"]][0].tolist() for graph in graphs
+    ]
 
 
 @pytest.mark.parametrize("attributes", [{"version": 3}, {"format": "graincast grain graphs"}])

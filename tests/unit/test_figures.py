@@ -1,4 +1,4 @@
-"""Figures: nothing is cut off, and what is drawn is possible and named."""
+"""Figures: nothing is cut off, and what they show is possible and labelled."""
 
 import numpy as np
 import pytest
@@ -15,11 +15,11 @@ RATIOS = np.linspace(0, 20, 30)
 
 
 def curves(folds: int) -> np.ndarray:
-    """Curves of which a few folds lie far off, [folds, 10, 4]."""
-    one = np.empty((folds, 10, 4))
-    one[:] = [0.01, 0.02, 1.0, 0.99]
-    one[: folds // 5] = [3.0, 4.0, 0.1, 0.2]
-    return one
+    """Curves [folds, 10, 4] of which a few folds lie far off."""
+    values = np.empty((folds, 10, 4))
+    values[:] = [0.01, 0.02, 1.0, 0.99]
+    values[: folds // 5] = [3.0, 4.0, 0.1, 0.2]
+    return values
 
 
 def trials(folds: int) -> list[dict]:
@@ -63,11 +63,11 @@ def test_a_long_title_lies_within_the_figure(figure):
         assert box.y0 >= 0 and box.y1 <= figure.bbox.height
 
 
-def test_the_band_of_training_curves_is_of_values_that_occur():
+def test_the_band_of_training_curves_lies_within_their_values():
     figure = experiment.training_curves(np.arange(10), curves(20), COLUMNS, np.arange(20), "x")
-    for axes, most in zip(figure.axes, (4.0, 1.0), strict=True):
+    for axes, largest in zip(figure.axes, (4.0, 1.0), strict=True):
         bands = np.concatenate([band.get_paths()[0].vertices[:, 1] for band in axes.collections])
-        assert bands.min() >= 0 and bands.max() <= most
+        assert bands.min() >= 0 and bands.max() <= largest
     (legend,) = figure.legends
     assert "10% to 90% of 20 folds" in [text.get_text() for text in legend.get_texts()]
 
@@ -80,25 +80,25 @@ def test_curves_end_where_training_ended():
         assert line.get_xdata().max() == 6 and np.isfinite(line.get_ydata()).all()
 
 
-def test_a_score_is_of_the_best_by_the_metric_that_chooses_whichever_way_it_turns():
-    several = trials(1)
-    for trial in several:
+def test_a_score_is_of_the_best_trial_whether_smaller_or_larger_is_better():
+    records = trials(1)
+    for trial in records:
         trial["validation"]["r2"] = -trial["validation"]["nll"]
     lines = [
-        experiment.score_against(several, "propagation_steps", "accuracy", select, "x").axes[0].lines[0].get_ydata()
+        experiment.score_against(records, "propagation_steps", "accuracy", select, "x").axes[0].lines[0].get_ydata()
         for select in ("nll", "r2")
     ]
     np.testing.assert_array_equal(*lines)
 
 
-def test_one_partition_has_no_band():
+def test_one_fold_has_no_band():
     figure = experiment.training_curves(np.arange(10), curves(1), COLUMNS, np.arange(1), "x")
     assert not any(axes.collections for axes in figure.axes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation", "checkpoint kept"]
 
 
 @pytest.mark.parametrize("folds", [1, 4])
-def test_a_score_against_an_axis_is_of_the_trial_of_least_loss_with_bars_for_several_partitions_only(folds):
+def test_a_score_is_of_the_trial_with_least_loss_and_has_error_bars_for_several_folds_only(folds):
     figure = experiment.score_against(trials(folds), "propagation_steps", "accuracy", "nll", "x")
     (axes,) = figure.axes
     (accuracy,) = [line.get_ydata(orig=False) for line in axes.lines if line.get_marker() == "o"]
@@ -107,4 +107,4 @@ def test_a_score_against_an_axis_is_of_the_trial_of_least_loss_with_bars_for_sev
     assert bool(axes.containers) == (folds > 1)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["growth ratio > 8"]
     assert ("standard error over 4 folds" in figure._supxlabel.get_text()) == (folds > 1)
-    assert "trial of least validation loss" in figure._supxlabel.get_text()
+    assert "trial with the lowest validation loss" in figure._supxlabel.get_text()

@@ -30,12 +30,12 @@ def y(table):
 
 
 @pytest.fixture(scope="module")
-def one_by_one(table, y):
-    """Each graph as torch_geometric has it, taken from the table by a loop."""
-    found = []
+def single_graphs(table, y):
+    """Each graph of the table as torch_geometric's Data."""
+    graphs = []
     for i in range(len(table.name)):
         node, edge = slice(*table.node_ptr[i : i + 2]), slice(*table.edge_ptr[i : i + 2])
-        found.append(
+        graphs.append(
             Data(
                 x=torch.tensor(table.x[node], dtype=torch.float32),
                 edge_index=torch.tensor(table.edges[edge].T, dtype=torch.long),
@@ -44,16 +44,16 @@ def one_by_one(table, y):
                 mask=torch.tensor(table.candidate[node]),
             )
         )
-    return found
+    return graphs
 
 
-@pytest.mark.parametrize("which", [[3], [0, 1, 2], [12], [9, 2, 12, 5, 0], [4, 4], list(range(13)), []])
-def test_a_batch_is_that_of_torch_geometric(table, y, one_by_one, which):
-    batch = graph_batches.of_table(table, y=y).batch(torch.tensor(which, dtype=torch.long))
-    if not which:
+@pytest.mark.parametrize("numbers", [[3], [0, 1, 2], [12], [9, 2, 12, 5, 0], [4, 4], list(range(13)), []])
+def test_a_batch_equals_that_of_torch_geometric(table, y, single_graphs, numbers):
+    batch = graph_batches.of_table(table, y=y).batch(torch.tensor(numbers, dtype=torch.long))
+    if not numbers:
         assert batch.x.shape == (0, 3) and batch.edge_index.shape == (2, 0) and batch.candidate.shape == (0,)
         return
-    expected = Batch.from_data_list([one_by_one[i] for i in which])
+    expected = Batch.from_data_list([single_graphs[i] for i in numbers])
     for key in ("x", "edge_index", "edge_attr", "y"):
         ours, theirs = getattr(batch, key), getattr(expected, key)
         assert ours.dtype == theirs.dtype and torch.equal(ours, theirs), key
@@ -61,10 +61,10 @@ def test_a_batch_is_that_of_torch_geometric(table, y, one_by_one, which):
     assert torch.equal(batch.candidate, expected.mask.nonzero()[:, 0])
 
 
-def test_self_loops_are_those_of_torch_geometric(table, one_by_one):
-    which = torch.tensor([12, 7, 1])
-    batch = graph_batches.with_self_loops(graph_batches.of_table(table)).batch(which)
-    plain = Batch.from_data_list([one_by_one[i] for i in which.tolist()])
+def test_self_loops_equal_those_of_torch_geometric(table, single_graphs):
+    numbers = torch.tensor([12, 7, 1])
+    batch = graph_batches.with_self_loops(graph_batches.of_table(table)).batch(numbers)
+    plain = Batch.from_data_list([single_graphs[i] for i in numbers.tolist()])
     index, attr = add_self_loops(plain.edge_index, plain.edge_attr, fill_value="mean", num_nodes=len(plain.x))
     order = (index[1] * len(plain.x) + index[0]).argsort()
     ours = (batch.edge_index[1] * len(batch.x) + batch.edge_index[0]).argsort()
@@ -73,14 +73,14 @@ def test_self_loops_are_those_of_torch_geometric(table, one_by_one):
     assert (batch.edge_index[1].diff() >= 0).all()
 
 
-def test_features_in_place_of_the_tables_own(table):
+def test_features_of_the_table_can_be_replaced(table):
     graphs = graph_batches.of_table(table, x=table.x[:, :2] * 2, edge_x=np.hstack([table.edge_x] * 3))
     batch = graphs.batch(torch.tensor([1]))
     np.testing.assert_allclose(batch.x, 2 * table.x[slice(*table.node_ptr[1:3]), :2], rtol=1e-6)
     assert batch.edge_attr.shape[1] == 3 and batch.y.isnan().all()
 
 
-def test_graphs_do_not_mix():
+def test_no_edge_joins_two_graphs_of_a_batch():
     graphs = graph_batches.of_table(feature_table(20))
     batch = graphs.batch(torch.randperm(20, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(batch.graph[batch.edge_index[0]], batch.graph[batch.edge_index[1]])

@@ -22,14 +22,14 @@ def test_points_are_all_combinations_the_last_axis_fastest():
     assert all(list(point) == list(AXES) for point in points)
 
 
-def test_trial_name():
+def test_a_trial_name_lists_the_values_of_its_axes():
     point = dict(zip(AXES, (10, 2, 0.01, 0, 0), strict=True))
     assert grid.trial_name(point) == "t10_k2_lr0.01_wd0_s0"
     assert grid.trial_name({**point, "threshold": 10.0, "weight_decay": 1e-5}) == "t10_k2_lr0.01_wd1e-05_s0"
 
 
 @pytest.mark.parametrize("axis", grid.AXES)
-def test_different_values_have_different_names_that_are_good_in_paths(axis):
+def test_different_values_have_different_names_that_suit_paths(axis):
     values = [0, 1, 0.1, 0.1 + 1e-12, 1e-7, 20240101, 20240102, 10**6, 10**6 + 1, 2**31, 1e9, 12.3456789]
     names = [grid.trial_name({axis: value}) for value in values]
     assert len(set(names)) == len(values)
@@ -41,14 +41,14 @@ def test_different_values_have_different_names_that_are_good_in_paths(axis):
 @pytest.mark.parametrize("fan_out", [[], ["propagation_steps"], ["seed", "threshold"], list(AXES), list(AXES)[::-1]])
 def test_jobs_cover_the_grid_once(fan_out):
     jobs = grid.jobs(AXES, fan_out)
-    trained = [tuple(point.values()) for part in jobs.values() for point in grid.points(part)]
+    trained = [tuple(point.values()) for axes in jobs.values() for point in grid.points(axes)]
     assert sorted(trained) == sorted(itertools.product(*AXES.values()))
-    for part in jobs.values():
-        assert list(part) == list(AXES)
-        assert all(len(part[axis]) == (1 if axis in fan_out else len(AXES[axis])) for axis in AXES)
+    for axes in jobs.values():
+        assert list(axes) == list(AXES)
+        assert all(len(axes[axis]) == (1 if axis in fan_out else len(AXES[axis])) for axis in AXES)
 
 
-def test_job_names_keep_when_another_axis_or_value_is_added():
+def test_job_names_stay_when_another_axis_or_value_is_added():
     before = grid.jobs(AXES, ["propagation_steps", "threshold"])
     assert list(before) == [f"t{t}_k{k}" for t in (6, 10.5) for k in (1, 2, 3)]
     after = grid.jobs({**AXES, "propagation_steps": [4, 3, 2, 1], "seed": [0]}, ["threshold", "propagation_steps"])

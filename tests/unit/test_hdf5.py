@@ -1,4 +1,4 @@
-"""HDF5 files: the same bytes, nothing left of one that fails, and files that are none."""
+"""HDF5 files: the same bytes each time, nothing left of a failed one, and files of other kinds."""
 
 import re
 
@@ -9,8 +9,10 @@ import pytest
 from graincast.files import hdf5
 from graincast.microstructure import BadInput
 
+THINGS: hdf5.Format = {"format": "things", "version": 1}
 
-def test_a_written_file_is_like_any_other_and_the_same_each_time(tmp_path):
+
+def test_a_written_file_can_be_read_and_has_the_same_bytes_each_time(tmp_path):
     for name in ("a", "b"):
         with hdf5.written(tmp_path / "new" / name) as file:
             file["x"] = np.arange(1000)
@@ -18,22 +20,22 @@ def test_a_written_file_is_like_any_other_and_the_same_each_time(tmp_path):
     assert (tmp_path / "new" / "a").read_bytes() == (tmp_path / "new" / "b").read_bytes()
     with h5py.File(tmp_path / "new" / "a") as file:
         np.testing.assert_array_equal(file["x"][:], np.arange(1000))
-    with hdf5.opened(tmp_path / "new" / "a", "things", 1) as file:
+    with hdf5.opened(tmp_path / "new" / "a", THINGS) as file:
         assert list(file) == ["x"]
 
 
-def test_nothing_is_left_of_a_file_that_fails_while_it_is_filled(tmp_path):
+def test_nothing_is_left_of_a_file_that_fails_while_being_written(tmp_path):
     with pytest.raises(KeyError), hdf5.written(tmp_path / "x.h5") as file:
         file["x"] = file["y"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_none_or_of_another_kind_is_named(tmp_path):
+def test_a_file_of_another_kind_or_cut_short_is_named(tmp_path):
     path = tmp_path / "x.h5"
     with hdf5.written(path) as file:
         file["x"] = np.arange(1000)
     start = f"^{re.escape(str(path))}: not "
-    with pytest.raises(BadInput, match=f"{start}a file of things, version 1; re"), hdf5.opened(path, "things", 1):
+    with pytest.raises(BadInput, match=f"{start}a file of things, version 1; re"), hdf5.opened(path, THINGS):
         pass
     for content in (path.read_bytes()[:3000], b"text", b""):
         path.write_bytes(content)

@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "graincast").rglob("*.py"))
 SCRIPTS = sorted(f"scripts/{path.name}" for path in (ROOT / "scripts").glob("[!_]*.py"))
-OWN = ("graincast", "scripts")
+PROJECT_PACKAGES = ("graincast", "scripts")
 TRACKING = {path for path in LIBRARY if path.startswith("graincast/tracking/")}
 
-# From the ground up: what stands on a line imports the lines above it, and nothing else of the library.
+# From the ground up: the folders of a line import those of the lines above, and nothing else of the library.
 ORDER = [
     {"microstructure"},
     {"files"},
@@ -35,7 +35,7 @@ ORDER = [
     {"command"},
     {"__main__"},
 ]
-# Packages of others that a folder must not import, not even through others.
+# Third-party packages that a folder must not import, not even indirectly.
 BARRED = {
     "files": {"torch", "mlflow", "sklearn", "matplotlib", "pandas"},
     "program": {"torch", "mlflow", "sklearn", "matplotlib", "pandas"},
@@ -54,36 +54,32 @@ BARRED = {
     "configuration": {"torch", "mlflow"},
 }
 
-# What each program may load. Whoever adds a program says so here.
-LIGHT = [
-    "check_rejected",
-    "compare",
-    "encode",
-    "encoder",
-    "export",
-    "features",
-    "graphs",
-    "simulate",
-    "split",
-    "summarise",
-    "where",
-]
-DRAWING = ["comparison_figure", "encoder_figures", "figures"]
-TORCH = ["evaluate", "train", "vision_features"]
-MLFLOW = ["track"]
+HEAVY = {"torch", "torch_geometric", "mlflow", "matplotlib", "sklearn"}
+"""Packages that take long to load."""
+MAY_LOAD = {
+    "comparison_figure": {"matplotlib", "sklearn"},
+    "encoder_figures": {"matplotlib", "sklearn"},
+    "figures": {"matplotlib", "sklearn"},
+    "measure": {"sklearn"},
+    "evaluate": {"torch", "torch_geometric", "sklearn"},
+    "train": {"torch", "torch_geometric", "sklearn"},
+    "vision_features": {"torch", "torch_geometric", "sklearn"},
+    "track": HEAVY,
+}
+"""The heavy packages that a program may load; all other programs load none."""
 
 
 @functools.cache
 def imports(path: str) -> frozenset[str]:
     """All modules that a file imports anywhere in it, dotted."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(found)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
 def packages(path: str) -> set[str]:
@@ -92,41 +88,41 @@ def packages(path: str) -> set[str]:
 
 
 def closure(path: str) -> set[str]:
-    """A file and all of the project's files that it loads, packages' __init__ included."""
-    seen, todo = set(), [path]
-    while todo:
-        path = todo.pop()
+    """A file and all project files that it loads, including each package's __init__."""
+    seen, waiting = set(), [path]
+    while waiting:
+        path = waiting.pop()
         if path in seen:
             continue
         seen.add(path)
         for name in imports(path):
             parts = name.split(".")
-            if parts[0] in OWN:
+            if parts[0] in PROJECT_PACKAGES:
                 stems = ["/".join(parts[: i + 1]) for i in range(len(parts))]
                 files = [file for stem in stems for file in (f"{stem}.py", f"{stem}/__init__.py")]
-                todo += [file for file in files if (ROOT / file).is_file()]
+                waiting += [file for file in files if (ROOT / file).is_file()]
     return seen
 
 
 def loaded(path: str) -> set[str]:
-    """The packages of others that are loaded with a file, however indirectly."""
-    return set().union(*(packages(one) for one in closure(path))) - set(OWN)
+    """The third-party packages that are loaded with a file, directly or not."""
+    return set().union(*(packages(source) for source in closure(path))) - set(PROJECT_PACKAGES)
 
 
-def test_the_walk_sees_indirect_imports():
+def test_the_closure_holds_indirect_imports():
     assert "graincast/files/name_hash.py" in closure("scripts/split.py")
     assert "graincast/features/__init__.py" in closure("scripts/features.py")
     assert "h5py" in loaded("scripts/split.py")
     assert "mlflow" in loaded("scripts/track.py")
 
 
-def test_every_file_of_the_library_says_what_it_is():
+def test_every_file_has_a_docstring():
     for path in [*LIBRARY, *SCRIPTS]:
         assert ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8"))), path
 
 
 def place(path: str) -> str:
-    """The folder of the library that a file belongs to, or its own name where it lies beside them."""
+    """The folder of the library that holds a file, or the file's name where it lies beside the folders."""
     return Path(path).parts[1].removesuffix(".py")
 
 
@@ -146,52 +142,38 @@ def test_imports_never_run_upwards(path):
 
 
 @pytest.mark.parametrize("folder", BARRED)
-def test_a_folder_does_without(folder):
+def test_a_folder_does_not_load_barred_packages(folder):
     for path in LIBRARY:
         if place(path) == folder:
             assert not loaded(path) & BARRED[folder], path
 
 
 @pytest.mark.parametrize("path", LIBRARY)
-def test_the_library_knows_neither_snakemake_nor_the_programs(path):
+def test_the_library_imports_neither_snakemake_nor_scripts(path):
     assert not packages(path) & {"snakemake", "scripts", "tools"}
 
 
-def test_a_folder_s_init_is_one_docstring():
+def test_an_init_file_holds_a_docstring_only():
     for path in LIBRARY:
         if path.endswith("/__init__.py"):
             tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
             assert ast.get_docstring(tree) and len(tree.body) == 1, path
 
 
-def test_mlflow_is_known_to_tracking_and_to_what_it_serves_alone():
+def test_only_tracking_and_served_models_import_mlflow():
     served = {"graincast/prediction/pyfunc.py"}
     assert {path for path in [*LIBRARY, *SCRIPTS] if "mlflow" in packages(path)} <= {*TRACKING, *served}
     for path in served:
-        assert not packages(path) & set(OWN), f"{path} is loaded where the project is not"
+        assert not packages(path) & set(PROJECT_PACKAGES), f"{path} is loaded where the project is not installed"
 
 
-def test_every_program_is_in_one_of_the_lists():
-    named = [f"scripts/{name}.py" for name in LIGHT + DRAWING + TORCH + MLFLOW]
-    others = set(SCRIPTS) - set(named)
-    assert len(named) == len(set(named)) and set(named) <= set(SCRIPTS)
-    for path in others:  # programs that no rule runs
-        assert not loaded(path) & {"torch", "torch_geometric", "mlflow"}, path
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_a_program_loads_no_heavy_package_it_does_not_need(path):
+    assert loaded(path) & HEAVY <= MAY_LOAD.get(Path(path).stem, set())
 
 
-@pytest.mark.parametrize("name", LIGHT)
-def test_light_programs_load_nothing_heavy(name):
-    assert not loaded(f"scripts/{name}.py") & {"torch", "torch_geometric", "mlflow", "matplotlib", "sklearn"}
-
-
-@pytest.mark.parametrize("name", DRAWING)
-def test_drawing_programs_load_neither_torch_nor_mlflow(name):
-    assert not loaded(f"scripts/{name}.py") & {"torch", "torch_geometric", "mlflow"}
-
-
-@pytest.mark.parametrize("name", TORCH)
-def test_training_does_not_depend_on_figures_or_tracking(name):
-    assert not loaded(f"scripts/{name}.py") & {"mlflow", "matplotlib"}
+@pytest.mark.parametrize("name", ["evaluate", "train", "vision_features"])
+def test_training_and_evaluation_do_not_import_tracking(name):
     assert not closure(f"scripts/{name}.py") & TRACKING
 
 
@@ -214,6 +196,7 @@ print("mlflow" in sys.modules)
 
 def test_every_program_answers_help():
     modules = [path.removesuffix(".py").replace("/", ".") for path in SCRIPTS]
-    done = subprocess.run([sys.executable, "-c", HELP, *modules], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [*modules, "False"]  # the help of track does not wait for MLflow
+    command = [sys.executable, "-c", HELP, *modules]
+    helped = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert helped.returncode == 0, helped.stderr
+    assert helped.stdout.splitlines() == [*modules, "False"]  # the help of track does not load MLflow

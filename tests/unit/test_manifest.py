@@ -1,4 +1,4 @@
-"""Manifests: functions of the content of the raw data, not of its place, times or neighbours."""
+"""Manifests depend on the content of the raw data, not on its place, times or neighbours."""
 
 import json
 import os
@@ -35,9 +35,9 @@ def raw(tmp_path):
 
 @pytest.fixture
 def scanned(tmp_path):
-    """Scan a root; the manifests' texts by shard."""
+    """scan(root): scan a folder and return the manifests' texts by shard."""
 
-    def scan(root, folder="made", shards=SHARDS):
+    def scan(root, folder="manifests", shards=SHARDS):
         manifest.scan(root, find_runs, raw_files, shards, tmp_path / folder)
         return {shard: (tmp_path / folder / f"{shard}.json").read_text() for shard in manifest.shard_names(shards)}
 
@@ -54,7 +54,7 @@ def test_every_run_is_in_one_shard_with_its_files(raw, scanned, tmp_path):
     expected = [f"{'sub/' if i % 3 else ''}g{i}" for i in range(20)] + [f"run_{i}" for i in range(3)]
     assert sorted(listed) == sorted(expected)
     assert all(names(text) == sorted(names(text)) and len(names(text)) > 1 for text in texts.values())
-    runs = {run["name"]: run for shard in texts for run in manifest.read(tmp_path / "made" / f"{shard}.json")}
+    runs = {run["name"]: run for shard in texts for run in manifest.read(tmp_path / "manifests" / f"{shard}.json")}
     assert [file["path"] for file in runs["run_1"]["files"]] == ["run_1/b.h5", "run_1/out/a.h5"]
     assert runs["sub/g1"]["files"] == [{"path": "sub/g1.json", "sha256": manifest.sha256(raw / "sub/g1.json")}]
     for run in (raw / "run_1", raw / "sub/g1.json"):
@@ -71,14 +71,14 @@ def test_touched_copied_and_moved_data_have_the_same_manifests(raw, scanned, tmp
     assert scanned(raw.rename(tmp_path / "moved")) == before
 
 
-def test_manifests_are_left_alone_where_their_content_is_unchanged(raw, scanned, tmp_path):
+def test_manifests_with_unchanged_content_are_left_alone(raw, scanned, tmp_path):
     scanned(raw)
-    made = sorted((tmp_path / "made").glob("[0-9]*.json"))
-    for path in made:
+    manifests = sorted((tmp_path / "manifests").glob("[0-9]*.json"))
+    for path in manifests:
         os.utime(path, ns=(1, 1))
     os.utime(raw / "g0.json", (1, 1))
     scanned(raw)
-    assert [path.stat().st_mtime_ns for path in made] == [1] * SHARDS
+    assert [path.stat().st_mtime_ns for path in manifests] == [1] * SHARDS
 
 
 def change(raw):
@@ -107,7 +107,7 @@ def remove(raw):
 
 
 @pytest.mark.parametrize("act", [change, change_one_file_of_a_run, add, add_a_file_to_a_run, remove])
-def test_a_changed_added_or_removed_run_changes_its_own_shard_alone(raw, scanned, act):
+def test_a_changed_added_or_removed_run_changes_only_its_own_shard(raw, scanned, act):
     before = scanned(raw)
     name = act(raw)
     after = scanned(raw)
@@ -115,7 +115,7 @@ def test_a_changed_added_or_removed_run_changes_its_own_shard_alone(raw, scanned
     assert sum(before[s] != after[s] for s in before) == 1
 
 
-def test_a_renamed_run_is_another(raw, scanned):
+def test_a_renamed_run_is_another_run(raw, scanned):
     before = scanned(raw)
     (raw / "g0.json").rename(raw / "g0b.json")
     after = scanned(raw)
@@ -123,7 +123,7 @@ def test_a_renamed_run_is_another(raw, scanned):
     assert listed[0] ^ listed[1] == {"g0", "g0b"}
 
 
-def test_a_file_that_has_not_changed_is_not_read_again(raw, scanned, monkeypatch):
+def test_an_unchanged_file_is_not_read_again(raw, scanned, monkeypatch):
     read = []
     original = manifest.sha256
     monkeypatch.setattr(
@@ -140,7 +140,7 @@ def test_a_file_that_has_not_changed_is_not_read_again(raw, scanned, monkeypatch
     assert sorted(read) == ["g3.json", "sub/g1.json"]
 
 
-def test_the_same_size_and_time_do_not_hide_a_change(raw, scanned):
+def test_a_change_that_keeps_size_and_time_is_noticed(raw, scanned):
     before = scanned(raw)
     path = raw / "g3.json"
     stat = path.stat()
@@ -154,10 +154,10 @@ def test_a_removed_file_is_forgotten(raw, scanned, tmp_path):
     scanned(raw)
     remove(raw)
     scanned(raw)
-    assert "sub/g7.json" not in json.loads((tmp_path / "made" / manifest.SEEN).read_text())
+    assert "sub/g7.json" not in json.loads((tmp_path / "manifests" / manifest.SEEN).read_text())
 
 
-def test_a_root_that_is_a_run_itself_is_named_after_its_folder(tmp_path, monkeypatch):
+def test_a_root_that_is_a_single_run_is_named_after_its_folder(tmp_path, monkeypatch):
     (tmp_path / "my-run").mkdir()
     monkeypatch.chdir(tmp_path / "my-run")
     root = type(tmp_path)(".")

@@ -1,4 +1,4 @@
-"""What the configuration knows of each model is what the model's module says of itself."""
+"""The registry and the schema agree with each model's module."""
 
 from pathlib import Path
 
@@ -14,20 +14,20 @@ from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO, LABEL
 from graincast.microstructure import BadInput
 from graincast.models import by_name
 from graincast.models.registry import MODELS
-from graincast.planning.source_files import module as module_path
+from graincast.planning.sources import module as module_path
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["experiment"]["properties"]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_takes_what_the_registry_says(name):
+def test_a_model_takes_the_settings_of_its_registry_entry(name):
     module, model = by_name.load(name), MODELS[name]
     assert (ROOT / module_path("models", name)).samefile(module.__file__)
     assert set(module.TRAINING) == set(model.training)
     assert tuple(axis for axis in model.axes if axis != "feature_subset") == module.AXES
-    amount, unit = module.total_steps(6, 5, {"iterations": 7, "epochs": 7})
-    assert amount > 0 and unit
+    steps, unit = module.total_steps(6, 5, {"iterations": 7, "epochs": 7})
+    assert steps > 0 and unit
 
 
 def test_every_key_and_choice_of_the_schema_belongs_to_a_model():
@@ -41,7 +41,7 @@ def test_every_key_and_choice_of_the_schema_belongs_to_a_model():
     assert set(EXPERIMENT["target"]["properties"]["kind"]["enum"]) == kinds == {ABNORMAL, GROWTH_RATIO, LABEL}
 
 
-def test_every_metric_that_can_choose_is_measured():
+def test_every_metric_for_selection_is_measured():
     samples = {
         ABNORMAL: ([True, False, True], [0.9, 0.2, 0.4]),
         GROWTH_RATIO: ([1.0, 5.0, 9.0], [2.0, 5.0, 7.0]),
@@ -55,7 +55,7 @@ def test_every_metric_that_can_choose_is_measured():
     assert named | {None} == set(EXPERIMENT["select"]["enum"])
 
 
-def test_the_schema_knows_the_encoders():
+def test_the_schema_lists_the_encoders_and_their_settings():
     encoder = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["encoder"]["properties"]
     assert set(encoder["method"]["enum"]) == set(encoders.SETTINGS)
     assert set(encoder["architecture"]["enum"]) == set(encoders.ARCHITECTURES)

@@ -36,7 +36,7 @@ def test_two_grains_follow_their_master_equation():
     energy, rates, ends = generator(states, orbit, temperature)
     size = np.bincount(orbit)
 
-    # Detailed balance: equal flows between each two states that can be reached from one another.
+    # Detailed balance: equal flows both ways between states that can be reached from one another.
     flow = (size * np.exp(-energy / temperature))[:, None] * rates
     both = (rates > 0) & (rates.T > 0)
     np.testing.assert_allclose(flow[both], flow.T[both])
@@ -48,27 +48,27 @@ def test_two_grains_follow_their_master_equation():
     flips = np.zeros((len(size), len(size)))
     winner = np.zeros(runs, np.int64)
     for run in range(runs):
-        moving = lattice(BLOB, [0, 0, 2], run, temperature=temperature)
-        now, time = orbit[(moving.flat - 1) @ power], 0.0
-        while now not in ends:
-            moving.advance(max_events=1)
-            then = orbit[(moving.flat - 1) @ power]
-            occupied[run, now] += moving.time - time
-            flips[now, then] += 1
-            now, time = then, moving.time
-        winner[run] = moving.flat[0]
+        simulated = lattice(BLOB, [0, 0, 2], run, temperature=temperature)
+        before, time = orbit[(simulated.flat - 1) @ power], 0.0
+        while before not in ends:
+            simulated.advance(max_events=1)
+            after = orbit[(simulated.flat - 1) @ power]
+            occupied[run, before] += simulated.time - time
+            flips[before, after] += 1
+            before, time = after, simulated.time
+        winner[run] = simulated.flat[0]
 
     start = orbit[(BLOB.ravel() - 1) @ power]
     moving_states = np.setdiff1d(np.arange(len(size)), ends)
-    left = np.diag(rates.sum(1)) - rates
+    outflow = np.diag(rates.sum(1)) - rates
     expected = np.zeros(len(size))
-    expected[moving_states] = np.linalg.solve(left[np.ix_(moving_states, moving_states)].T, moving_states == start)
+    expected[moving_states] = np.linalg.solve(outflow[np.ix_(moving_states, moving_states)].T, moving_states == start)
 
     levels, level = np.unique(energy, return_inverse=True)
-    seen = np.stack([occupied[:, level == k].sum(1) for k in range(1, len(levels))], axis=1)
-    due = np.bincount(level, expected)[1:]
-    common = (seen > 0).sum(0) > 100
-    excess = (seen - due)[:, common]
+    measured = np.stack([occupied[:, level == k].sum(1) for k in range(1, len(levels))], axis=1)
+    predicted = np.bincount(level, expected)[1:]
+    common = (measured > 0).sum(0) > 100
+    excess = (measured - predicted)[:, common]
     statistic = runs * excess.mean(0) @ np.linalg.solve(np.cov(excess.T), excess.mean(0))
     assert common.sum() > 5
     assert stats.chi2.sf(statistic, common.sum()) > 1e-3
@@ -86,7 +86,7 @@ def test_two_grains_follow_their_master_equation():
 
 
 def square_orbits(size):
-    """All two-grain states as bit patterns, and the number of the class of symmetric states each belongs to."""
+    """All two-grain states as bit patterns, and the number of each state's class of symmetric states."""
     states = np.arange(1 << size * size)
     bits = states[:, None] >> np.arange(size * size) & 1
     power = 2.0 ** np.arange(size * size).reshape(size, size)
@@ -97,7 +97,7 @@ def square_orbits(size):
 
 
 def generator(bits, orbit, temperature):
-    """Energies, rates between classes of states, and the two classes with a single grain."""
+    """Energies, rates between classes of states, and the two classes with one grain."""
     size = int(np.sqrt(bits.shape[1]))
     labels = bits.reshape(-1, size, size)
     same = (neighbour_labels(labels) == labels).sum(0)
@@ -110,17 +110,17 @@ def generator(bits, orbit, temperature):
     return energy_by_state[first], rates, (orbit[0], orbit[-1])
 
 
-def test_flips_of_many_grains_come_at_their_rates():
-    """Counts of flips by kind against exposure, and exponential waiting times, where up to six grains meet."""
+def test_flips_of_many_grains_occur_at_their_rates():
+    """Where up to six grains meet: counts of flips by kind against exposure, and exponential waiting times."""
     kind = np.array([0, 0, 2, 2, 1, 1, 2])
     rng = np.random.default_rng(4)
-    waits, due, seen = [], np.zeros(1 << 12), np.zeros(1 << 12)
+    waits, expected, counted = [], np.zeros(1 << 12), np.zeros(1 << 12)
     for seed in range(120):
-        moving = lattice(rng.integers(1, 7, (8, 8)), kind, seed, temperature=1.1, min_mobility=0.3)
-        steps = [(moving.labels.copy(), 0.0)]
-        while len(steps) < 400 and len(np.unique(moving.flat)) > 1:
-            moving.advance(max_events=1)
-            steps.append((moving.labels.copy(), moving.time))
+        simulated = lattice(rng.integers(1, 7, (8, 8)), kind, seed, temperature=1.1, min_mobility=0.3)
+        steps = [(simulated.labels.copy(), 0.0)]
+        while len(steps) < 400 and len(np.unique(simulated.flat)) > 1:
+            simulated.advance(max_events=1)
+            steps.append((simulated.labels.copy(), simulated.time))
         states, wait = np.array([labels for labels, _ in steps]), np.diff([time for _, time in steps])
         before, after = states[:-1], states[1:]
         rate, sort = rates_of_all_flips(before, kind, temperature=1.1, min_mobility=0.3)
@@ -129,27 +129,27 @@ def test_flips_of_many_grains_come_at_their_rates():
         flipped = changed[..., None] & (after[..., None] == np.arange(1, 7))
         assert (rate[flipped] > 0).all()
         waits.append(wait * rate.sum((1, 2, 3)))
-        due += np.bincount(sort.ravel(), (rate * wait[:, None, None, None]).ravel(), minlength=len(due))
-        seen += np.bincount(sort[flipped], minlength=len(seen))
+        expected += np.bincount(sort.ravel(), (rate * wait[:, None, None, None]).ravel(), minlength=len(expected))
+        counted += np.bincount(sort[flipped], minlength=len(counted))
 
     assert stats.kstest(np.concatenate(waits), "expon").pvalue > 1e-3
-    enough = due > 10
-    statistic = ((seen - due)[enough] ** 2 / due[enough]).sum()
+    enough = expected > 10
+    statistic = ((counted - expected)[enough] ** 2 / expected[enough]).sum()
     assert enough.sum() > 100
     assert 1e-3 < stats.chi2.sf(statistic, enough.sum()) < 1 - 1e-3
 
     same, other = np.arange(1 << 12) // 9 % 9, np.arange(1 << 12) % 9
     climb = np.maximum(same - other, 0)
-    due, seen = np.bincount(climb, due)[:5], np.bincount(climb, seen)[:5]
-    assert due.min() > 50
-    assert stats.chi2.sf(((seen - due) ** 2 / due).sum(), 5) > 1e-3
+    expected, counted = np.bincount(climb, expected)[:5], np.bincount(climb, counted)[:5]
+    assert expected.min() > 50
+    assert stats.chi2.sf(((counted - expected) ** 2 / expected).sum(), 5) > 1e-3
 
 
 def rates_of_all_flips(labels, kind, *, temperature, min_mobility):
-    """By the model's own words: the rate of each flip [..., L, L, grains], and its sort.
+    """The rate of each flip [..., L, L, grains] by the definition of the model, and its sort.
 
-    A sort is the number of grains that meet there, whether the boundary is fast, and the neighbours in the grains that
-    the site leaves and joins.
+    A sort combines the number of grains that meet at the site, whether the boundary is fast, and how many neighbours
+    belong to the grain that the site leaves and to the one it joins.
     """
     grains = np.arange(1, len(kind))
     count = np.stack([(neighbour_labels(labels) == grain).sum(0) for grain in grains], axis=-1)
@@ -165,29 +165,29 @@ def rates_of_all_flips(labels, kind, *, temperature, min_mobility):
 @pytest.mark.parametrize(
     ("temperature", "min_mobility", "uniform"), [(0.9, 0.001, False), (2.5, 0.2, False), (0.9, 1, True)]
 )
-def test_lists_and_rates_stay_those_of_the_labels(temperature, min_mobility, uniform):
+def test_lists_and_rates_stay_consistent_with_the_labels(temperature, min_mobility, uniform):
     rng = np.random.default_rng(1)
     labels = protocol.initialise(37, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=1)
     kind = np.concatenate([[0], rng.integers(0, 3, labels.max())]).astype(np.int8)
-    moving = lattice(labels, kind, 2, temperature=temperature, min_mobility=min_mobility, uniform=uniform)
+    simulated = lattice(labels, kind, 2, temperature=temperature, min_mobility=min_mobility, uniform=uniform)
     for _ in range(4):
-        moving.advance(max_events=5000)
-        word = words(moving.labels, kind).ravel()
-        np.testing.assert_array_equal(moving.word, word)
-        np.testing.assert_array_equal(moving.areas, np.bincount(moving.flat, minlength=len(kind)))
-        found = moving.class_of[word & WORDS - 1]
-        np.testing.assert_array_equal(moving.length, np.bincount(found, minlength=len(moving.bound)))
-        np.testing.assert_array_equal(moving.members[found, moving.place], np.arange(37 * 37))
-        assert moving.clock[RATE] == (moving.length * moving.bound).sum()
+        simulated.advance(max_events=5000)
+        word = words(simulated.labels, kind).ravel()
+        np.testing.assert_array_equal(simulated.word, word)
+        np.testing.assert_array_equal(simulated.areas, np.bincount(simulated.flat, minlength=len(kind)))
+        classes = simulated.class_of[word & WORDS - 1]
+        np.testing.assert_array_equal(simulated.length, np.bincount(classes, minlength=len(simulated.bound)))
+        np.testing.assert_array_equal(simulated.members[classes, simulated.place], np.arange(37 * 37))
+        assert simulated.clock[RATE] == (simulated.length * simulated.bound).sum()
 
-        near = neighbour_labels(moving.labels)
-        same = (near == moving.labels).sum(0)
+        neighbours = neighbour_labels(simulated.labels)
+        same = (neighbours == simulated.labels).sum(0)
         total = np.zeros(same.shape)
-        for grain in np.unique(near):
-            other = (near == grain).sum(0)
-            rate = moving.mobility[kind[moving.labels], kind[grain]] * moving.flip[same, other]
-            total += np.where((other > 0) & (moving.labels != grain), rate, 0)
-        bound = moving.bound[found].reshape(total.shape)
+        for grain in np.unique(neighbours):
+            other = (neighbours == grain).sum(0)
+            rate = simulated.mobility[kind[simulated.labels], kind[grain]] * simulated.flip[same, other]
+            total += np.where((other > 0) & (simulated.labels != grain), rate, 0)
+        bound = simulated.bound[classes].reshape(total.shape)
         assert (total <= bound).all()
         assert ((total > 0) == (bound > 0)).all()
 
@@ -195,13 +195,13 @@ def test_lists_and_rates_stay_those_of_the_labels(temperature, min_mobility, uni
 def test_records_are_the_first_flips_after_their_times():
     labels = protocol.initialise(32, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=3)
     kind = protocol.assign_types(labels, 0.5, seed=3)
-    wanted = np.array([0, 0.5, 2.0, 2.001, 8.0, 20.0])
+    record_times = np.array([0, 0.5, 2.0, 2.001, 8.0, 20.0])
     reports = []
     growth = protocol.grow(
         labels,
         kind,
         temperature=0.9,
-        record_times=wanted,
+        record_times=record_times,
         seed=5,
         report=lambda done, total: reports.append((done, total)),
     )
@@ -217,14 +217,14 @@ def test_records_are_the_first_flips_after_their_times():
         kind,
         temperature=0.9,
         mobility=mobilities(0.001, False),
-        record_times=wanted,
+        record_times=record_times,
         stream=np.random.SeedSequence(5, spawn_key=(3,)),
     )
     times, areas = [0.0], [stepped.areas.copy()]
     while not stepped.advance(max_events=1):
         times.append(stepped.time)
         areas.append(stepped.areas.copy())
-    first = np.searchsorted(times, wanted[:-1])
+    first = np.searchsorted(times, record_times[:-1])
     np.testing.assert_array_equal(growth.times[:-1], np.array(times)[first])
     np.testing.assert_array_equal(growth.areas[:-1], np.array(areas)[first])
     assert growth.events == stepped.events == len(times) - 1
@@ -251,16 +251,16 @@ def test_a_seed_fixes_every_byte():
     assert all(a.tobytes() != b.tobytes() for a, b in zip(first, other, strict=True))
 
 
-def test_initial_state_and_types():
+def test_initial_states_are_numbered_without_gaps_and_types_are_drawn_at_their_fraction():
     labels = protocol.initialise(33, temperature=0.9, time=10, quench_temperature=0.1, quench_time=3, seed=0)
     assert labels.dtype == np.int32
     np.testing.assert_array_equal(np.unique(labels), np.arange(1, labels.max() + 1))
     kind = protocol.assign_types(np.array([[1, 1, 2, 2]] * 4), 1.0, seed=0)
     assert kind.dtype == np.int8
     np.testing.assert_array_equal(kind, [0, 0, 2])
-    many = protocol.assign_types(np.arange(1, 10001).reshape(100, 100), 0.2, seed=0)
-    assert (many[1:] == 0).sum() == 1
-    assert stats.binomtest(int((many[1:] == 2).sum()), 9999, 0.2).pvalue > 1e-3
+    types = protocol.assign_types(np.arange(1, 10001).reshape(100, 100), 0.2, seed=0)
+    assert (types[1:] == 0).sum() == 1
+    assert stats.binomtest(int((types[1:] == 2).sum()), 9999, 0.2).pvalue > 1e-3
 
 
 def test_grain_area_grows_linearly_at_uniform_mobility():
@@ -278,16 +278,16 @@ def test_grain_area_grows_linearly_at_uniform_mobility():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"record_times": [1.0, 2.0]}, {"record_times": [0.0]}, {"temperature": 0}, {"min_mobility": 2}]
+    "invalid", [{"record_times": [1.0, 2.0]}, {"record_times": [0.0]}, {"temperature": 0}, {"min_mobility": 2}]
 )
-def test_bad_arguments_are_refused(bad):
-    arguments = {"temperature": 0.9, "record_times": [0.0, 1.0], "seed": 0} | bad
+def test_bad_arguments_are_refused(invalid):
+    arguments = {"temperature": 0.9, "record_times": [0.0, 1.0], "seed": 0} | invalid
     with pytest.raises(ValueError):
         protocol.grow(BLOB, np.array([0, 0, 2]), **arguments)
 
 
 def test_growth_ranks_among_runs_of_spparks():
-    """One run of each state: growth ratios and grain counts rank as SPPARKS's five do (benchmarks.potts runs more)."""
+    """One run of each state: growth ratios and grain counts rank like SPPARKS's five (benchmarks.potts runs more)."""
     if not (raw_data_root() / "spparks-runs").is_dir():
         pytest.skip(f"no SPPARKS runs under {raw_data_root()}: set RAW_DATA_ROOT")
     p_ratios, p_counts = ranks_among_spparks(spparks_states(raw_data_root()), runs=1)

@@ -1,4 +1,4 @@
-"""How programs end: quietly, or with one line and exit status 1."""
+"""Programs end quietly, or with one line and exit status 1."""
 
 import argparse
 import errno
@@ -12,6 +12,7 @@ import pytest
 
 from graincast.microstructure import BadInput
 from graincast.program import main as program
+from tests.recipes import recipe_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,9 +38,9 @@ def raising(error):
 
 
 def test_a_program_that_works_is_quiet(monkeypatch, capsys):
-    given = []
-    assert ended(lambda args: given.append(args.n), monkeypatch, capsys, "--n", '{"a": [1]}') == (0, "")
-    assert given == [{"a": [1]}]
+    values = []
+    assert ended(lambda args: values.append(args.n), monkeypatch, capsys, "--n", '{"a": [1]}') == (0, "")
+    assert values == [{"a": [1]}]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_program_that_works_is_quiet(monkeypatch, capsys):
         (OSError("truncated\nfile"), "truncated file"),
     ],
 )
-def test_bad_input_and_files_end_as_one_line(monkeypatch, capsys, error, line):
+def test_bad_input_and_file_errors_become_one_line(monkeypatch, capsys, error, line):
     status, text = ended(raising(error), monkeypatch, capsys)
     assert status == 1
     assert text.startswith(f"python -m scripts.x: error: {line}")
@@ -60,7 +61,7 @@ def test_bad_input_and_files_end_as_one_line(monkeypatch, capsys, error, line):
 
 
 @pytest.mark.parametrize("where", ["missing.h5", "missing/out.h5", "."])
-def test_errors_of_hdf5_name_the_file_in_one_line(monkeypatch, capsys, tmp_path, where):
+def test_hdf5_errors_name_the_file_in_one_line(monkeypatch, capsys, tmp_path, where):
     path = tmp_path / where
     status, text = ended(lambda _: h5py.File(path, "w" if where == "missing/out.h5" else "r"), monkeypatch, capsys)
     reason = "Is a directory" if where == "." else "No such file or directory"
@@ -72,7 +73,7 @@ def test_a_mistake_in_the_program_keeps_its_traceback(monkeypatch, capsys):
         ended(raising(KeyError("x")), monkeypatch, capsys)
 
 
-def test_json_that_is_none_is_a_wrong_argument(monkeypatch, capsys):
+def test_an_argument_that_is_not_json_is_refused(monkeypatch, capsys):
     status, text = ended(lambda _: None, monkeypatch, capsys, "--n", "{a}")
     assert status == 2
     assert text.startswith("python -m scripts.x: error: argument --n: '{a}' is not JSON: ")
@@ -97,15 +98,15 @@ def test_json_with_other_keys_is_a_wrong_argument(text, expected):
     assert program.json_with("hops", optional=["share"])('{"hops": 1}') == {"hops": 1}
 
 
-def sized(tmp_path, size: int, code: str) -> subprocess.CompletedProcess:
+def run_with_file_limit(tmp_path, size: int, code: str) -> subprocess.CompletedProcess:
     """Run a program that may write files of at most this size, as if the disk were full."""
-    text = (
+    program_text = (
         f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
         f"import sys; sys.argv = ['x', {str(tmp_path / 'out')!r}]\n"
         f"import numpy as np, torch\nfrom pathlib import Path\nfrom graincast.program import main as program\n{code}\n"
         "p = program.parser('x', ''); p.add_argument('out', type=Path); program.run(main, p)"
     )
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=ROOT, check=False)
+    return subprocess.run([sys.executable, "-c", program_text], capture_output=True, text=True, cwd=ROOT, check=False)
 
 
 WRITERS = {
@@ -120,49 +121,39 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_file_that_cannot_be_written_to_its_end_is_one_line_and_leaves_nothing(tmp_path, writer):
-    done = sized(tmp_path, 5000, WRITERS[writer])
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("python -m scripts.x: error: ")
-    assert done.stderr.endswith(": File too large\n")
-    assert done.stderr.count("\n") == 1
+def test_a_full_disk_ends_in_one_line_and_leaves_nothing(tmp_path, writer):
+    ended_early = run_with_file_limit(tmp_path, 5000, WRITERS[writer])
+    assert (ended_early.returncode, ended_early.stdout) == (1, "")
+    assert ended_early.stderr.startswith("python -m scripts.x: error: ")
+    assert ended_early.stderr.endswith(": File too large\n")
+    assert ended_early.stderr.count("\n") == 1
     assert list((tmp_path / "out").iterdir()) == []
 
 
-BY_HAND = ["--name", "a/b", "--features", "f.h5", "--split", "s.csv", "--model", "sgc", "--target", "{}"]
-BY_HAND += ["--grid", "{}", "--out", "x"]
+TRAIN = ["scripts.train", "--name", "a/b", "--features", "f.h5", "--split", "s.csv", "--out", "x"]
+PARAMETERS = {"model": "sgc", "target": {}, "grid": {}, "training": {"iterations": 1, "evaluate_every": 1}}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "parameters", "expected"),
     [
-        (["tools.picture", "--graphs", "README.md", "--out", "x"], "README.md: not an HDF5 file, or cut short"),
-        (
-            ["graincast", "config", "config/config.yaml", "dataset"],
-            "no section 'dataset'; did you mean 'datasets'? (known: ",
-        ),
-        (
-            ["scripts.train", "--target", '{"shares": 1}'],
-            "argument --target: has an unknown key shares (keys: kind, grains, ",
-        ),
-        (
-            ["scripts.train", "--grid", '{"hop": [1]}'],
-            "argument --grid: has an unknown key hop (keys: threshold, feature_subset, ",
-        ),
-        (["scripts.train", "--grid", '{"propagation_steps": 1}'], "argument --grid: has 1 for propagation_steps, not"),
-        (["scripts.train", *BY_HAND, "--training", "{}"], "--training: sgc takes iterations, evaluate_every"),
-        (
-            ["scripts.train", *BY_HAND, "--training", '{"iterations": 1, "evaluate_every": 1}'],
-            "--grid: sgc wants propagation_steps, learning",
-        ),
-        (["scripts.train", *BY_HAND, "--training", "{}", "--model", "sgd"], "no model 'sgd' in graincast/models"),
+        (["tools.picture", "--graphs", "README.md", "--out", "x"], None, "README.md: not an HDF5 file, or cut short"),
+        (["graincast", "config", "config/config.yaml", "dataset"], None, "no section 'dataset'; did you mean 'data"),
+        (TRAIN, None, "the following arguments are required: --recipe"),
+        (TRAIN, {"model": "sgc"}, "the parameters lack target (keys: model, target, grid, training)"),
+        (TRAIN, {**PARAMETERS, "grids": {}}, "the parameters have an unknown key grids (keys: model, target"),
+        (TRAIN, {**PARAMETERS, "grid": {"hop": [1]}}, "grid: has an unknown axis hop (axes: threshold, feature_subset"),
+        (TRAIN, {**PARAMETERS, "grid": {"seed": 1}}, "grid: seed is 1, not a list of values"),
+        (TRAIN, {**PARAMETERS, "training": {}}, "training: sgc takes iterations, evaluate_every"),
+        (TRAIN, PARAMETERS, "grid: sgc needs propagation_steps, learning_rate"),
+        (TRAIN, {**PARAMETERS, "model": "sgd"}, "no model 'sgd' in graincast/models"),
     ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_programs_by_hand_say_in_one_line_what_is_wrong(arguments, expected):
-    name, *rest = arguments
-    command = [sys.executable, "-m", name, *rest]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode
-    assert expected in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_programs_run_by_hand_name_the_error_in_one_line(tmp_path, arguments, parameters, expected):
+    if parameters is not None:
+        arguments = [*arguments, "--recipe", str(recipe_file(tmp_path / "recipe.json", **parameters))]
+    command = [sys.executable, "-m", *arguments]
+    refused = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert refused.returncode
+    assert expected in refused.stderr
+    assert refused.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Progress lines: when they come, and the rate and time left in them."""
+"""Progress lines: when they appear, and the rate and remaining time they show."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from graincast.program.progress import Progress, duration, track
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only moves when told: clock(seconds) moves it."""
+    """A clock that moves only by clock(seconds)."""
     now = [1000.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
 
@@ -24,57 +24,57 @@ def lines(capsys):
     return err.splitlines()
 
 
-def test_lines_come_every_few_seconds_with_rate_and_time_left(clock, capsys):
-    one = Progress("graphs x/0001", 2000, "files")
+def test_lines_appear_every_few_seconds_with_rate_and_time_left(clock, capsys):
+    steps = Progress("graphs x/0001", 2000, "files")
     clock(1)
-    one.advance(100)
+    steps.advance(100)
     clock(1.9)
-    one.advance(400)
+    steps.advance(400)
     assert lines(capsys) == []
     clock(0.1)
-    one.advance(100)
+    steps.advance(100)
     assert lines(capsys) == ["graphs x/0001: 600/2,000 files, 250/s, 5.6 s left"]
     clock(1)
-    one.advance(200)
+    steps.advance(200)
     assert lines(capsys) == []  # 1 s after the last line
     clock(4)
-    one.advance(10, note="loss 0.5")
+    steps.advance(10, note="loss 0.5")
     assert lines(capsys) == ["graphs x/0001: 810/2,000 files, 101/s, 12 s left, loss 0.5"]
 
 
-def test_time_left_is_not_said_before_there_are_two_measurements_and_leaves_the_start_out(clock, capsys):
-    one = Progress("simulate", 10, "states")
+def test_time_left_needs_two_measurements_and_ignores_the_time_before_the_first(clock, capsys):
+    steps = Progress("simulate", 10, "states")
     clock(60)  # compilation
-    one.advance()
+    steps.advance()
     assert lines(capsys) == ["simulate: 1/10 states"]
     clock(4)
-    one.advance(2)
+    steps.advance(2)
     assert lines(capsys) == ["simulate: 3/10 states, 0.5/s, 14 s left"]
 
 
-def test_the_end_is_always_said(clock, capsys):
-    one = Progress("step", 2, "jobs")
-    one.advance()
+def test_the_end_is_always_shown(clock, capsys):
+    steps = Progress("step", 2, "jobs")
+    steps.advance()
     clock(1)
-    one.advance()
+    steps.advance()
     assert lines(capsys) == ["step: 2/2 jobs, 2/s, in 1.0 s"]
 
 
-def test_nothing_done_yet_and_no_time_passed(clock, capsys):
-    one = Progress("step", 2, "jobs")
+def test_no_rate_is_shown_without_progress_or_elapsed_time(clock, capsys):
+    steps = Progress("step", 2, "jobs")
     clock(4)
-    one.advance(0)
+    steps.advance(0)
     assert lines(capsys) == ["step: 0/2 jobs"]
     Progress("step", 1, "jobs").advance()
     assert lines(capsys) == ["step: 1/1 jobs, in 0.0 s"]
 
 
-def test_track_counts_an_item_when_it_is_done_with(clock, capsys):
-    seen = []
+def test_track_counts_an_item_once_its_work_is_done(clock, capsys):
+    items = []
     for item in track(iter("abc"), "step", 3, "letters"):
-        seen.append(item)
+        items.append(item)
         clock(4)
-    assert seen == list("abc")
+    assert items == list("abc")
     assert lines(capsys) == [
         "step: 1/3 letters",
         "step: 2/3 letters, 0.25/s, 4.0 s left",
@@ -95,5 +95,5 @@ def test_track_counts_an_item_when_it_is_done_with(clock, capsys):
         (100 * 3600, "100 h 0 min"),
     ],
 )
-def test_durations(seconds, text):
+def test_a_duration_is_shown_in_two_units_at_most(seconds, text):
     assert duration(seconds) == text

@@ -12,7 +12,7 @@ SHAPE_KEYS = [key for key in KEYS if not key.startswith("centroid")]
 
 
 def voronoi(shape, n, seed):
-    """Periodic image of n grains, each pixel its nearest seed's, labelled 1 to n."""
+    """A periodic image of n Voronoi grains, labelled 1 to n."""
     points = np.random.default_rng(seed).random((n, 2)) * shape
     pixels = np.stack(np.indices(shape), axis=-1).reshape(-1, 2)
     nearest = cKDTree(points, boxsize=shape).query(pixels)[1]
@@ -26,7 +26,7 @@ def relabel(labels):
 
 
 def patchy(shape, n, seed):
-    """Periodic image with gaps, disconnected grains (some share a label) and one-pixel grains."""
+    """A periodic image with gaps, disconnected grains (some of one label) and one-pixel grains."""
     rng = np.random.default_rng(seed)
     labels = voronoi(shape, n, seed)
     new = rng.permutation(n + 1)
@@ -43,7 +43,7 @@ def spans(mask):
 
 
 def start(count):
-    """Where the centred mask begins on one axis, the rule of the module docstring written plainly."""
+    """Where the centred mask begins on one axis: a plain version of the rule in the module's docstring."""
     size, filled = len(count), np.flatnonzero(count)
     if len(filled) == size:
         if (count == count[0]).all():
@@ -52,8 +52,8 @@ def start(count):
         return int(np.floor(mean - (size - 1) / 2 + 0.5 + 1e-9)) % size
     gaps = (filled - np.roll(filled, 1) - 1) % size
     starts = filled[gaps == gaps.max()]
-    spread = [np.var(np.repeat((filled - s) % size, count[filled])) for s in starts]
-    return starts[np.argmin(np.round(spread, 9))]
+    variance = [np.var(np.repeat((filled - s) % size, count[filled])) for s in starts]
+    return starts[np.argmin(np.round(variance, 9))]
 
 
 def periodic_perimeter(mask):
@@ -67,66 +67,66 @@ def periodic_perimeter(mask):
 def reference(mask):
     """The measures of one grain by scikit-image."""
     begin = start(mask.sum(1)), start(mask.sum(0))
-    (found,) = regionprops(np.roll(mask, (-begin[0], -begin[1]), axis=(0, 1)).astype(np.uint8))
-    centroid = (np.array(found.centroid) + begin) % mask.shape
+    (region,) = regionprops(np.roll(mask, (-begin[0], -begin[1]), axis=(0, 1)).astype(np.uint8))
+    centroid = (np.array(region.centroid) + begin) % mask.shape
     return {
-        "area": found.area,
-        "perimeter": periodic_perimeter(mask) if spans(mask) else found.perimeter,
-        "equivalent_diameter": found.equivalent_diameter_area,
-        "major_axis_length": found.axis_major_length,
-        "minor_axis_length": found.axis_minor_length,
+        "area": region.area,
+        "perimeter": periodic_perimeter(mask) if spans(mask) else region.perimeter,
+        "equivalent_diameter": region.equivalent_diameter_area,
+        "major_axis_length": region.axis_major_length,
+        "minor_axis_length": region.axis_minor_length,
         "centroid_row": centroid[0],
         "centroid_col": centroid[1],
     }
 
 
-def assert_as_scikit_image(labels, indices=None):
+def assert_equals_scikit_image(labels, indices=None):
     n = int(labels.max())
-    found = measure(labels, n)
-    assert tuple(found) == KEYS
-    assert all(found[key].shape == (n,) and found[key].dtype == np.float64 for key in KEYS)
+    measured = measure(labels, n)
+    assert tuple(measured) == KEYS
+    assert all(measured[key].shape == (n,) and measured[key].dtype == np.float64 for key in KEYS)
     for index in range(n) if indices is None else indices:
-        for key, wanted in reference(labels == index + 1).items():
+        for key, expected in reference(labels == index + 1).items():
             # scikit-image's own rounding of a straight grain's zero minor axis is about 1e-6
-            assert found[key][index] == pytest.approx(wanted, rel=1e-6, abs=4e-6), (key, index)
+            assert measured[key][index] == pytest.approx(expected, rel=1e-6, abs=4e-6), (key, index)
 
 
 @pytest.mark.parametrize(
     ("shape", "n"), [((64, 64), 40), ((50, 70), 25), ((64, 48), 3), ((33, 31), 2), ((40, 40), 1), ((30, 30), 300)]
 )
-def test_voronoi_grains_as_scikit_image(shape, n):
+def test_voronoi_grains_match_scikit_image(shape, n):
     labels = voronoi(shape, n, seed=n)
     assert labels.max() > n / 2
-    assert_as_scikit_image(labels)
+    assert_equals_scikit_image(labels)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_disconnected_and_single_pixel_grains_as_scikit_image(seed):
+def test_disconnected_and_single_pixel_grains_match_scikit_image(seed):
     labels = patchy((60, 45), 40, seed)
     assert (np.bincount(labels.ravel()) == 1).any()
     eight = np.ones((3, 3))
     assert any(ndimage.label(np.pad(labels == k, 1, mode="wrap"), eight)[1] > 1 for k in range(1, labels.max() + 1))
-    assert_as_scikit_image(labels)
+    assert_equals_scikit_image(labels)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_noise_as_scikit_image(seed):
-    """Every border code, every label scattered over the image."""
+def test_noise_matches_scikit_image(seed):
+    """Every border code occurs, and every label is scattered over the image."""
     rng = np.random.default_rng(seed)
-    assert_as_scikit_image(relabel(rng.integers(0, 4, (17, 23))))
-    assert_as_scikit_image(relabel(rng.integers(0, 60, (17, 23))))
+    assert_equals_scikit_image(relabel(rng.integers(0, 4, (17, 23))))
+    assert_equals_scikit_image(relabel(rng.integers(0, 60, (17, 23))))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 8), (8, 1), (2, 2), (2, 9), (9, 3)])
-def test_tiny_images_as_scikit_image(shape):
+def test_tiny_images_match_scikit_image(shape):
     rng = np.random.default_rng(5)
     for _ in range(20):
         labels = relabel(rng.integers(0, 4, shape))
         if labels.max():
-            assert_as_scikit_image(labels)
+            assert_equals_scikit_image(labels)
 
 
-def test_real_grains_as_scikit_image(raw_data):
+def test_published_grains_match_scikit_image(raw_data):
     from graincast.raw.deepspparks import read
 
     paths = sorted((raw_data / "deepspparks-json").glob("*.json"))
@@ -136,25 +136,25 @@ def test_real_grains_as_scikit_image(raw_data):
         labels = read(path, path.stem).labels
         # the small grains of all graphs, where one-pixel and disconnected ones are, and all grains of a few graphs
         small = np.flatnonzero(np.bincount(labels.ravel())[1:] < 20)
-        assert_as_scikit_image(labels, None if k % max(len(paths) // 5, 1) == 0 else small)
+        assert_equals_scikit_image(labels, None if k % max(len(paths) // 5, 1) == 0 else small)
 
 
-def test_grain_that_wraps_both_axes_is_one_square():
+def test_a_grain_that_wraps_both_axes_is_measured_as_one_square():
     labels = np.zeros((20, 30), np.int32)
     labels[np.ix_([18, 19, 0, 1, 2], [28, 29, 0, 1, 2])] = 1
-    found = {key: values[0] for key, values in measure(labels, 1).items()}
-    assert found["area"] == 25
-    assert found["perimeter"] == 16
-    assert found["major_axis_length"] == pytest.approx(4 * np.sqrt(2))
-    assert found["minor_axis_length"] == pytest.approx(4 * np.sqrt(2))
-    assert (found["centroid_row"], found["centroid_col"]) == (0, 0)
+    measured = {key: values[0] for key, values in measure(labels, 1).items()}
+    assert measured["area"] == 25
+    assert measured["perimeter"] == 16
+    assert measured["major_axis_length"] == pytest.approx(4 * np.sqrt(2))
+    assert measured["minor_axis_length"] == pytest.approx(4 * np.sqrt(2))
+    assert (measured["centroid_row"], measured["centroid_col"]) == (0, 0)
 
 
-def test_single_pixel():
+def test_a_single_pixel_has_no_perimeter_and_no_axes():
     labels = np.zeros((5, 5), np.int32)
     labels[4, 0] = 1
-    found = {key: values[0] for key, values in measure(labels, 1).items()}
-    assert found == {
+    measured = {key: values[0] for key, values in measure(labels, 1).items()}
+    assert measured == {
         "area": 1,
         "perimeter": 0,
         "equivalent_diameter": np.sqrt(4 / np.pi),
@@ -174,13 +174,13 @@ def test_straight_thin_grains_have_no_minor_axis():
     assert (measure(labels, 3)["minor_axis_length"] == 0).all()
 
 
-def test_spanning_band_has_two_sides_and_no_ends():
+def test_a_spanning_band_has_two_sides_and_no_ends():
     labels = np.zeros((24, 32), np.int32)
     labels[5:9] = 1
     labels[:, 20:23] = 2
     labels[5:9, 20:23] = 1
-    found = measure(labels[:, :20], 1)
-    assert found["perimeter"][0] == 2 * 20
+    measured = measure(labels[:, :20], 1)
+    assert measured["perimeter"][0] == 2 * 20
     whole = measure(np.ones((24, 32), np.int32), 1)
     assert (whole["area"][0], whole["perimeter"][0]) == (24 * 32, 0)
 
@@ -206,8 +206,8 @@ def test_quarter_turns_and_mirrors_change_no_shape(make, seed):
     labels = make((48, 60), 30, seed)
     n = labels.max()
     before = measure(labels, n)
-    for same in [np.rot90(labels), np.rot90(labels, 2), np.rot90(labels, 3), labels.T, labels[::-1]]:
-        after = measure(same, n)
+    for image in [np.rot90(labels), np.rot90(labels, 2), np.rot90(labels, 3), labels.T, labels[::-1]]:
+        after = measure(image, n)
         for key in SHAPE_KEYS:
             np.testing.assert_allclose(after[key], before[key], rtol=1e-12, atol=1e-12, err_msg=key)
 
@@ -216,10 +216,10 @@ def test_symmetries_hold_for_grains_that_span_an_axis():
     labels = voronoi((16, 121), 7, seed=3)
     n = labels.max()
     assert sum(spans(labels == k) for k in range(1, n + 1)) > 2
-    assert_as_scikit_image(labels)
+    assert_equals_scikit_image(labels)
     before = measure(labels, n)
-    for same in [np.roll(labels, (9, 41), axis=(0, 1)), np.rot90(labels), labels[:, ::-1]]:
-        after = measure(same, n)
+    for image in [np.roll(labels, (9, 41), axis=(0, 1)), np.rot90(labels), labels[:, ::-1]]:
+        after = measure(image, n)
         for key in SHAPE_KEYS:
             np.testing.assert_allclose(after[key], before[key], rtol=1e-12, atol=1e-12, err_msg=key)
 
@@ -233,17 +233,17 @@ def test_numbering_does_not_matter():
         np.testing.assert_array_equal(after[key][new], before[key])
 
 
-def test_no_grain_at_all():
+def test_an_image_without_grains_gives_empty_arrays():
     assert all(values.shape == (0,) for values in measure(np.zeros((4, 4), np.int32), 0).values())
 
 
-def test_label_without_pixel_is_named():
+def test_a_label_without_pixels_is_named():
     with pytest.raises(ValueError, match=r"label 2 has no pixel \(2 of 4"):
         measure(np.array([[1, 3], [3, 0]]), 4)
 
 
 @pytest.mark.parametrize("wrong", [-1, 4])
-def test_label_out_of_range_is_named(wrong):
+def test_a_label_out_of_range_is_named(wrong):
     with pytest.raises(ValueError, match=f"label {wrong} lies outside 0 to 3"):
         measure(np.array([[1, 2], [3, wrong]]), 3)
 

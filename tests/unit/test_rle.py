@@ -17,11 +17,11 @@ def mask_of(runs, shape):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (5, 9), (64, 33)])
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
-def test_round_trip(shape, share):
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_masks_survive_a_round_trip(shape, fraction):
     rng = np.random.default_rng(3)
     for _ in range(10):
-        mask = rng.random(shape) < share
+        mask = rng.random(shape) < fraction
         runs = decode(encode(mask), shape)
         assert runs.dtype == np.int64
         np.testing.assert_array_equal(mask_of(runs, shape), mask)
@@ -30,13 +30,13 @@ def test_round_trip(shape, share):
         np.testing.assert_array_equal(labels, 7 * mask)
 
 
-def test_known_string():
-    """Worked by hand: runs 3 2 4 40 3 (sums to 52); 40 - 2 = 38 takes two groups, 3 - 4 = -1 is one."""
+def test_a_string_worked_by_hand():
+    """Runs 3 2 4 40 3 (sum 52): 40 - 2 = 38 takes two groups of bits, 3 - 4 = -1 takes one."""
     assert encode_runs([3, 2, 4, 40, 3]) == "324V1O"
     assert decode("324V1O", (26, 2)).tolist() == [3, 2, 4, 40, 3]
 
 
-def test_real_masks_are_restored_exactly(raw_data):
+def test_published_masks_are_restored_exactly(raw_data):
     paths = sorted((raw_data / "deepspparks-json").glob("*.json"))
     if not paths:
         pytest.skip(f"no DeepSPPARKS graphs in {raw_data}")
@@ -49,7 +49,7 @@ def test_real_masks_are_restored_exactly(raw_data):
                 assert encode(mask_of(runs, (512, 512))) == counts
 
 
-def test_overlap():
+def test_overlapping_masks_are_refused():
     labels = np.zeros((4, 4), np.int32)
     runs = decode(encode(np.eye(4)), (4, 4))
     paint(labels, runs, 1)
@@ -73,12 +73,12 @@ def test_overlap():
         (["3"], "text"),
     ],
 )
-def test_malformed_strings(counts, reason):
+def test_malformed_strings_are_refused(counts, reason):
     with pytest.raises(BadInput, match=reason):
         decode(counts, (26, 2))
 
 
-def test_sizes():
+def test_sizes_are_read_from_lists_and_texts():
     assert parse_size([512, 256]) == parse_size("[512, 256]") == parse_size(" [512,256]") == (512, 256)
     for wrong in (None, [], [5], [5, 5, 5], [5, 0], [5, -5], [5.0, 5], [True, 5], "5, 5", "[a, b]", [10**9, 10**9], {}):
         with pytest.raises(BadInput):

@@ -1,4 +1,4 @@
-"""Run-length code of label images: exact round trips, and inputs that are refused."""
+"""Run-length code of label images: exact round trips, and refused inputs."""
 
 import numpy as np
 import pytest
@@ -22,13 +22,13 @@ def test_round_trip_is_exact(shape):
         assert value.dtype == length.dtype == np.int32
         assert length.min() >= 1
         assert (np.diff(value.astype(np.int64)) != 0).all()
-        back = decode(value, length, shape)
-        assert back.dtype == np.int32
-        np.testing.assert_array_equal(back, labels)
+        decoded = decode(value, length, shape)
+        assert decoded.dtype == np.int32
+        np.testing.assert_array_equal(decoded, labels)
 
 
 @pytest.mark.parametrize("change", [1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 95, 96, 97])
-def test_one_change_is_found_wherever_it_lies(change):
+def test_a_single_change_is_found_at_any_position(change):
     labels = np.zeros(98, np.int32)
     labels[change:] = 1
     value, length = encode(labels)
@@ -36,20 +36,20 @@ def test_one_change_is_found_wherever_it_lies(change):
     assert length.tolist() == [change, 98 - change]
 
 
-def test_known_code_goes_on_over_row_ends():
+def test_runs_continue_over_the_ends_of_rows():
     value, length = encode(np.array([[1, 1, 0], [0, 0, 2]]))
     assert (value.tolist(), length.tolist()) == ([1, 0, 2], [2, 3, 1])
 
 
 def test_memory_order_and_integer_type_do_not_matter():
     labels = blocky(np.random.default_rng(0), (40, 30), np.arange(9))
-    wanted = encode(labels)
-    for same in (np.asfortranarray(labels), labels.astype(np.int64), labels.astype(np.uint8), labels[::-1][::-1]):
-        for got, want in zip(encode(same), wanted, strict=True):
-            np.testing.assert_array_equal(got, want)
+    expected = encode(labels)
+    for image in (np.asfortranarray(labels), labels.astype(np.int64), labels.astype(np.uint8), labels[::-1][::-1]):
+        for encoded, reference in zip(encode(image), expected, strict=True):
+            np.testing.assert_array_equal(encoded, reference)
 
 
-def test_empty_image():
+def test_an_empty_image_has_no_runs():
     value, length = encode(np.empty((0, 5), np.int32))
     assert value.size == length.size == 0
     assert decode(value, length, (0, 5)).shape == (0, 5)
@@ -65,7 +65,7 @@ def test_empty_image():
         ([1, 2], [6, 0], "at least 1"),
     ],
 )
-def test_code_that_is_no_image_is_refused(value, length, reason):
+def test_a_code_that_does_not_fill_its_image_is_refused(value, length, reason):
     with pytest.raises(ValueError, match=reason):
         decode(np.array(value), np.array(length), (2, 3))
 

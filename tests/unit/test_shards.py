@@ -1,4 +1,4 @@
-"""Shards of grain graphs: exact round trips, the same bytes, and files that are refused."""
+"""Shards of grain graphs: exact round trips, the same bytes, and refused files."""
 
 from dataclasses import fields, replace
 
@@ -11,8 +11,8 @@ from graincast.microstructure import Microstructure
 from tests.tables import microstructure
 
 
-def some() -> list[Microstructure]:
-    """Several sizes, growth runs and records; one with gaps in its image, one of a single grain without edges."""
+def varied_microstructures() -> list[Microstructure]:
+    """Microstructures of several sizes, growth runs and records; one with gaps, one of a single grain without edges."""
     gaps = microstructure("gaps", 3, records=(2, 2))
     labels = np.where(gaps.labels == 2, 0, gaps.labels)
     lone = Microstructure(
@@ -35,9 +35,9 @@ def some() -> list[Microstructure]:
     ]
 
 
-def same(one: Microstructure, other: Microstructure):
+def assert_same(left: Microstructure, right: Microstructure):
     for field in fields(Microstructure):
-        a, b = getattr(one, field.name), getattr(other, field.name)
+        a, b = getattr(left, field.name), getattr(right, field.name)
         if field.name == "name":
             assert a == b
             continue
@@ -48,38 +48,38 @@ def same(one: Microstructure, other: Microstructure):
 
 def test_round_trip_is_exact(tmp_path):
     path = tmp_path / "deep" / "shard.h5"
-    shards.write(path, some())
-    back = list(shards.read(path))
-    assert [one.name for one in back] == ["b", "gaps", "lone", "sub/ünï a"]
-    for one, other in zip(back, sorted(some(), key=lambda one: one.name), strict=True):
-        same(one, other)
+    shards.write(path, varied_microstructures())
+    stored = list(shards.read(path))
+    assert [m.name for m in stored] == ["b", "gaps", "lone", "sub/ünï a"]
+    for m, original in zip(stored, sorted(varied_microstructures(), key=lambda m: m.name), strict=True):
+        assert_same(m, original)
 
 
 def test_the_same_microstructures_give_the_same_bytes_in_any_order(tmp_path):
     paths = [tmp_path / "a.h5", tmp_path / "b.h5"]
-    shards.write(paths[0], some())
-    shards.write(paths[1], some()[::-1])
+    shards.write(paths[0], varied_microstructures())
+    shards.write(paths[1], varied_microstructures()[::-1])
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    changed = some()
+    changed = varied_microstructures()
     changed[0].degree[0] += 1
     shards.write(paths[1], changed)
     assert paths[0].read_bytes() != paths[1].read_bytes()
 
 
-def test_the_file_is_what_its_description_says(tmp_path):
-    one, other = microstructure("a", 1), microstructure("b", 2, records=(2, 4))
-    shards.write(tmp_path / "shard.h5", [other, one])
+def test_the_file_follows_its_format(tmp_path):
+    first, second = microstructure("a", 1), microstructure("b", 2, records=(2, 4))
+    shards.write(tmp_path / "shard.h5", [second, first])
     with h5py.File(tmp_path / "shard.h5") as file:
         assert (file.attrs["format"], file.attrs["version"]) == ("graincast grain graphs", 1)
-        n = one.grain_id.size
-        assert file["nodes/ptr"][:].tolist() == [0, n, n + other.grain_id.size]
-        np.testing.assert_array_equal(file["nodes/area"][:n], np.bincount(one.labels.ravel())[1:])
-        np.testing.assert_array_equal(file["edges/index"][len(one.edges) :], other.edges)
+        n = first.grain_id.size
+        assert file["nodes/ptr"][:].tolist() == [0, n, n + second.grain_id.size]
+        np.testing.assert_array_equal(file["nodes/area"][:n], np.bincount(first.labels.ravel())[1:])
+        np.testing.assert_array_equal(file["edges/index"][len(first.edges) :], second.edges)
         assert file["growth/ptr"][:].tolist() == [0, 1, 3]
         assert file["growth/records"][:].tolist() == [0, 2, 4, 8]
 
 
-def test_an_empty_shard(tmp_path):
+def test_an_empty_shard_is_read_back(tmp_path):
     shards.write(tmp_path / "shard.h5", [])
     assert list(shards.read(tmp_path / "shard.h5")) == []
     assert shards.names([tmp_path / "shard.h5"]) == []
@@ -94,7 +94,7 @@ def test_names_of_several_shards_are_in_order(tmp_path):
 @pytest.mark.parametrize("attributes", [{"version": 2}, {"format": "another"}, {"version": None}, {"format": None}])
 def test_another_version_or_format_is_refused(tmp_path, attributes):
     path = tmp_path / "shard.h5"
-    shards.write(path, some())
+    shards.write(path, varied_microstructures())
     with h5py.File(path, "a") as file:
         for key, value in attributes.items():
             del file.attrs[key]

@@ -1,4 +1,4 @@
-"""Splits: functions of the name alone, disjoint subsets, and the CSV files."""
+"""Splits: they depend on names alone, their subsets are disjoint, and CSV files are exact."""
 
 import itertools
 from collections import Counter
@@ -15,13 +15,13 @@ METHODS = {
 
 
 @pytest.mark.parametrize("split", METHODS.values(), ids=METHODS)
-def test_adding_names_moves_no_other(split):
+def test_adding_names_moves_no_other_name(split):
     few = splits.subsets_by_fold(NAMES[::3], split)
     many = splits.subsets_by_fold([*NAMES[::-1], "another"], split)
     assert list(few) == list(many)
     for fold in few:
-        part_of = dict(zip([*NAMES[::-1], "another"], many[fold], strict=True))
-        assert few[fold] == [part_of[name] for name in NAMES[::3]]
+        subset_of = dict(zip([*NAMES[::-1], "another"], many[fold], strict=True))
+        assert few[fold] == [subset_of[name] for name in NAMES[::3]]
 
 
 @pytest.mark.parametrize("split", METHODS.values(), ids=METHODS)
@@ -40,7 +40,7 @@ def test_fractions_are_met():
     assert abs(count["test"] - 300) < 58
 
 
-def test_folds_test_each_name_once_a_repeat():
+def test_folds_test_each_name_once_per_repeat():
     folds = splits.subsets_by_fold(NAMES, METHODS["k-fold"])
     assert list(folds) == [f"r{repeat}f{fold}" for repeat in (1, 2) for fold in (1, 2, 3, 4)]
     for repeat in "12":
@@ -53,10 +53,12 @@ def test_folds_test_each_name_once_a_repeat():
             assert abs(count["validation"] / (count["validation"] + count["train"]) - 0.25) < 0.064
 
 
-def test_repeats_differ_and_more_of_them_change_none():
+def test_repeats_differ_and_adding_repeats_changes_none():
     split = METHODS["k-fold"]
     folds = splits.subsets_by_fold(NAMES, split)
-    tested = [{n for n, subset in zip(NAMES, p, strict=True) if subset == "test"} for p in folds.values()]
+    tested = [
+        {name for name, subset in zip(NAMES, subsets, strict=True) if subset == "test"} for subsets in folds.values()
+    ]
     for a, b in itertools.combinations(tested, 2):
         assert len(a & b) < 100  # 1/16 of the names is expected across repeats
     longer = splits.subsets_by_fold(NAMES, {**split, "repeats": 5})
@@ -77,13 +79,13 @@ def table(tmp_path, text):
 
 def test_a_given_table_is_followed(tmp_path):
     text = "split,note,microstructure\ntrain,x,a\nval,,b.json\nvalidation,,sub/c\ntest,,gone\ntest,,d\ntest,,d\n"
-    given = splits.subsets_by_fold(["d", "a", "b", "sub/c", "e"], {"method": "file"}, table(tmp_path, text))
-    assert given == {"all": ["test", "train", "validation", "validation", ""]}
+    subsets = splits.subsets_by_fold(["d", "a", "b", "sub/c", "e"], {"method": "file"}, table(tmp_path, text))
+    assert subsets == {"all": ["test", "train", "validation", "validation", ""]}
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
-    given = splits.by_table(["a"], table(tmp_path, "\ufeffmicrostructure,split\na,test\n"))
-    assert given == {"all": ["test"]}
+def test_a_byte_order_mark_is_ignored(tmp_path):
+    subsets = splits.by_table(["a"], table(tmp_path, "\ufeffmicrostructure,split\na,test\n"))
+    assert subsets == {"all": ["test"]}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
-"""SPPARKS run folders: both forms, round trips, the published sample."""
+"""SPPARKS run folders: both layouts, round trips, the published sample."""
 
 import shutil
-import time
 
 import h5py
 import numpy as np
@@ -19,7 +18,7 @@ INITIAL, STATS = "spparks_init/initial.dream3d", "spparks_results/run_1/stats.h5
 
 
 def state(seed=0):
-    """labels [SIDE, SIDE], ids 1 … n, and grain types by id; grain 6 is the candidate."""
+    """Labels [SIDE, SIDE] with ids 1 … n, and grain types by id; grain 6 is the candidate."""
     rng = np.random.default_rng(seed)
     row, col = (np.indices((SIDE, SIDE)) + rng.integers(0, 2, (2, SIDE, SIDE))) % SIDE * ACROSS // SIDE
     types = rng.integers(1, 3, ACROSS**2 + 1)
@@ -28,7 +27,7 @@ def state(seed=0):
 
 
 def growth(labels, records, seed=0):
-    """Ascending times and areas by id that start from the labels and keep their sum."""
+    """Ascending times, and areas by id that start from the labels and keep their sum."""
     rng = np.random.default_rng(seed)
     areas = [np.bincount(labels.ravel())]
     for _ in range(records - 1):
@@ -51,7 +50,7 @@ def write_run(folder, runs=1, records=5, seed=0):
 
 
 def flatten(folder):
-    """The flat form of a nested folder with one growth run."""
+    """Turn a nested folder with one growth run into the flat layout."""
     for file in (INITIAL, STATS):
         shutil.copy(folder / file, folder)
     shutil.rmtree(folder / "spparks_init")
@@ -91,7 +90,7 @@ def assert_equal(a, b):
         np.testing.assert_array_equal(getattr(a, key), getattr(b, key), err_msg=key)
 
 
-def test_round_trip(tmp_path):
+def test_a_written_run_is_read_back(tmp_path):
     m = read(write_run(tmp_path / "run", runs=12), "some/name")
     labels, types = state()
     assert m.name == "some/name"
@@ -104,23 +103,23 @@ def test_round_trip(tmp_path):
     np.testing.assert_array_equal(m.boundary_length, length)
     np.testing.assert_array_equal(m.degree, np.bincount(edges[:, 0]))
     assert len(m.times) == len(m.areas) == 12
-    for number, (found_times, found_areas) in enumerate(zip(m.times, m.areas, strict=True), 1):
+    for number, (read_times, read_areas) in enumerate(zip(m.times, m.areas, strict=True), 1):
         times, areas = growth(labels, 5, number)  # so run_2 comes before run_10
-        np.testing.assert_array_equal(found_times, times)
-        np.testing.assert_array_equal(found_areas, areas[:, 1:])
-        assert (found_times.dtype, found_areas.dtype) == (np.float64, np.int32)
-    kinds = {"labels": "i4", "grain_id": "i4", "grain_type": "i1", "candidate": "?", "degree": "i4"}
-    assert {key: getattr(m, key).dtype for key in kinds} == {key: np.dtype(kind) for key, kind in kinds.items()}
+        np.testing.assert_array_equal(read_times, times)
+        np.testing.assert_array_equal(read_areas, areas[:, 1:])
+        assert (read_times.dtype, read_areas.dtype) == (np.float64, np.int32)
+    dtypes = {"labels": "i4", "grain_id": "i4", "grain_type": "i1", "candidate": "?", "degree": "i4"}
+    assert {key: getattr(m, key).dtype for key in dtypes} == {key: np.dtype(code) for key, code in dtypes.items()}
 
 
-def test_flat_folder_as_nested(run):
+def test_a_flat_folder_reads_like_a_nested_one(run):
     nested = read(run, "a")
     flatten(run)
     assert [file.name for file in run_files(run)] == ["initial.dream3d", "stats.h5"]
     assert_equal(read(run, "a"), nested)
 
 
-def test_raw_dump_of_spparks(run):
+def test_a_raw_dump_of_spparks_with_four_axes_is_read(run):
     as_written = read(run, "a")
     edit(run / INITIAL, FEATURE_IDS, lambda ids: ids.astype(np.int32)[:, :, None, None])
     replace(run / INITIAL, DIMENSIONS, np.array([SIDE, SIDE, 1]))
@@ -129,7 +128,7 @@ def test_raw_dump_of_spparks(run):
 
 @pytest.mark.parametrize("chunks", [None, (2, 5), (1, 1), (3, 7), (2000, 17)])
 @pytest.mark.parametrize("filters", [{}, {"compression": "gzip"}, {"shuffle": True}])
-def test_any_chunks(tmp_path, chunks, filters):
+def test_chunks_and_filters_do_not_matter(tmp_path, chunks, filters):
     folder = write_run(tmp_path / "run", records=1000)
     plain = read(folder, "a")
     with h5py.File(folder / STATS, "a") as file:
@@ -140,8 +139,8 @@ def test_any_chunks(tmp_path, chunks, filters):
     assert_equal(read(folder, "a"), plain)
 
 
-def test_chunks_never_written_are_zero(run):
-    """A killed simulation leaves records that were never written: rejected, not misread."""
+def test_records_never_written_are_rejected(run):
+    """A killed simulation leaves chunks that were never written; they read as zeros."""
     with h5py.File(run / STATS, "a") as file:
         data, times = file["grainsize"][()], np.arange(5000.0)
         del file["grainsize"], file["time"]
@@ -161,16 +160,16 @@ def test_repeated_writing_gives_the_same_bytes(tmp_path):
 def test_writers_refuse_what_does_not_fit(tmp_path):
     labels, types = state()
     for wrong in ((labels - 1, types), (labels, types[1:]), (labels.ravel(), types)):
-        with pytest.raises(ValueError, match="wanted"):
+        with pytest.raises(ValueError, match="labels must be an image of ids"):
             write_initial(tmp_path / "a", *wrong, 0.2)
     times, areas = growth(labels, 3)
     for wrong in ((times, areas[:, 1:]), (times[1:], areas), (times, areas[0])):
-        with pytest.raises(ValueError, match="wanted"):
+        with pytest.raises(ValueError, match="do not match areas"):
             write_stats(tmp_path / "a", *wrong)
     assert not list(tmp_path.iterdir())
 
 
-def test_run_folders(tmp_path):
+def test_run_folders_are_found_below_links_and_without_partial_ones(tmp_path):
     elsewhere, root = tmp_path / "elsewhere", tmp_path / "root"
     for name in ("run-2", "run-10", "deep/er/run"):
         write_run(root / name)
@@ -193,7 +192,7 @@ def test_run_folders(tmp_path):
         run_folders(root / "absent")
 
 
-def test_published_sample(raw_data, tmp_path):
+def test_the_published_sample_is_read_and_written_exactly(raw_data, tmp_path):
     (folder,) = run_folders(raw_data / "spparks-sample-run")
     m = read(folder, "sample")
     assert m.labels.shape == (256, 256)
@@ -203,12 +202,6 @@ def test_published_sample(raw_data, tmp_path):
     assert m.areas[0][[0, -1], 34].tolist() == [1918, 4096]
     assert (m.areas[0][-1] > 0).sum() == 26
     assert m.times[0][-1] == 2_000_000
-    elapsed = []
-    for _ in range(3):
-        start = time.perf_counter()
-        read(folder, "sample")
-        elapsed.append(time.perf_counter() - start)
-    assert min(elapsed) < 0.5  # 17 ms on a quiet machine
 
     write_initial(tmp_path / "initial.dream3d", m.labels, np.pad(m.grain_type, (1, 0)), 0.2)
     write_stats(tmp_path / "stats.h5", m.times[0], np.pad(m.areas[0], ((0, 0), (1, 0))))
@@ -234,7 +227,7 @@ def assert_same_content(ours, theirs):
             np.testing.assert_array_equal(ours[name], theirs[name])
 
 
-def test_real_repeats(raw_data):
+def test_published_runs_have_five_growth_runs_each(raw_data):
     folders = run_folders(raw_data / "spparks-runs")
     if not folders:
         pytest.skip(f"no run folders in {raw_data}")

@@ -1,4 +1,4 @@
-"""Every kind of SPPARKS run folder that cannot be used is rejected with its reason."""
+"""Every kind of unusable SPPARKS run folder is rejected with its reason."""
 
 import h5py
 import numpy as np
@@ -24,7 +24,7 @@ def attribute(name, value):
 
 
 def newer_version(run):
-    """DREAM3D 7 keeps DIMENSIONS elsewhere."""
+    """DREAM3D 7 stores DIMENSIONS elsewhere."""
     with h5py.File(run / INITIAL, "a") as file:
         file.move(DIMENSIONS, f"{VOLUME}/_SIMPL_GEOMETRY/DIMENSIONS")
         del file.attrs["FileVersion"]
@@ -61,10 +61,10 @@ def two_candidates(quaternions):
     return quaternions
 
 
-def cut_short(file, share):
+def cut_short(file, fraction):
     def change(run):
         content = (run / file).read_bytes()
-        (run / file).write_bytes(content[: int(len(content) * share)])
+        (run / file).write_bytes(content[: int(len(content) * fraction)])
 
     return change
 
@@ -74,9 +74,9 @@ BAD = {
     "no growth run": (lambda run: (run / STATS).unlink(), "no growth run"),
     "truncated initial state": (cut_short(INITIAL, 0.6), "cut short"),
     "truncated growth run": (cut_short(STATS, 0.6), "cut short"),
-    "empty initial state": (cut_short(INITIAL, 0), "no HDF5"),
-    "empty growth run": (cut_short(STATS, 0), "no HDF5"),
-    "text instead of HDF5": (lambda run: (run / STATS).write_text("areas\n" * 1000), "no HDF5"),
+    "empty initial state": (cut_short(INITIAL, 0), "not an HDF5"),
+    "empty growth run": (cut_short(STATS, 0), "not an HDF5"),
+    "text instead of HDF5": (lambda run: (run / STATS).write_text("areas\n" * 1000), "not an HDF5"),
     "no FeatureIds": (lambda run: replace(run / INITIAL, FEATURE_IDS, None), "no dataset .*FeatureIds"),
     "no AvgQuats": (lambda run: replace(run / INITIAL, AVG_QUATS, None), "no dataset .*AvgQuats"),
     "no grainsize": (lambda run: replace(run / STATS, "grainsize", None), "no dataset grainsize"),
@@ -86,8 +86,8 @@ BAD = {
     "version as a number": (attribute("FileVersion", 7.0), "version '7.0', not 6"),
     "DIMENSIONS elsewhere": (newer_version, "another DREAM3D version"),
     "DIMENSIONS of another image": (initial(DIMENSIONS, lambda d: d + 1), "DIMENSIONS"),
-    "not square": (initial(FEATURE_IDS, lambda ids: ids[1:]), "no square"),
-    "three axes": (initial(FEATURE_IDS, lambda ids: np.stack([ids, ids])), "no square"),
+    "not square": (initial(FEATURE_IDS, lambda ids: ids[1:]), "not a square"),
+    "three axes": (initial(FEATURE_IDS, lambda ids: np.stack([ids, ids])), "not a square"),
     "fractional ids": (initial(FEATURE_IDS, lambda ids: ids * 1.0), "of type float64"),
     "id 0": (initial(FEATURE_IDS, at((0, 0), 0)), "id 0"),
     "id gap": (initial(FEATURE_IDS, lambda ids: np.where(ids == 3, 4, ids)), "id 3 has no site"),
@@ -97,9 +97,9 @@ BAD = {
     "three components": (initial(AVG_QUATS, lambda q: q[:, :3]), "AvgQuats has shape"),
     "no candidate": (initial(AVG_QUATS, at(6, [2, 1, 0, 0])), "0 candidate"),
     "two candidates": (initial(AVG_QUATS, two_candidates), "2 candidate"),
-    "no grain type": (initial(AVG_QUATS, at(3, 0)), "grain 3 is that of no grain type"),
-    "unknown grain type": (initial(AVG_QUATS, at(3, 0.5)), "grain 3 is that of no grain type"),
-    "quaternion not a number": (initial(AVG_QUATS, at(3, np.nan)), "grain 3 is that of no grain type"),
+    "no grain type": (initial(AVG_QUATS, at(3, 0)), "grain 3 matches no grain type"),
+    "unknown grain type": (initial(AVG_QUATS, at(3, 0.5)), "grain 3 matches no grain type"),
+    "quaternion not a number": (initial(AVG_QUATS, at(3, np.nan)), "grain 3 matches no grain type"),
     "first record differs": (stats("grainsize", move_one_site), "not the initial state: grain 1 has"),
     "negative area": (stats("grainsize", below_zero), "negative"),
     "area beyond the image": (stats("grainsize", at((2, 6), 10**6)), "an area of 1000000"),
@@ -119,7 +119,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("form", ["nested", "flat"])
-def test_bad_input(run, case, form):
+def test_bad_input_is_rejected_with_its_reason(run, case, form):
     change, reason = BAD[case]
     change(run)
     if form == "flat":
@@ -130,14 +130,14 @@ def test_bad_input(run, case, form):
         read(run, "a")
 
 
-def test_bad_growth_run_is_named(tmp_path):
+def test_the_bad_growth_run_is_named(tmp_path):
     folder = write_run(tmp_path / "run", runs=3)
     edit(folder / "spparks_results/run_2/stats.h5", "time", lambda t: -t)
     with pytest.raises(BadInput, match="growth run run_2: times"):
         read(folder, "a")
 
 
-def test_dataset_that_is_a_group(run):
+def test_a_group_in_place_of_a_dataset_is_rejected(run):
     replace(run / STATS, "time", None)
     with h5py.File(run / STATS, "a") as file:
         file.create_group("time")
@@ -146,15 +146,15 @@ def test_dataset_that_is_a_group(run):
 
 
 @pytest.mark.parametrize("file", [INITIAL, STATS])
-def test_any_truncation(run, file):
+def test_a_file_cut_short_anywhere_is_rejected(run, file):
     content = (run / file).read_bytes()
-    for share in np.random.default_rng(0).random(60):
-        (run / file).write_bytes(content[: int(len(content) * share)])
+    for fraction in np.random.default_rng(0).random(60):
+        (run / file).write_bytes(content[: int(len(content) * fraction)])
         with pytest.raises(BadInput):
             read(run, "a")
 
 
-def test_unreadable_file_is_no_bad_input(run, monkeypatch):
+def test_an_unreadable_file_is_not_bad_input(run, monkeypatch):
     """A failing disk or a missing permission is not the data's fault."""
 
     def refuse(*args, **kwargs):

@@ -1,4 +1,4 @@
-"""The support vector machine: scikit-learn's numbers, files that load safely, and what it refuses."""
+"""SVMs: the numbers of scikit-learn, files that load safely, and refused input."""
 
 import itertools
 from dataclasses import replace
@@ -30,14 +30,14 @@ def images(classes: int, features: int = 70, count: int = 90, seed: int = 0) -> 
 
 
 def grains(count: int = 80, seed: int = 1) -> VisionTable:
-    """Microstructures of one to three growth runs, whose growth goes with their features."""
-    one, rng = images(2, count=count, seed=seed), np.random.default_rng(seed)
-    ratios = [rng.uniform(0, 6, int(rng.integers(1, 4))) + 6 * label for label in one.label]
-    return table.of_microstructures(one.name, one.network, one.x, ratios)
+    """Microstructures of one to three growth runs, whose growth correlates with their features."""
+    labelled, rng = images(2, count=count, seed=seed), np.random.default_rng(seed)
+    ratios = [rng.uniform(0, 6, int(rng.integers(1, 4))) + 6 * label for label in labelled.label]
+    return table.of_microstructures(labelled.name, labelled.network, labelled.x, ratios)
 
 
 def folds(count: int) -> dict[str, np.ndarray]:
-    """Two folds, in which some pictures take no subset."""
+    """Two folds, in which one image is in no subset."""
     subset = np.array(["train", "train", "train", "validation", "test"])[np.arange(count) % 5]
     subset[7] = ""
     return {"f1": subset, "f2": np.roll(subset, 2)}
@@ -53,10 +53,10 @@ def pipeline(variance: float, whiten: bool, c: float) -> object:
 @pytest.mark.parametrize(
     ("classes", "features", "largest"), [(2, 70, 8000), (2, 30, 8000), (3, 70, 8000), (5, 30, 8000), (3, 70, 10)]
 )
-def test_the_numbers_are_those_of_scikit_learn(monkeypatch, classes, features, largest):
-    """With more and with fewer pictures than features, and with the kernel held as a whole or made by libsvm."""
+def test_scores_equal_those_of_scikit_learn(monkeypatch, classes, features, largest):
+    """With more and fewer images than features, and with the kernel computed as a whole or by libsvm."""
     monkeypatch.setattr(svm, "LARGEST", largest)
-    monkeypatch.setattr(svm, "TOLERANCE", 1e-8)  # so that what is left is single precision
+    monkeypatch.setattr(svm, "TOLERANCE", 1e-8)  # so that only single precision limits the agreement
     data, advanced = images(classes, features), []
     subsets = folds(len(data.name))
     grid = {"variance": VARIANCE, "whiten": [False, True], "c": C}
@@ -75,48 +75,46 @@ def test_the_numbers_are_those_of_scikit_learn(monkeypatch, classes, features, l
         np.testing.assert_array_equal(scores.argmax(axis=1), reference.predict(data.x.astype(float)))
 
 
-def test_abnormal_growth_above_one_half_is_what_the_machine_says():
+def test_a_probability_above_one_half_is_the_class_of_the_svm():
     data = grains()
     subsets = folds(len(data.name))
     grid = {"threshold": [4, 6], "variance": [0.9], "whiten": [True], "c": C}
     trained = svm.train(data, subsets, targets.of_data(data, grid["threshold"]), grid, {})
     for ((threshold, *rest), fold), model in trained.models.items():
-        inside, abnormal = (
-            subsets[fold] == "train",
-            np.array([r.mean() > threshold for r in data.candidate_ratios()]),
-        )
+        inside = subsets[fold] == "train"
+        abnormal = np.array([ratios.mean() > threshold for ratios in data.candidate_ratios()])
         reference = pipeline(*rest).fit(data.x[inside].astype(float), abnormal[inside])
         probability = svm.predict(model, data)
         assert 0 < probability.min() < 0.5 < probability.max() < 1
         np.testing.assert_array_equal(probability > 0.5, reference.predict(data.x.astype(float)))
 
 
-def test_a_trials_numbers_do_not_depend_on_the_others():
+def test_a_trial_does_not_depend_on_other_trials():
     data = grains()
     subsets = folds(len(data.name))
     grid = {"threshold": [4, 6], "variance": [0.9, 0.5], "whiten": [True, False], "c": C}
     together = svm.train(data, subsets, targets.of_data(data, grid["threshold"]), grid, {})
-    alone = {axis: values[1:] for axis, values in grid.items()}
-    one = svm.train(data, {"f2": subsets["f2"]}, targets.of_data(data, alone["threshold"]), alone, {})
-    ((key, model),) = one.models.items()
-    assert one.iterations[key] == together.iterations[key]
+    single_point = {axis: values[1:] for axis, values in grid.items()}
+    alone = svm.train(data, {"f2": subsets["f2"]}, targets.of_data(data, single_point["threshold"]), single_point, {})
+    ((key, model),) = alone.models.items()
+    assert alone.iterations[key] == together.iterations[key]
     np.testing.assert_array_equal(svm.predict(model, data), svm.predict(together.models[key], data))
 
 
-def test_models_are_read_back_without_trust_and_share_their_components(tmp_path):
+def test_models_load_safely_and_share_their_components(tmp_path):
     data = images(3, features=4000)
     grid = {"variance": VARIANCE, "whiten": [False, True], "c": C}
     trained = svm.train(data, folds(90), targets.of_data(data, [None], "label"), grid, {})
     torch.save(trained.models, tmp_path / "models.pt")
-    back = torch.load(tmp_path / "models.pt", weights_only=True)
+    loaded = torch.load(tmp_path / "models.pt", weights_only=True)
     for key, model in trained.models.items():
-        np.testing.assert_array_equal(svm.predict(back[key], data), svm.predict(model, data))
+        np.testing.assert_array_equal(svm.predict(loaded[key], data), svm.predict(model, data))
     for shared in ("axes", "learned"):
         addresses = {model[shared].untyped_storage().data_ptr() for model in trained.models.values()}
-        assert len(addresses) == 2  # one a fold
+        assert len(addresses) == 2  # one per fold
 
 
-def test_a_class_that_training_has_not_seen_is_never_chosen():
+def test_a_class_absent_from_training_is_never_predicted():
     data = images(4)
     subset = np.where(data.label == 1, "test", "train")
     grid = {"variance": [0.9], "whiten": [False], "c": [1]}
@@ -126,16 +124,16 @@ def test_a_class_that_training_has_not_seen_is_never_chosen():
     assert np.mean(scores.argmax(axis=1) == data.label) > 0.5
 
 
-def test_what_cannot_be_learned_is_said():
+def test_unlearnable_input_is_refused():
     data, grid = grains(), {"variance": [0.9], "whiten": [False], "c": [1]}
     subsets = folds(len(data.name))
     with pytest.raises(BadInput, match="model svm does not learn growth-ratio; choose abnormal or label"):
         svm.train(data, subsets, targets.of_data(data, [None], "growth-ratio"), grid, {})
     with pytest.raises(BadInput, match="fold f1: at threshold 99 all training targets are the same"):
         svm.train(data, subsets, targets.of_data(data, [99]), {"threshold": [99], **grid}, {})
-    same = replace(data, x=np.ones_like(data.x))
-    with pytest.raises(BadInput, match="all training pictures have the same features"):
-        svm.train(same, subsets, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
+    constant = replace(data, x=np.ones_like(data.x))
+    with pytest.raises(BadInput, match="all training images have the same features"):
+        svm.train(constant, subsets, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
     trained = svm.train(data, subsets, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
-    with pytest.raises(ValueError, match="the model wants 70 features, the data have 30"):
+    with pytest.raises(ValueError, match="the model needs 70 features, the data have 30"):
         svm.predict(next(iter(trained.models.values())), images(2, features=30))

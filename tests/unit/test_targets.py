@@ -1,4 +1,4 @@
-"""Targets: strictly above the threshold, after the growth runs are aggregated."""
+"""Targets: growth runs are aggregated, then compared with the threshold."""
 
 import numpy as np
 import pytest
@@ -24,9 +24,9 @@ RATIOS = [np.array([1.0, 2.0, 9.0]), np.array([10.0]), np.array([5.0, 5.0]), np.
     ],
 )
 def test_aggregates_are_compared_strictly(aggregate, threshold, expected):
-    found = labels(RATIOS, threshold, aggregate)
-    assert found.dtype == bool
-    assert found.tolist() == expected
+    abnormal = labels(RATIOS, threshold, aggregate)
+    assert abnormal.dtype == bool
+    assert abnormal.tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_aggregates_are_compared_strictly(aggregate, threshold, expected):
         (0, 0, [True, True, True, True]),
     ],
 )
-def test_share_of_runs_is_compared_strictly_twice(threshold, fraction, expected):
+def test_a_fraction_of_runs_is_compared_strictly_twice(threshold, fraction, expected):
     assert labels(RATIOS, threshold, "fraction", fraction).tolist() == expected
 
 
-def test_one_class_keeps_its_name():
+def test_all_grains_may_be_of_one_class():
     assert labels(RATIOS, 0, "max").all()
     assert not labels(RATIOS, 100, "max").any()
 
@@ -56,10 +56,10 @@ def test_an_unknown_aggregate_is_refused(ratios):
         labels(ratios, 1, "sum")
 
 
-def test_of_one_run_all_aggregates_are_the_run_itself():
+def test_all_aggregates_of_one_run_are_the_run_itself():
     ratios = [np.array([value]) for value in np.linspace(0, 20, 41)]
     for aggregate in [*AGGREGATES, "fraction"]:
-        assert labels(ratios, 10, aggregate).tolist() == [one[0] > 10 for one in ratios]
+        assert labels(ratios, 10, aggregate).tolist() == [runs[0] > 10 for runs in ratios]
 
 
 def test_targets_of_candidates_and_of_all_grains():
@@ -72,15 +72,15 @@ def test_targets_of_candidates_and_of_all_grains():
         np.testing.assert_array_equal(abnormal.all_values[threshold][table.candidate_index], values)
     growth = of_data(table, [None], kind="growth-ratio", grains="all", aggregate="max")
     assert growth.values[None].shape == (len(table.x),)
-    for i, one in enumerate(table.grain_ratios()):
-        np.testing.assert_array_equal(growth.values[None][slice(*table.node_ptr[i : i + 2])], one.max(axis=0))
+    for i, grain_ratios in enumerate(table.grain_ratios()):
+        np.testing.assert_array_equal(growth.values[None][slice(*table.node_ptr[i : i + 2])], grain_ratios.max(axis=0))
     inside = np.arange(12) == 3
     np.testing.assert_array_equal(np.flatnonzero(rows(growth, table, inside)), range(*table.node_ptr[3:5]))
     assert rows(abnormal, table, inside) is inside
 
 
-def test_what_the_data_do_not_have_is_refused():
+def test_a_target_that_the_data_do_not_have_is_refused():
     table = feature_table(3)
-    for how, words in (({"kind": "label"}, "no labelled images"), ({}, "a threshold is wanted")):
-        with pytest.raises(ValueError, match=words):
-            of_data(table, [None], **how)
+    for options, message in (({"kind": "label"}, "no labelled images"), ({}, "needs a threshold")):
+        with pytest.raises(ValueError, match=message):
+            of_data(table, [None], **options)

@@ -1,4 +1,4 @@
-"""MLflow in a real SQLite store: what runs hold, and which of them there are after reruns and later executions."""
+"""Tracking in a real SQLite store: the content of runs, and which runs exist after reruns and later executions."""
 
 import json
 
@@ -7,34 +7,47 @@ import pytest
 
 from graincast.experiment.trained import read_models, save
 from scripts import track
-from tests.tracked import ABOUT, TRIALS, copied, job_of, one_execution, runs_of, settings_of, tell
+from tests.tracked import (
+    ABOUT,
+    TRIALS,
+    copied,
+    experiment_of,
+    job_of,
+    log_execution,
+    run_track,
+    runs_of,
+    settings_of,
+)
 
-MACHINE = {
+ENVIRONMENT = {
     "GRAINCAST_COMMIT": "c0ffee",
     "GRAINCAST_DIRTY": "true",
     "GRAINCAST_EXECUTION": "first",
-    "APPTAINER_CONTAINER": "/images/worker-1.sif",
 }
 
 
 @pytest.fixture
-def root(made, tmp_path):
-    return copied(made, tmp_path / "root")
+def root(original_results, tmp_path):
+    return copied(original_results, tmp_path / "root")
 
 
 @pytest.fixture(scope="module")
-def logged(made, tmp_path_factory):
-    """A copy whose trials and experiment MLflow has been told of."""
-    root = copied(made, tmp_path_factory.mktemp("logged") / "root")
+def logged(original_results, tmp_path_factory):
+    """A copy whose trials and experiment are logged to MLflow."""
+    root = copied(original_results, tmp_path_factory.mktemp("logged") / "root")
+    for folder in (job_of(root), experiment_of(root)):  # as if made in a container under SLURM
+        cost = json.loads((folder / "cost.json").read_text())
+        (folder / "cost.json").write_text(json.dumps({**cost, "image": "worker-1.sif", "slurm_job": "17"}))
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in MACHINE.items():
+        for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        one_execution(root)
+        log_execution(root)
     return root
 
 
-def test_each_trial_is_a_run_that_says_what_it_was(logged):
+def test_each_trial_is_a_run_with_its_tags_parameters_metrics_and_data(logged):
     record = json.loads((job_of(logged) / "trials.json").read_text())
+    cost = json.loads((job_of(logged) / "cost.json").read_text())
     with h5py.File(job_of(logged) / "history.h5") as file:
         steps, curves = file["steps"][:], file["curves"][:].mean(axis=1)
     client, (parent,), children = runs_of(logged)
@@ -42,7 +55,6 @@ def test_each_trial_is_a_run_that_says_what_it_was(logged):
     for i, trial in enumerate(record["trials"]):
         run = children[trial["trial"]]
         assert (run.info.run_name, run.info.status) == (trial["trial"], "FINISHED")
-        cost = json.loads((job_of(logged) / "cost.json").read_text())
         tags = {
             "mlflow.parentRunId": parent.info.run_id,
             "mlflow.note.content": ABOUT["description"],
@@ -50,6 +62,7 @@ def test_each_trial_is_a_run_that_says_what_it_was(logged):
             "graincast.git_dirty": "true",
             "graincast.execution": "first",
             "graincast.image": "worker-1.sif",
+            "graincast.slurm_job": "17",
             "graincast.rule": "train",
             "graincast.experiment": "one",
             "graincast.dataset": "made",
@@ -65,13 +78,13 @@ def test_each_trial_is_a_run_that_says_what_it_was(logged):
         }
         assert tags.items() <= run.data.tags.items()
         assert run.data.tags["graincast.host"]
-        expected = {"model": "sgc", "dataset": "made", "split": "split", "columns": "c0, c1, c2", "aggregate": "mean"}
-        expected |= {key: str(value) for key, value in {**trial["params"], **record["training"]}.items()}
-        assert expected.items() <= run.data.params.items()
+        params = {"model": "sgc", "dataset": "made", "split": "split", "columns": "c0, c1, c2", "aggregate": "mean"}
+        params |= {key: str(value) for key, value in {**trial["params"], **record["training"]}.items()}
+        assert params.items() <= run.data.params.items()
         assert not any(mark in value for value in run.data.params.values() for mark in "[]{}'")
         for column, name in enumerate(record["curves"]):
             history = client.get_metric_history(run.info.run_id, name)
-            assert {one.step: one.value for one in history} == pytest.approx(
+            assert {metric.step: metric.value for metric in history} == pytest.approx(
                 dict(zip(steps.tolist(), curves[i, :, column], strict=True))
             )
         assert run.data.metrics["best_validation_nll"] == trial["validation"]["nll"]
@@ -84,10 +97,9 @@ def test_each_trial_is_a_run_that_says_what_it_was(logged):
 
 def test_the_parent_has_the_results_and_the_registered_champion(logged):
     client, (parent,), children = runs_of(logged)
-    folder = job_of(logged).parents[1]
-    result = json.loads((folder / "test_metrics.json").read_text())["thresholds"]["8"]
-    told = {f"test_{name}_t8": value for name, value in result["test"].items() if value is not None}
-    assert parent.data.metrics == pytest.approx(told)
+    result = json.loads((experiment_of(logged) / "test_metrics.json").read_text())["thresholds"]["8"]
+    metrics = {f"test_{name}_t8": value for name, value in result["test"].items() if value is not None}
+    assert parent.data.metrics == pytest.approx(metrics)
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["graincast.chosen_t8"] == result["chosen_trial"]
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
@@ -98,87 +110,88 @@ def test_the_parent_has_the_results_and_the_registered_champion(logged):
     assert (str(champion.version), champion.run_id) == ("1", parent.info.run_id)
 
 
-def test_a_rerun_replaces_its_runs_and_an_unchanged_model_makes_no_new_version(made, tmp_path, monkeypatch):
-    root = copied(made, tmp_path / "root")
+def test_a_rerun_replaces_its_runs_and_an_unchanged_model_adds_no_version(original_results, tmp_path, monkeypatch):
+    root = copied(original_results, tmp_path / "root")
     monkeypatch.setenv("GRAINCAST_EXECUTION", "only")
-    one_execution(root)
+    log_execution(root)
     _, (parent,), before = runs_of(root)
-    one_execution(root)
-    client, (same,), after = runs_of(root)
-    assert same.info.run_id == parent.info.run_id
+    log_execution(root)
+    client, (parent_after,), after = runs_of(root)
+    assert parent_after.info.run_id == parent.info.run_id
     assert set(after) == set(before) == set(TRIALS)
     for name, run in after.items():
-        old = before[name].info.run_id
-        assert run.data.tags["graincast.replaces"] == old
-        assert client.get_run(old).info.lifecycle_stage == "deleted"
+        replaced = before[name].info.run_id
+        assert run.data.tags["graincast.replaces"] == replaced
+        assert client.get_run(replaced).info.lifecycle_stage == "deleted"
     models = client.search_logged_models([parent.info.experiment_id])
-    owners = [model.source_run_id for model in models]
-    assert sorted(owners) == sorted([parent.info.run_id, *(run.info.run_id for run in after.values())])
-    assert [one.version for one in client.search_model_versions()] in ([1], ["1"])
+    run_ids = [model.source_run_id for model in models]
+    assert sorted(run_ids) == sorted([parent.info.run_id, *(run.info.run_id for run in after.values())])
+    assert [version.version for version in client.search_model_versions()] in ([1], ["1"])
 
 
-def test_a_later_execution_takes_over_all_trials_and_the_earlier_stays_as_history(made, tmp_path, monkeypatch):
-    root = copied(made, tmp_path / "root")
+def test_a_later_execution_takes_over_all_trials_and_the_earlier_parent_stays(original_results, tmp_path, monkeypatch):
+    root = copied(original_results, tmp_path / "root")
     monkeypatch.setenv("GRAINCAST_EXECUTION", "first")
-    one_execution(root)
+    log_execution(root)
     _, (first,), before = runs_of(root)
-    changed = read_models(job_of(root).parents[1] / "model.pt")
-    for one in changed.values():
-        one["model"]["bias"] = one["model"]["bias"] + 1
-    save(job_of(root).parents[1] / "model.pt", changed)
+    models = read_models(experiment_of(root) / "model.pt")
+    for chosen in models.values():
+        chosen["model"]["bias"] = chosen["model"]["bias"] + 1
+    save(experiment_of(root) / "model.pt", models)
     monkeypatch.setenv("GRAINCAST_EXECUTION", "second")
-    assert tell("experiment", settings_of(root), job_of(root).parents[1]) == 0
+    assert run_track("experiment", settings_of(root), experiment_of(root)) == 0
     client, parents, after = runs_of(root)
-    of = {run.data.tags["graincast.execution"]: run for run in parents}
-    assert set(of) == {"first", "second"}
-    assert of["first"].data.tags["graincast.superseded_by"] == of["second"].info.run_id
-    assert of["first"].data.metrics == first.data.metrics
+    by_execution = {run.data.tags["graincast.execution"]: run for run in parents}
+    assert set(by_execution) == {"first", "second"}
+    second_id = by_execution["second"].info.run_id
+    assert by_execution["first"].data.tags["graincast.superseded_by"] == second_id
+    assert by_execution["first"].data.metrics == first.data.metrics
     for name, run in after.items():
         assert run.info.run_id == before[name].info.run_id
-        assert run.data.tags["mlflow.parentRunId"] == of["second"].info.run_id
-    versions = sorted(client.search_model_versions(), key=lambda one: int(one.version))
-    assert [one.run_id for one in versions] == [of["first"].info.run_id, of["second"].info.run_id]
+        assert run.data.tags["mlflow.parentRunId"] == second_id
+    versions = sorted(client.search_model_versions(), key=lambda version: int(version.version))
+    assert [version.run_id for version in versions] == [by_execution["first"].info.run_id, second_id]
     assert str(client.get_model_version_by_alias("graincast.one-t8", "champion").version) == "2"
-    for one in versions:
-        assert client.get_logged_model(one.source.removeprefix("models:/")).status == "READY"
+    for version in versions:
+        assert client.get_logged_model(version.source.removeprefix("models:/")).status == "READY"
 
 
-def test_former_trials_and_parents_made_twice_go(root):
+def test_removed_trials_and_duplicate_parents_are_deleted(root):
     settings = settings_of(root)
-    tell("trials", settings, job_of(root))
+    run_track("trials", settings, job_of(root))
     client, (parent,), _ = runs_of(root)
     tags = {key: parent.data.tags[key] for key in ("graincast.parent", "graincast.execution")}
-    client.create_run(parent.info.experiment_id, tags=tags)  # as a job on a node with another clock
+    client.create_run(parent.info.experiment_id, tags=tags)  # as a concurrent job would
     record = json.loads((job_of(root) / "trials.json").read_text())
     record["trials"] = record["trials"][:1]
     (job_of(root) / "trials.json").write_text(json.dumps(record))
-    assert tell("experiment", settings, job_of(root).parents[1]) == 0
-    _, (left,), children = runs_of(root)
-    assert left.info.status == "FINISHED"
+    assert run_track("experiment", settings, experiment_of(root)) == 0
+    _, (remaining,), children = runs_of(root)
+    assert remaining.info.status == "FINISHED"
     assert list(children) == TRIALS[:1]
 
 
-def test_an_interrupted_run_is_not_running_and_the_next_attempt_goes_on_behind_what_is_finished(root, monkeypatch):
+def test_an_interrupted_run_is_marked_killed_and_the_next_attempt_resumes_after_the_finished_ones(root, monkeypatch):
     from graincast.tracking import trial_runs
 
-    given = trial_runs.log_model
+    log_model = trial_runs.log_model
     calls = []
 
-    def interrupted(*arguments):
+    def log_model_interrupted(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
             client, run, *_ = arguments
             client.create_logged_model(run.info.experiment_id, name="model", source_run_id=run.info.run_id)
             raise OSError(5, "interrupted")
-        return given(*arguments)
+        return log_model(*arguments)
 
-    monkeypatch.setattr(trial_runs, "log_model", interrupted)
-    assert tell("trials", settings_of(root), job_of(root)) == 0
+    monkeypatch.setattr(trial_runs, "log_model", log_model_interrupted)
+    assert run_track("trials", settings_of(root), job_of(root)) == 0
     assert (job_of(root) / track.UNSENT).is_file()
     _, (parent,), first = runs_of(root)
     assert [first[name].info.status for name in TRIALS] == ["FINISHED", "KILLED"]
     assert parent.info.status == "KILLED"
-    assert tell("sync", settings_of(root), root / "results") == 0
+    assert run_track("sync", settings_of(root), root / "results") == 0
     client, _, second = runs_of(root)
     models = client.search_logged_models([parent.info.experiment_id])
     assert {model.source_run_id for model in models} == {run.info.run_id for run in second.values()}
@@ -187,9 +200,9 @@ def test_an_interrupted_run_is_not_running_and_the_next_attempt_goes_on_behind_w
     assert {run.info.status for run in second.values()} == {"FINISHED"}
 
 
-def test_other_targets_and_curves_that_stop_early_or_are_none(root):
-    """Growth ratios have no threshold, early stops leave NaN, and a model of another kind is kept as a file."""
-    job, experiment = job_of(root), job_of(root).parents[1]
+def test_results_without_threshold_curves_or_a_served_model_are_logged(root):
+    """Growth ratios have no threshold, and an SVM has no training curves and is logged as a file."""
+    job, experiment = job_of(root), experiment_of(root)
     record = json.loads((job / "trials.json").read_text())
     record |= {"model": "svm", "curves": []}
     (job / "trials.json").write_text(json.dumps(record))
@@ -198,11 +211,11 @@ def test_other_targets_and_curves_that_stop_early_or_are_none(root):
         del file["curves"], file["steps"]
         file["steps"], file["curves"] = [0][:0], [[[[]]] * shape[1]] * shape[0]
     result = json.loads((experiment / "test_metrics.json").read_text())
-    (of,) = result["thresholds"].values()
-    of["test"] = {"mae": 1.5, "r2": None, "count": 12}
-    result |= {"thresholds": {"": of}, "model": "svm"}
+    (chosen,) = result["thresholds"].values()
+    chosen["test"] = {"mae": 1.5, "r2": None, "count": 12}
+    result |= {"thresholds": {"": chosen}, "model": "svm"}
     (experiment / "test_metrics.json").write_text(json.dumps(result))
-    one_execution(root)
+    log_execution(root)
     client, (parent,), children = runs_of(root)
     assert parent.data.metrics == {"test_mae": 1.5, "test_count": 12.0}
     assert "graincast.chosen" in parent.data.tags
@@ -212,15 +225,15 @@ def test_other_targets_and_curves_that_stop_early_or_are_none(root):
         assert "parameters.pt" in {file.path for file in client.list_artifacts(run.info.run_id)}
 
 
-def test_an_early_stop_is_a_shorter_curve(root):
+def test_early_stopping_gives_a_shorter_curve(root):
     with h5py.File(job_of(root) / "history.h5", "r+") as file:
         curves = file["curves"][:]
         curves[:, 0, 2:] = float("nan")  # one fold
-        curves[0, :, 3:] = float("nan")  # all of a trial
+        curves[0, :, 3:] = float("nan")  # all folds of a trial
         file["curves"][...] = curves
-    tell("trials", settings_of(root), job_of(root))
+    run_track("trials", settings_of(root), job_of(root))
     client, _, children = runs_of(root)
     run_id = children[TRIALS[0]].info.run_id
     history = client.get_metric_history(run_id, "validation_loss")
-    assert [one.step for one in history] == [0, 10, 20]
+    assert [metric.step for metric in history] == [0, 10, 20]
     assert history[2].value == pytest.approx(curves[0, 1, 2, 1])

@@ -1,4 +1,4 @@
-"""Logged models in a process that has nothing of the project: the same probabilities, from frames and raw files."""
+"""Logged models give the same predictions where the project is not installed, from data frames and raw files."""
 
 import csv
 import json
@@ -25,19 +25,19 @@ from graincast.prediction import predict
 from graincast.prediction.columns import OUTPUT
 from graincast.raw import deepspparks, spparks
 from graincast.tracking import parameters
-from graincast.tracking.model_folder import example, packed
+from graincast.tracking.model_folder import input_example, packed_sources
 from tests.synthetic import graph
-from tests.tracked import ABOUT, job_of, one_execution, runs_of, settings_of, tell, train_and_test
+from tests.tracked import ABOUT, experiment_of, job_of, log_execution, run_track, runs_of, settings_of, train_and_test
 from tests.unit.test_spparks import write_run
 
 COLUMNS = ["type", "degree", "area", "red_area"]
 ABOUT_RAW = {**ABOUT, "recipe": {"hops": 2, "features": {"columns": COLUMNS}}}
-THRESHOLD, RATE = {"threshold": [2]}, {"learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
+THRESHOLD, OPTIMISER = {"threshold": [2]}, {"learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
 MODELS = {
-    "sgc": ("sgc", {**THRESHOLD, "propagation_steps": [1], **RATE}, {"kind": "abnormal"}),
-    "gat": ("gat", {**THRESHOLD, **RATE}, {"kind": "abnormal"}),
-    "growth-ratio": ("sgc", {"propagation_steps": [1], **RATE}, {"kind": "growth-ratio"}),
-    "all-grains": ("gat", RATE, {"kind": "growth-ratio", "grains": "all"}),
+    "sgc": ("sgc", {**THRESHOLD, "propagation_steps": [1], **OPTIMISER}, {"kind": "abnormal"}),
+    "gat": ("gat", {**THRESHOLD, **OPTIMISER}, {"kind": "abnormal"}),
+    "growth-ratio": ("sgc", {"propagation_steps": [1], **OPTIMISER}, {"kind": "growth-ratio"}),
+    "all-grains": ("gat", OPTIMISER, {"kind": "growth-ratio", "grains": "all"}),
 }
 TRAINING = {
     "sgc": {"iterations": 20, "evaluate_every": 10},
@@ -61,23 +61,23 @@ TRAINING = {
 SERVE = """
 import importlib.util, json, sys, mlflow, mlflow.pyfunc, pandas as pd
 assert importlib.util.find_spec("graincast") is None
-given = json.load(sys.stdin)
-answers = []
-for store, uris in given["models"]:
+inputs = json.load(sys.stdin)
+predictions = []
+for store, uris in inputs["models"]:
     mlflow.set_tracking_uri(store)
     for uri in uris:
         model = mlflow.pyfunc.load_model(uri)
-        frames = [pd.DataFrame({"path": given["paths"]}), pd.read_json(given["frame"]), model.input_example]
-        answers.append([model.predict(frame).to_dict("list") for frame in frames])
-    needed = mlflow.pyfunc.get_model_dependencies(uri)
-    assert "torch==" in open(needed).read()
-json.dump(answers, sys.stdout)
+        frames = [pd.DataFrame({"path": inputs["paths"]}), pd.read_json(inputs["frame"]), model.input_example]
+        predictions.append([model.predict(frame).to_dict("list") for frame in frames])
+    requirements = mlflow.pyfunc.get_model_dependencies(uri)
+    assert "torch==" in open(requirements).read()
+json.dump(predictions, sys.stdout)
 """
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory) -> list[Path]:
-    """Raw JSON graphs, and behind them a SPPARKS run folder."""
+    """Raw JSON graphs, then a SPPARKS run folder."""
     folder = tmp_path_factory.mktemp("raw")
     paths = [folder / f"g{i:02d}.json" for i in range(24)]
     for i, path in enumerate(paths):
@@ -88,20 +88,29 @@ def raw(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def data(raw):
-    """The feature table of all of them, the JSON graphs' growth ratios set to be learned."""
-    parts = []
+    """The feature table of all raw data; every second candidate grain grows abnormally."""
+    rows = []
     for i, path in enumerate(raw):
-        one = k_hop_subgraph((spparks.read if path.is_dir() else deepspparks.read)(path, path.name), 2)
-        ratio = np.stack([area[-1] / area[0] for area in one.areas])
-        ratio[:, one.candidate] = 1 + 2 * (i % 2)
-        given = {"name": one.name, "x": features(one, COLUMNS), "candidate": one.candidate, "edges": one.edges}
-        parts.append({**given, "edge_x": one.boundary_length[:, None].astype(float), "growth_ratio": ratio})
-    return table.assemble(COLUMNS, parts)
+        read = spparks.read if path.is_dir() else deepspparks.read
+        microstructure = k_hop_subgraph(read(path, path.name), 2)
+        growth_ratio = np.stack([area[-1] / area[0] for area in microstructure.areas])
+        growth_ratio[:, microstructure.candidate] = 1 + 2 * (i % 2)
+        rows.append(
+            {
+                "name": microstructure.name,
+                "x": features(microstructure, COLUMNS),
+                "candidate": microstructure.candidate,
+                "edges": microstructure.edges,
+                "edge_x": microstructure.boundary_length[:, None].astype(float),
+                "growth_ratio": growth_ratio,
+            }
+        )
+    return table.assemble(COLUMNS, rows)
 
 
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory) -> dict[str, Path]:
-    """Each kind of model trained on the table, and MLflow told of it: the folders."""
+    """The root folder of each kind of model, trained on the table and logged to MLflow."""
     roots = {kind: tmp_path_factory.mktemp(kind) for kind in MODELS}
     first = next(iter(roots.values()))
     path, split = first / "results" / "datasets" / "made" / "features" / "three.h5", first / "split.csv"
@@ -113,28 +122,28 @@ def trained(data, tmp_path_factory) -> dict[str, Path]:
         if root != first:
             shutil.copy(first / "mlflow.db", root)
         else:
-            tell("store", settings_of(root))
-        one_execution(root, about=ABOUT_RAW)
+            run_track("store", settings_of(root))
+        log_execution(root, about=ABOUT_RAW)
     return roots
 
 
 def frame_of(data) -> pd.DataFrame:
-    """A feature table as rows of grains, neighbours in another order."""
+    """A feature table as one row per grain, with the neighbours in reverse order."""
     rows = []
     for g, name in enumerate(data.name):
-        nodes = slice(*data.node_ptr[g : g + 2])
-        own = slice(*data.edge_ptr[g : g + 2])
-        edges, lengths = data.edges[own][::-1], data.edge_x[own][::-1, 0]
+        nodes, graph_edges = slice(*data.node_ptr[g : g + 2]), slice(*data.edge_ptr[g : g + 2])
+        edges, lengths = data.edges[graph_edges][::-1], data.edge_x[graph_edges][::-1, 0]
         for i, x in enumerate(data.x[nodes]):
-            mine = edges[:, 0] == i
+            from_grain = edges[:, 0] == i
             row = {"microstructure": name, "grain": 100 + i, "candidate": bool(data.candidate[nodes][i])}
-            row |= {"neighbours": (100 + edges[mine, 1]).tolist(), "boundary_length": lengths[mine].tolist()}
+            row |= {"neighbours": (100 + edges[from_grain, 1]).tolist()}
+            row |= {"boundary_length": lengths[from_grain].tolist()}
             rows.append({**row, **dict(zip(data.columns, x.tolist(), strict=True))})
     return pd.DataFrame(rows)
 
 
-def test_served_models_predict_the_same_with_nothing_of_the_project(trained, raw, data, tmp_path):
-    """Those of trials and the registered ones, from paths of raw files, from rows of grains, from their own example."""
+def test_served_models_predict_the_same_where_the_project_is_not_installed(trained, raw, data, tmp_path):
+    """Trials' models and registered models, from raw files, from one row per grain, and from their input example."""
     frame = tmp_path / "frame.json"
     frame_of(data).to_json(frame, orient="records")
     models, expected = [], []
@@ -143,67 +152,72 @@ def test_served_models_predict_the_same_with_nothing_of_the_project(trained, raw
         _, _, children = runs_of(root)
         (child,) = children.values()
         name = "graincast.one-t2" if "threshold" in axes else "graincast.one"
-        of_run = child.outputs.model_outputs[0].model_id
-        models.append((settings_of(root)["store"], [f"models:/{name}@champion", f"models:/{of_run}"]))
-        kept = read_models(job_of(root) / "models.pt")[child.info.run_name]
-        values = np.mean([by_name.load(model).predict(one, data) for one in kept.values()], axis=0)
+        model_id = child.outputs.model_outputs[0].model_id
+        models.append((settings_of(root)["store"], [f"models:/{name}@champion", f"models:/{model_id}"]))
+        fold_models = read_models(job_of(root) / "models.pt")[child.info.run_name].values()
+        values = np.mean([by_name.load(model).predict(fold_model, data) for fold_model in fold_models], axis=0)
         expected += 2 * [(OUTPUT[target["kind"]], "grains" in target, values)]
-    given = {"models": models, "paths": [str(path) for path in raw], "frame": str(frame)}
+    inputs = {"models": models, "paths": [str(path) for path in raw], "frame": str(frame)}
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "MLFLOW_TRACKING_URI")}
-    command = [sys.executable, "-P", "-c", SERVE]
-    how = {"input": json.dumps(given), "capture_output": True, "text": True, "cwd": tmp_path, "env": environment}
-    done = subprocess.run(command, **how, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SERVE],
+        input=json.dumps(inputs),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    owner = np.repeat(np.arange(len(raw)), np.diff(data.node_ptr))
-    for answers, (output, all_grains, values) in zip(json.loads(done.stdout), expected, strict=True):
-        rows = owner if all_grains else range(len(raw))
-        for answer, names in zip(answers, (given["paths"], data.name), strict=False):
-            assert answer["microstructure"] == [names[i] for i in rows]
-            np.testing.assert_allclose(answer[output], values, rtol=1e-5)
-        assert len(answers[2][output]) == (4 if all_grains else 1)
+    owners = np.repeat(np.arange(len(raw)), np.diff(data.node_ptr))
+    for predictions, (output, all_grains, values) in zip(json.loads(done.stdout), expected, strict=True):
+        rows = owners if all_grains else range(len(raw))
+        from_paths, from_frame, from_example = predictions
+        for prediction, names in ((from_paths, inputs["paths"]), (from_frame, data.name)):
+            assert prediction["microstructure"] == [names[i] for i in rows]
+            np.testing.assert_allclose(prediction[output], values, rtol=1e-5)
+        assert len(from_example[output]) == (4 if all_grains else 1)
         if all_grains:
-            assert answers[0]["grain"] != answers[1]["grain"]  # ids of the files, and those that the frame gave
-            assert answers[2]["grain"] == [1, 2, 3, 4]
+            assert from_paths["grain"] != from_frame["grain"]  # ids from the raw files, and from the frame
+            assert from_example["grain"] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("name", ["sgc", "gat"])
-def test_it_is_the_mean_of_what_stands_in_the_predictions(trained, data, name):
-    """predictions.csv has each fold's own; of a test part, that of the fold whose test part it is in."""
+def test_the_model_of_each_fold_reproduces_the_fold_in_predictions_csv(trained, data, name):
     root = trained[name]
-    with (job_of(root).parents[1] / "predictions.csv").open(newline="") as file:
+    with (experiment_of(root) / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    kept = read_models(job_of(root).parents[1] / "model.pt")
     about = {"model": name, "columns": COLUMNS, "kind": "abnormal", "grains": "candidate", "recipe": None}
-    for key, of in kept.items():
+    for key, chosen in read_models(experiment_of(root) / "model.pt").items():
         fold = key.partition("/")[2]
-        served = predict.predict(frame_of(data), about, {fold: of["model"]})
-        by_name = dict(zip(served["microstructure"], served["probability_abnormal"], strict=True))
-        mine = [row for row in rows if row["fold"] == fold]
-        assert mine
-        for row in mine:
-            assert by_name[row["microstructure"]] == pytest.approx(float(row["probability_abnormal"]), rel=1e-6)
+        served = predict.predict(frame_of(data), about, {fold: chosen["model"]})
+        probability = dict(zip(served["microstructure"], served["probability_abnormal"], strict=True))
+        fold_rows = [row for row in rows if row["fold"] == fold]
+        assert fold_rows
+        for row in fold_rows:
+            assert probability[row["microstructure"]] == pytest.approx(float(row["probability_abnormal"]), rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_parameters_read_without_torch_are_the_same_but_for_tensors(trained, kind):
-    def bare(one):
-        if isinstance(one, dict):
-            return {key: bare(value) for key, value in one.items()}
-        return None if isinstance(one, torch.Tensor) else one
+def test_parameters_read_without_torch_are_complete_except_for_tensors(trained, kind):
+    def without_tensors(value):
+        if isinstance(value, dict):
+            return {key: without_tensors(item) for key, item in value.items()}
+        return None if isinstance(value, torch.Tensor) else value
 
     path = job_of(trained[kind]) / "models.pt"
-    found = parameters.without_tensors(path)
-    assert found == bare(read_models(path))
-    (trial,) = found
-    assert parameters.of_job(path, [trial])[trial].file == path
-    assert parameters.of_job(path, [trial, "other"])[trial].file is None
+    models = parameters.read_without_tensors(path)
+    assert models == without_tensors(read_models(path))
+    (trial,) = models
+    assert parameters.read_parameters(path, [trial])[trial].file == path
+    assert parameters.read_parameters(path, [trial, "other"])[trial].file is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
-def test_a_file_that_holds_no_models_is_named(tmp_path, content):
+def test_a_file_without_models_is_named(tmp_path, content):
     (tmp_path / "models.pt").write_bytes(content)
     with pytest.raises(BadInput, match=r"models\.pt: not a file of trained models"):
-        parameters.of_job(tmp_path / "models.pt", ["one"])
+        parameters.read_parameters(tmp_path / "models.pt", ["one"])
 
 
 ABOUT_FRAME = {"model": "sgc", "columns": ["a"], "kind": "abnormal", "grains": "candidate", "recipe": None}
@@ -212,21 +226,21 @@ ABOUT_FRAME = {"model": "sgc", "columns": ["a"], "kind": "abnormal", "grains": "
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.drop(columns="a"), "the data lack the column a"),
-        (lambda f: f.assign(candidate=False), "0 candidate grains, not one"),
-        (lambda f: f.assign(neighbours=[[9]] * 4), "neighbour 9 is none of its grains"),
-        (lambda f: f.assign(boundary_length=[[1.0]] * 4), "4 boundary lengths, but 12 neighbours"),
-        (lambda f: pd.DataFrame({"path": ["x.json"]}), "no recipe for raw files"),
+        (lambda frame: frame.drop(columns="a"), "the column a is missing"),
+        (lambda frame: frame.assign(candidate=False), "0 candidate grains; mark exactly one"),
+        (lambda frame: frame.assign(neighbours=[[9]] * 4), "neighbour 9 is not one of its grains"),
+        (lambda frame: frame.assign(boundary_length=[[1.0]] * 4), "4 boundary lengths, but 12 neighbours"),
+        (lambda frame: pd.DataFrame({"path": ["x.json"]}), "cannot read raw files; pass one row per grain"),
     ],
 )
-def test_a_frame_of_neither_form_is_refused_in_one_line(change, message):
+def test_a_frame_of_neither_form_is_rejected_in_one_line(change, message):
     with pytest.raises(BadInput, match=message):
-        predict.predict(change(example(("a",))), ABOUT_FRAME, {})
+        predict.predict(change(input_example(("a",))), ABOUT_FRAME, {})
 
 
-def test_the_packed_sources_are_complete_and_the_same_each_time(tmp_path):
-    assert packed.__wrapped__() == packed.__wrapped__()
-    (tmp_path / "a.zip").write_bytes(packed())
+def test_the_packed_sources_are_complete_and_reproducible(tmp_path):
+    assert packed_sources.__wrapped__() == packed_sources.__wrapped__()
+    (tmp_path / "a.zip").write_bytes(packed_sources())
     names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
     assert {"graincast/prediction/predict.py", "graincast/models/sgc.py", "graincast/models/gat.py"} <= set(names)
     assert not any(name.startswith(("scripts", "graincast/tracking")) for name in names)

@@ -1,4 +1,4 @@
-"""The training loop: resumed equals undisturbed, the best state is kept, and nothing is left behind."""
+"""The training loop: a resumed run equals an undisturbed one, the best state is returned, nothing is left behind."""
 
 import copy
 import hashlib
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def network(seed: int = 3) -> torch.nn.Module:
-    """With dropout and running averages: what draws random numbers in training, and state that is no parameter."""
+    """A network with dropout, which draws random numbers, and running averages, which are not parameters."""
     with seeded(seed):
         return torch.nn.Sequential(
             torch.nn.Linear(4, 8),
@@ -38,7 +38,7 @@ def network(seed: int = 3) -> torch.nn.Module:
 def problem(noise: float = 0.5, delay: float = 0.0, hang: int = 0):
     """Batches, loss and measure of a small regression; a pass also draws from Python's and NumPy's generators.
 
-    Each batch takes `delay` seconds, and the one of number `hang` a minute.
+    Each batch takes `delay` seconds; batch number `hang` takes a minute.
     """
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(96, 4, generator=generator)
@@ -66,25 +66,25 @@ def problem(noise: float = 0.5, delay: float = 0.0, hang: int = 0):
     return batches, loss, measure
 
 
-def run(settings: Settings | None = None, seed: int = 1, module=None, made: dict | None = None, **how):
-    return fit(module or network(), *problem(**made or {}), settings or SETTINGS, seed=seed, device="cpu", **how)
+def run(settings: Settings | None = None, seed: int = 1, module=None, changes: dict | None = None, **options):
+    return fit(module or network(), *problem(**changes or {}), settings or SETTINGS, seed=seed, device="cpu", **options)
 
 
 SETTINGS = Settings(epochs=30, learning_rate=0.02, weight_decay=1e-3, clip=1.0, plateau_factor=0.5, plateau_patience=2)
 
 
-def same(one, other):
-    assert (one.epoch, one.columns) == (other.epoch, other.columns)
-    np.testing.assert_array_equal(one.curves, other.curves, strict=True)
-    assert one.state.keys() == other.state.keys()
-    for key, value in one.state.items():
-        assert torch.equal(value, other.state[key]), key
+def assert_same(left, right):
+    assert (left.epoch, left.columns) == (right.epoch, right.columns)
+    np.testing.assert_array_equal(left.curves, right.curves, strict=True)
+    assert left.state.keys() == right.state.keys()
+    for key, value in left.state.items():
+        assert torch.equal(value, right.state[key]), key
 
 
 def test_it_learns_and_keeps_the_state_of_the_least_validation_loss():
     module = network()
     before = copy.deepcopy(module.state_dict())
-    fitted = run(Settings(epochs=60, learning_rate=0.1), module=module, made={"noise": 0.2})
+    fitted = run(Settings(epochs=60, learning_rate=0.1), module=module, changes={"noise": 0.2})
     column = fitted.columns.index("validation_loss")
     losses = fitted.curves[:, column]
     assert losses.shape == (61,) and losses.argmin() == fitted.epoch
@@ -101,21 +101,21 @@ def test_it_learns_and_keeps_the_state_of_the_least_validation_loss():
 def test_the_state_is_a_copy():
     module = network()
     fitted = run(module=module)
-    kept = copy.deepcopy(fitted.state)
+    before = copy.deepcopy(fitted.state)
     with torch.no_grad():
         for value in module.state_dict().values():
             value.zero_()
-    assert all(torch.equal(value, kept[key]) for key, value in fitted.state.items())
+    assert all(torch.equal(value, before[key]) for key, value in fitted.state.items())
 
 
-def test_a_seed_gives_the_same_numbers_and_another_seed_others():
-    same(run(), run())
+def test_a_seed_fixes_the_result_and_another_seed_changes_it():
+    assert_same(run(), run())
     torch.rand(5), random.random()
-    same(run(), run())
+    assert_same(run(), run())
     assert not np.array_equal(run(seed=1).curves, run(seed=2).curves)
 
 
-def test_generators_and_settings_are_afterwards_as_before():
+def test_generators_and_settings_are_restored():
     def drawn():
         return random.random(), np.random.random(), torch.rand(()).item()  # noqa: NPY002
 
@@ -133,7 +133,7 @@ import sys, torch
 from pathlib import Path
 from tests.unit import test_training_loop as here
 torch.set_num_threads(1)
-here.run(made={"delay": 0.01, "hang": 35}, checkpoint=Path(sys.argv[1]), identity="this",
+here.run(changes={"delay": 0.01, "hang": 35}, checkpoint=Path(sys.argv[1]), identity="this",
          advance=lambda amount, note: print(note, flush=True))
 """
 
@@ -151,27 +151,27 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_resumed_after_a_kill_equals_undisturbed(tmp_path, how, one_thread):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_resumed_after_a_kill_equals_an_undisturbed_one(tmp_path, number, one_thread):
     path = tmp_path / "checkpoints" / "one.pt"
     with begin(path) as process:
         for _ in range(8):  # then it hangs in the third of the ninth epoch's four batches
             assert process.stdout.readline().startswith("loss")
-        process.send_signal(how)
-    assert process.returncode == -how
+        process.send_signal(number)
+    assert process.returncode == -number
     notes = []
     resumed = run(checkpoint=path, identity="this", advance=lambda amount, note: notes.append((amount, note)))
     amount, note = notes[0]
     assert 1 <= amount <= 8 and note == f"resumed after epoch {amount}"
     assert sum(amount for amount, _ in notes) == SETTINGS.epochs
-    same(resumed, run())
+    assert_same(resumed, run())
 
 
 def test_a_finished_training_is_not_repeated(tmp_path):
     path = tmp_path / "one.pt"
     first = run(checkpoint=path)
     notes = []
-    same(run(checkpoint=path, advance=lambda *told: notes.append(told)), first)
+    assert_same(run(checkpoint=path, advance=lambda *report: notes.append(report)), first)
     assert notes == [(SETTINGS.epochs, f"resumed after epoch {SETTINGS.epochs}")]
 
 
@@ -179,16 +179,16 @@ def test_a_finished_training_is_not_repeated(tmp_path):
 def test_the_checkpoint_of_another_training_is_not_used(tmp_path, caplog, other):
     path = tmp_path / "one.pt"
     run(checkpoint=path, identity="this")
-    how = {"identity": "this", "seed": 1, "settings": SETTINGS, "module": None}
-    how[other] = {
+    options = {"identity": "this", "seed": 1, "settings": SETTINGS, "module": None}
+    options[other] = {
         "identity": "that",
         "seed": 2,
         "settings": Settings(epochs=30, learning_rate=0.01),
         "module": torch.nn.Linear(4, 1),
     }[other]
-    alone = run(**copy.deepcopy(how))
-    same(run(checkpoint=path, **how), alone)
-    assert caplog.messages == [f"{path}: the checkpoint of another training; this one starts anew"]
+    alone = run(**copy.deepcopy(options))
+    assert_same(run(checkpoint=path, **options), alone)
+    assert caplog.messages == [f"{path}: the checkpoint is from another training; training starts afresh"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text"])
@@ -198,8 +198,8 @@ def test_a_damaged_checkpoint_is_not_used(tmp_path, caplog, damage):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes({"cut": data[:-100], "empty": b"", "flipped": data, "text": b"no checkpoint"}[damage])
-    same(run(checkpoint=path), run())
-    assert caplog.messages == [f"{path}: not a whole checkpoint; training starts anew"]
+    assert_same(run(checkpoint=path), run())
+    assert caplog.messages == [f"{path}: the checkpoint is damaged; training starts afresh"]
 
 
 def test_an_undamaged_file_of_other_content_is_not_used(tmp_path, caplog):
@@ -209,22 +209,22 @@ def test_an_undamaged_file_of_other_content_is_not_used(tmp_path, caplog):
     assert len(caplog.messages) == 1
 
 
-def test_early_stopping_waits_as_long_as_told_and_counts_the_epochs_spared(tmp_path):
+def test_early_stopping_waits_for_its_patience_and_reports_the_skipped_epochs_as_done(tmp_path):
     settings = Settings(epochs=400, learning_rate=0.05, patience=7)
     notes = []
-    fitted = run(settings, checkpoint=tmp_path / "one.pt", advance=lambda *told: notes.append(told))
+    fitted = run(settings, checkpoint=tmp_path / "one.pt", advance=lambda *report: notes.append(report))
     losses = fitted.curves[:, fitted.columns.index("validation_loss")]
     assert len(losses) - 1 == fitted.epoch + 7 < 400
     assert sum(amount for amount, _ in notes) == 400
     np.testing.assert_array_equal(losses, run(Settings(len(losses) - 1, 0.05)).curves[:, 1])
-    same(run(settings, checkpoint=tmp_path / "one.pt"), fitted)
+    assert_same(run(settings, checkpoint=tmp_path / "one.pt"), fitted)
 
 
-def test_the_learning_rate_falls_on_a_plateau_only_where_asked():
-    """With a tiny factor the weights rest after the first plateau, and not before."""
+def test_the_learning_rate_falls_on_a_plateau_only_if_configured():
+    """With a tiny factor the weights stop changing after the first plateau, not before."""
 
-    def moves(**how):
-        fitted = run(Settings(epochs=40, learning_rate=0.1, **how), module=torch.nn.Linear(4, 1))
+    def moves(**settings):
+        fitted = run(Settings(epochs=40, learning_rate=0.1, **settings), module=torch.nn.Linear(4, 1))
         return np.abs(np.diff(fitted.curves[:, 0])) > 1e-5
 
     resting = moves(plateau_factor=1e-7, plateau_patience=4)
@@ -233,13 +233,13 @@ def test_the_learning_rate_falls_on_a_plateau_only_where_asked():
 
 
 def test_clipping_bounds_the_gradient():
-    """After one step of plain weights: Adam normalises, so the gradients are looked at themselves."""
-    seen = {}
+    """Adam normalises its steps, so the test looks at the gradients themselves."""
+    norms = {}
     for clip in (None, 0.01):
         module = network()
         run(Settings(epochs=1, learning_rate=0.001, clip=clip), module=module)
-        seen[clip] = float(torch.cat([p.grad.ravel() for p in module.parameters()]).norm())
-    assert seen[0.01] == pytest.approx(0.01, rel=1e-3) and seen[None] > 0.1
+        norms[clip] = float(torch.cat([p.grad.ravel() for p in module.parameters()]).norm())
+    assert norms[0.01] == pytest.approx(0.01, rel=1e-3) and norms[None] > 0.1
 
 
 def test_a_loss_that_is_not_finite_names_the_learning_rate():
@@ -248,13 +248,13 @@ def test_a_loss_that_is_not_finite_names_the_learning_rate():
         run(settings)
 
 
-def test_data_that_are_not_finite_are_told_from_a_high_learning_rate():
+def test_data_that_are_not_finite_are_distinguished_from_a_high_learning_rate():
     batches, loss, _ = problem()
-    with pytest.raises(BadInput, match="not finite before training; look for values"):
+    with pytest.raises(BadInput, match="not finite before training; look for non-finite values"):
         fit(network(), batches, loss, lambda module: {"validation_loss": float("nan")}, SETTINGS, seed=0, device="cpu")
 
 
-def test_devices():
+def test_a_device_is_chosen_by_name_and_must_exist():
     assert device_of("cpu") == torch.device("cpu")
     assert device_of("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(BadInput, match="none of auto, cpu, cuda"):

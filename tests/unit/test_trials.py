@@ -1,4 +1,4 @@
-"""The record of a training job: files that are none are named."""
+"""The record of a training job: it is read back, and other files are refused."""
 
 import json
 
@@ -12,7 +12,7 @@ from graincast.microstructure import BadInput
     ("text", "expected"),
     [("{", "not valid JSON: "), ("[]", "lacks experiment; "), (json.dumps(dict.fromkeys(KEYS[:-1])), "lacks trials; ")],
 )
-def test_what_is_no_record_is_refused(tmp_path, text, expected):
+def test_a_file_that_is_not_a_record_is_refused(tmp_path, text, expected):
     (tmp_path / "trials.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadInput, match=f"trials.json: {expected}") as caught:
         read_record(tmp_path)

@@ -1,4 +1,4 @@
-"""VGG16: torchvision's names and shapes, its layers one by one, and weights that are what they are said to be."""
+"""VGG16: the names and shapes of torchvision, its layers, and verified weights."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from graincast.vision import vgg16
 
 NARROW, FEW = 2, 10  # channels of the first layer, features
 CHANNELS = {0: 1, 2: 1, 5: 2, 7: 2, 10: 4, 12: 4, 14: 4, 17: 8, 19: 8, 21: 8, 24: 8, 26: 8, 28: 8}
-"""torchvision's numbers of the convolutions, and their channels as multiples of the first's."""
+"""The channels of each convolution as multiples of the first's, by torchvision's numbers."""
 POOLED = (2, 7, 14, 21, 28)
 
 
@@ -40,17 +40,17 @@ def published(width: int, hidden: int) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def weights(tmp_path) -> dict:
-    """A file of a narrow network's weights, as it is configured."""
+    """The configuration of a file with a narrow network's weights."""
     path = tmp_path / "narrow.pth"
     torch.save(published(NARROW, FEW), path)
     return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def pictures(count: int, size: int = 64) -> np.ndarray:
+def grey_images(count: int, size: int = 64) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size), np.uint8)
 
 
-def test_names_and_shapes_are_those_of_the_published_weights():
+def test_names_and_shapes_equal_those_of_the_published_weights():
     with torch.device("meta"):
         ours = {name: tuple(value.shape) for name, value in vgg16.VGG16().state_dict().items()}
     theirs = shapes(64, 4096, 1000)
@@ -59,10 +59,10 @@ def test_names_and_shapes_are_those_of_the_published_weights():
     assert ours == {name: shape for name, shape in theirs.items() if not name.startswith(last)}
 
 
-def test_features_are_those_of_the_layers_one_by_one(weights):
+def test_features_equal_the_layers_applied_one_at_a_time(weights):
     module, name = vgg16.load(weights, NARROW, FEW)
     assert name == f"vgg16 {weights['sha256'][:8]}"
-    grey, state = pictures(3, size=70), published(NARROW, FEW)
+    grey, state = grey_images(3, size=70), published(NARROW, FEW)
     x = torch.tensor(grey / 255).float()[:, None].repeat(1, 3, 1, 1)
     x = (x - torch.tensor([0.485, 0.456, 0.406])[None, :, None, None]) / torch.tensor([0.229, 0.224, 0.225])[
         :, None, None
@@ -77,17 +77,17 @@ def test_features_are_those_of_the_layers_one_by_one(weights):
 
 
 @pytest.mark.parametrize("size", [32, 50])
-def test_batches_equal_one_by_one(size):
+def test_batches_equal_single_images(size):
     module, _ = vgg16.load({"random": 1}, NARROW, FEW)
-    grey, advanced = pictures(7, size), []
+    grey, advanced = grey_images(7, size), []
     together = vgg16.features(module, iter(grey), batch=3, advance=advanced.append)
     assert together.shape == (7, FEW) and together.dtype == np.float32 and advanced == [3, 3, 1]
-    for i, picture in enumerate(grey):
-        np.testing.assert_allclose(vgg16.features(module, [picture])[0], together[i], rtol=1e-4, atol=1e-5)
+    for i, image in enumerate(grey):
+        np.testing.assert_allclose(vgg16.features(module, [image])[0], together[i], rtol=1e-4, atol=1e-5)
     assert vgg16.features(module, []).shape == (0, FEW)
 
 
-def test_random_weights_are_a_function_of_the_seed_alone():
+def test_random_weights_depend_on_the_seed_alone():
     module, name = vgg16.load({"random": 7}, NARROW, FEW)
     assert name == "vgg16 with random weights, seed 7"
     torch.manual_seed(99)
@@ -95,7 +95,7 @@ def test_random_weights_are_a_function_of_the_seed_alone():
     for key, value in module.state_dict().items():
         assert torch.equal(value, again[key])
         assert torch.equal(value, other[key]) == key.endswith("bias")
-    # the definition, by NumPy's generator of the same kind: 24 bits a number, in [-bound, bound)
+    # the definition, by the same kind of generator in NumPy: 24 bits per number, in [-bound, bound)
     raw = np.random.RandomState(7)._bit_generator.random_raw(54).astype(np.uint64) & np.uint64(2**24 - 1)
     first = (raw.astype(np.float32) / np.float32(2**24) * 2 - 1) * np.float32(math.sqrt(6 / 27))
     np.testing.assert_array_equal(module.state_dict()["features.0.weight"].numpy().ravel(), first)
@@ -103,11 +103,11 @@ def test_random_weights_are_a_function_of_the_seed_alone():
 
 def test_random_weights_neither_fade_nor_explode():
     module, _ = vgg16.load({"random": 0}, 16, 64)
-    found = vgg16.features(module, pictures(4))
-    assert 0.02 < found.std() < 50 and 0.2 < (found > 0).mean() < 0.8
+    values = vgg16.features(module, grey_images(4))
+    assert 0.02 < values.std() < 50 and 0.2 < (values > 0).mean() < 0.8
 
 
-def test_weights_that_are_not_there_or_not_those_are_refused(tmp_path, weights):
+def test_missing_or_other_weights_are_refused(tmp_path, weights):
     with pytest.raises(BadInput, match=r"network.path: no file .*none.pth; fetch https://download.pytorch.org/models/"):
         vgg16.load(weights | {"path": str(tmp_path / "none.pth")})
     for keys in ({}, {"sha256": "0" * 64}, {"random": 0, **weights}):
@@ -116,11 +116,11 @@ def test_weights_that_are_not_there_or_not_those_are_refused(tmp_path, weights):
     wrong = "0" * 64
     with pytest.raises(BadInput, match=f"its SHA-256 is {weights['sha256']}, but network.sha256 says {wrong}"):
         vgg16.load(weights | {"sha256": wrong})
-    with pytest.raises(BadInput, match=r"features.0.weight is not of the shape that VGG16 has"):
+    with pytest.raises(BadInput, match=r"features.0.weight does not have the shape that VGG16 needs"):
         vgg16.load(weights, 2 * NARROW, FEW)
     for number, content in enumerate([{"features.0.weight": torch.zeros(1)}, [1, 2], "text", None]):
         path = tmp_path / f"{number}.pth"
         torch.save(content, path) if content is not None else path.write_bytes(b"not weights")
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        with pytest.raises(BadInput, match="no weights of VGG16 with torchvision's names"):
+        with pytest.raises(BadInput, match="does not hold VGG16 weights under torchvision's names"):
             vgg16.load({"path": str(path), "sha256": sha256}, NARROW, FEW)

@@ -1,4 +1,4 @@
-"""Pictures for vision: the same anywhere on the periodic lattice, the candidate in the middle, files of any kind."""
+"""Images for vision: independent of the place on the periodic lattice, centred on the candidate, from any file."""
 
 from dataclasses import replace
 
@@ -12,46 +12,46 @@ from graincast.vision import images
 from tests.tables import microstructure
 
 
-def moved(one: Microstructure, rows: int, columns: int) -> Microstructure:
-    return replace(one, labels=np.roll(one.labels, (rows, columns), axis=(0, 1)))
+def moved(m: Microstructure, rows: int, columns: int) -> Microstructure:
+    return replace(m, labels=np.roll(m.labels, (rows, columns), axis=(0, 1)))
 
 
 def square(size: int = 12, side: int = 4) -> Microstructure:
-    """A square candidate of even width, whose middle lies between sites, in one other grain."""
-    one = microstructure("square", 0, size=size)
+    """A square candidate of even width, so that its middle lies between sites, within one other grain."""
+    m = microstructure("square", 0, size=size)
     labels = np.full((size, size), 2, np.int32)
     labels[:side, :side] = 1
     labels[-2:, :] = 0
-    return replace(one, labels=labels, grain_type=np.array([0, 2], np.int8), candidate=np.array([True, False]))
+    return replace(m, labels=labels, grain_type=np.array([0, 2], np.int8), candidate=np.array([True, False]))
 
 
 @pytest.mark.parametrize("crop", [None, 9, 16])
-@pytest.mark.parametrize("one", [microstructure("a", 1, size=30), microstructure("b", 2, size=17), square(16, 6)])
-def test_the_place_on_the_periodic_lattice_does_not_matter(one, crop):
-    picture = images.of_microstructure(one, crop, size=40)
+@pytest.mark.parametrize("m", [microstructure("a", 1, size=30), microstructure("b", 2, size=17), square(16, 6)])
+def test_the_place_on_the_periodic_lattice_does_not_matter(m, crop):
+    picture = images.of_microstructure(m, crop, size=40)
     assert picture.shape == (40, 40) and picture.dtype == np.uint8 and np.ptp(picture) > 100
-    for shift in range(1, max(one.labels.shape)):
-        there = moved(one, shift, 3 * shift)
-        np.testing.assert_array_equal(images.of_microstructure(there, crop, size=40), picture)
+    for shift in range(1, max(m.labels.shape)):
+        elsewhere = moved(m, shift, 3 * shift)
+        np.testing.assert_array_equal(images.of_microstructure(elsewhere, crop, size=40), picture)
 
 
 def test_grey_levels_and_the_candidate_in_the_middle():
     for shift in ((0, 0), (5, 9)):
-        picture = images.picture(moved(square(), *shift))
+        picture = images.whole_image(moved(square(), *shift))
         assert set(np.unique(picture)) == {BOUNDARY_GREY, NO_GRAIN_GREY, 192, 255}
         np.testing.assert_array_equal(np.argwhere(picture == 255), [[r, c] for r in range(5, 8) for c in range(5, 8)])
         outline = {(8, c) for c in range(5, 9)} | {(r, 8) for r in range(5, 9)} | {(4, c) for c in range(5, 9)}
         assert {(r, c) for r, c in outline} <= set(map(tuple, np.argwhere(picture == BOUNDARY_GREY).tolist()))
-        assert (picture == NO_GRAIN_GREY).sum() == 12  # of two rows without grains the second is a boundary
+        assert (picture == NO_GRAIN_GREY).sum() == 12  # the second of two rows without grains is a boundary
 
 
 def test_a_crop_is_the_middle_of_the_whole_picture():
-    one = microstructure("a", 3, size=31)
-    whole = images.of_microstructure(one, size=31)
-    np.testing.assert_array_equal(whole, images.picture(one))
-    np.testing.assert_array_equal(images.of_microstructure(one, crop=8, size=8), whole[11:19, 11:19])
+    m = microstructure("a", 3, size=31)
+    whole = images.of_microstructure(m, size=31)
+    np.testing.assert_array_equal(whole, images.whole_image(m))
+    np.testing.assert_array_equal(images.of_microstructure(m, crop=8, size=8), whole[11:19, 11:19])
     with pytest.raises(BadInput, match="crop: 32 does not fit into the 31 x 31 sites of a"):
-        images.of_microstructure(one, crop=32)
+        images.of_microstructure(m, crop=32)
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "png", "tif"])
@@ -65,10 +65,10 @@ def test_image_files_are_read_as_grey(tmp_path, suffix, mode):
     assert smaller.shape == (10, 10) and abs(smaller.mean() - grey.mean()) < 8
 
 
-def test_files_that_are_no_pictures_are_refused(tmp_path):
+def test_files_that_are_not_images_are_refused(tmp_path):
     path = tmp_path / "a_1.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)).save(path)
-    for content in (b"", b"no picture", path.read_bytes()[:-2000]):
+    for content in (b"", b"not a picture", path.read_bytes()[:-2000]):
         (tmp_path / "b_1.png").write_bytes(content)
         with pytest.raises(BadInput, match="not an image file, or cut short"):
             images.from_file(tmp_path / "b_1.png")

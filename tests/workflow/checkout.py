@@ -11,6 +11,8 @@ from pathlib import Path
 
 from snakemake.cli import main as snakemake
 
+from graincast.planning import lock, packages, sources
+
 PROJECT = Path(__file__).parents[2]
 HOUR = 3600.0
 """Limit in seconds of what takes minutes on a quiet machine: a busy one takes ten times as long."""
@@ -59,6 +61,10 @@ def stale(folder: Path, *arguments: str) -> set[str]:
 def dry_run(folder: Path, *arguments: str) -> tuple[int, str]:
     """Exit status and output of a dry run in this process."""
     captured = io.StringIO()
+    # what a process of its own would start with: no lock, and sources not read yet
+    lock._held.clear()
+    sources._read.cache_clear()
+    packages.pinned.cache_clear()
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -68,6 +74,7 @@ def dry_run(folder: Path, *arguments: str) -> tuple[int, str]:
         return int(end.code or 0), captured.getvalue()
     finally:
         os.chdir(before)
+        lock._held.clear()
     raise AssertionError("Snakemake did not end")
 
 

@@ -1,4 +1,4 @@
-"""Bad input never stops the rest and never passes silently; too much of it fails clearly."""
+"""Bad input never stops the rest and never passes silently; too much of it is an error."""
 
 import csv
 import json
@@ -16,8 +16,8 @@ from tests.workflow import checkout
 CONFIG = """\
 experiments: [graphs, folders]
 datasets:
-  graphs: {{source: deepspparks-json, path: $RAW_DATA_ROOT/json, shards: 2, max_rejected: {share}}}
-  folders: {{source: spparks, path: $RAW_DATA_ROOT/spparks, shards: 2, max_rejected: {share}}}
+  graphs: {{source: deepspparks-json, path: $RAW_DATA_ROOT/json, shards: 2, max_rejected: {fraction}}}
+  folders: {{source: spparks, path: $RAW_DATA_ROOT/spparks, shards: 2, max_rejected: {fraction}}}
 splits:
   held-out: {{method: fractions}}
 feature_sets:
@@ -38,7 +38,7 @@ TARGETS = [
 
 
 def damaged_graphs(folder: Path) -> dict[str, str]:
-    """Write six sound graphs and one of each kind of damage; returns what each damaged file's reason must say."""
+    """Write six sound graphs and one with each kind of damage; return words of each expected reason."""
     write_folder(folder, 6)
     sound = json.dumps(graph(50))
     reasons = {}
@@ -69,7 +69,7 @@ def run_folder(folder: Path, seed: int) -> None:
 
 
 def damaged_folders(folder: Path) -> dict[str, str]:
-    """Likewise for SPPARKS run folders."""
+    """The same for SPPARKS run folders."""
     names = ("good-1", "good-2", "cut", "missing", "version")
     for seed, name in enumerate(names):
         run_folder(folder / name, seed)
@@ -95,23 +95,23 @@ def damaged(tmp_path_factory):
     return folder, expected
 
 
-def test_rejected_with_reasons_and_refused_above_the_share(damaged):
+def test_bad_files_are_rejected_with_reasons_and_too_many_stop_the_run(damaged):
     folder, expected = damaged
     config, raw = folder / "config/damaged.yaml", str(folder.parent / "raw")
-    config.write_text(CONFIG.format(share=0.05))
+    config.write_text(CONFIG.format(fraction=0.05))
     refused = checkout.run(folder, *TARGETS, "--configfile", str(config), RAW_DATA_ROOT=raw)
     assert refused.returncode != 0
     for name, reasons in expected.items():
         with (folder / f"results/datasets/{name}/rejected.csv").open() as file:
-            found = {row["file"]: row["reason"] for row in csv.DictReader(file)}
-        assert found.keys() == reasons.keys()
+            rejected = {row["file"]: row["reason"] for row in csv.DictReader(file)}
+        assert rejected.keys() == reasons.keys()
         for run, words in reasons.items():
-            assert words in found[run], found[run]
+            assert words in rejected[run], rejected[run]
         assert f"{name}: {len(reasons)} of " in refused.stdout
         assert f"datasets.{name}.max_rejected; results/datasets/{name}/rejected.csv has the reasons" in refused.stdout
         assert not (folder / f"results/datasets/{name}/features/plain.h5").exists()
 
-    config.write_text(CONFIG.format(share=0.7))
+    config.write_text(CONFIG.format(fraction=0.7))
     accepted = checkout.run(folder, *TARGETS, "--configfile", str(config), RAW_DATA_ROOT=raw)
     assert accepted.returncode == 0, accepted.stdout
     assert checkout.jobs(accepted.stdout) == {
@@ -138,13 +138,13 @@ def test_rejected_with_reasons_and_refused_above_the_share(damaged):
         ("path: /nowhere/at/all", "datasets.graphs.path: no folder /nowhere/at/all"),
     ],
 )
-def test_wrong_configuration_stops_before_any_job(damaged, monkeypatch, text, words):
+def test_a_wrong_configuration_stops_before_any_job(damaged, monkeypatch, text, words):
     folder, _ = damaged
     monkeypatch.setenv("RAW_DATA_ROOT", str(folder.parent / "raw"))
     key, _, value = text.partition(": ")
     body = {"source": "deepspparks-json", "path": "$RAW_DATA_ROOT/json"} | {key: value}
     dataset = "{" + ", ".join(f"{k}: {v}" for k, v in body.items()) + "}"
-    lines = CONFIG.format(share=0.05).splitlines()
+    lines = CONFIG.format(fraction=0.05).splitlines()
     lines[2] = f"  graphs: {dataset}"
     (folder / "config/wrong.yaml").write_text("\n".join(lines) + "\n")
     code, output = checkout.dry_run(folder, "--configfile", "config/wrong.yaml")

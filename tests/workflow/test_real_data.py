@@ -1,4 +1,4 @@
-"""The configurations of the published graphs and of SPPARKS runs, as the repository has them, from end to end."""
+"""The repository's configurations of the published graphs and of SPPARKS runs, from end to end."""
 
 import csv
 import json
@@ -10,12 +10,12 @@ from tests.workflow import checkout
 
 @pytest.fixture
 def ran(tmp_path, raw_data):
-    """ran(config): a checkout in which that configuration has run."""
+    """ran(config): run a configuration in a new checkout; returns its folder."""
 
     def run(config: str):
         folder = checkout.copy_project(tmp_path / "checkout")
-        done = checkout.run(folder, "--configfile", config, RAW_DATA_ROOT=str(raw_data.resolve()))
-        assert done.returncode == 0, done.stdout
+        finished = checkout.run(folder, "--configfile", config, RAW_DATA_ROOT=str(raw_data.resolve()))
+        assert finished.returncode == 0, finished.stdout
         return folder
 
     return run
@@ -26,8 +26,8 @@ def rows(path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def test_published_graphs(ran):
-    """Plain SGC over repeated 5-fold is where it was measured before, and the area of red grains lifts it."""
+def test_sgc_on_published_graphs_reaches_its_known_accuracy_and_red_area_improves_it(ran):
+    """Over repeated 5-fold cross-validation."""
     folder = ran("config/deepspparks.yaml")
     summary = rows(folder / "results/datasets/deepspparks/summary.csv")
     assert len(summary) == 600 and not rows(folder / "results/datasets/deepspparks/rejected.csv")
@@ -39,7 +39,7 @@ def test_published_graphs(ran):
     for name in accuracy:
         experiment = folder / "results/experiments" / name
         result = json.loads((experiment / "test_metrics.json").read_text())["thresholds"]["10"]
-        assert result["test"]["count"] == 3000  # every microstructure once a repeat
+        assert result["test"]["count"] == 3000  # every microstructure once per repeat
         tested = rows(experiment / "predictions.csv")
         assert {row["subset"] for row in tested} == {"test"} and len(tested) == 3000
         assert {path.name for path in (experiment / "figures").glob("*.png")} == {
@@ -49,8 +49,7 @@ def test_published_graphs(ran):
         }
 
 
-def test_spparks_runs(ran):
-    """Twelve states with five growth runs each, read from SPPARKS's own files."""
+def test_the_spparks_configuration_reads_twelve_states_with_five_growth_runs_each(ran):
     folder = ran("config/spparks.yaml")
     summary = rows(folder / "results/datasets/spparks/summary.csv")
     assert len(summary) == 12 and all(row[f"cgr_{i}"] for row in summary for i in range(1, 6))

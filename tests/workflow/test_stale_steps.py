@@ -1,8 +1,13 @@
-"""Stale is a table: edit this, and exactly these jobs run again. Every configuration key has a row."""
+"""What runs again, seen in real dry runs: one for each kind of change, with and without Snakemake's own records.
 
-import contextlib
+Every configuration key has a row in tests/unit/test_stale_table.py.
+"""
+
+import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,247 +16,46 @@ import yaml
 from graincast.files.name_hash import uniform
 from tests.synthetic import graph
 from tests.workflow import checkout
+from tests.workflow.edits import edited, with_edits
+from tests.workflow.stale_table import (
+    AFTER_GRAPHS,
+    COMPARE,
+    ENCODE,
+    ENCODER,
+    EVALUATE,
+    GRAPHS,
+    NAMES,
+    NOTHING,
+    SIMULATE,
+    SPLIT,
+    TRAIN,
+    VISION,
+    every,
+    training,
+)
 
 CONFIG = ("--configfile", "config/small.yaml")
 
-# Jobs of the small configuration (conftest.py), each set with all that follows from it.
-COMPARE = {"compare", "comparison_figure"}
-NAMES = ("made", "given", "tabled", "attended", "pictured")
-EVALUATE = {name: {f"evaluate:{name}", f"figures:{name}"} | COMPARE for name in NAMES}
-TRAIN = {
-    "made": {"train:made/all"} | EVALUATE["made"],
-    "given": {"train:given/t2", "train:given/t3"} | EVALUATE["given"],
-    "tabled": {"train:tabled/all"} | EVALUATE["tabled"],
-    "attended": {"train:attended/all"} | EVALUATE["attended"],
-    "pictured": {"train:pictured/all"} | EVALUATE["pictured"],
-}
-SUMMARISE = {name: {f"summarise:{name}", f"check_rejected:{name}"} for name in ("made", "given")}
-ENCODED = {"encoded_features:given/codes"} | TRAIN["attended"]
-ENCODE = {"encode:given/tiny/2"} | ENCODED
-ENCODER = {"encoder:given/tiny", "encoder_figures:given/tiny"} | ENCODE
-VISION = {"vision_features:images/random"} | TRAIN["pictured"]
-ACCEPT = {"check_rejected:made", "check_rejected:given"}
-FEATURES = {
-    "made": {"features:made/plain"} | TRAIN["made"],
-    "given": {"features:given/shape"} | TRAIN["given"] | TRAIN["tabled"],
-}
-SPLIT = {
-    "held-out": {"split:made/held-out"} | SUMMARISE["made"] | TRAIN["made"],
-    "held-out images": {"split:images/held-out"} | TRAIN["pictured"],
-    "folds": {"split:given/folds"} | SUMMARISE["given"] | TRAIN["given"],
-    "table": {"split:given/table"} | SUMMARISE["given"] | TRAIN["tabled"] | TRAIN["attended"],
-}
-AFTER_GRAPHS = {
-    "made": SPLIT["held-out"] | FEATURES["made"],
-    "given": SPLIT["folds"] | SPLIT["table"] | FEATURES["given"] | ENCODER,
-}
-GRAPHS = {
-    "made": {"graphs:made/0000", "graphs:made/0001"} | AFTER_GRAPHS["made"],
-    "given": {"graphs:given/0000", "graphs:given/0001", "graphs:given/0002"} | AFTER_GRAPHS["given"],
-}
-SIMULATE = {"simulate:made/0000", "simulate:made/0001"} | GRAPHS["made"]
-NOTHING: set[str] = set()
-
-
-def every(stage: dict[str, set]) -> set[str]:
-    return set().union(*stage.values())
-
-
-ALL = SIMULATE | GRAPHS["given"] | SPLIT["held-out images"] | VISION
-BOTH_HELD_OUT = SPLIT["held-out"] | SPLIT["held-out images"]
-
-# key of the schema: (file, edits of it as {path: value}, what runs again)
-SMALL, MADE, GIVEN, TABLED, ATTENDED, PICTURED = ("small", *(f"experiments/{name}" for name in NAMES))
-SIM = "datasets.made.simulate"
-KEYS = {
-    "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
-    "datasets.source": (
-        SMALL,
-        {"datasets.made": {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}},
-        GRAPHS["made"],
-    ),
-    "datasets.path": (SMALL, {"datasets.given.path": "$RAW_DATA_ROOT/copy"}, NOTHING),
-    "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | GRAPHS["given"]),
-    "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
-    "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
-    "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"check_rejected:given"}),
-    "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
-    "datasets.simulate.microstructures": (
-        SMALL,
-        {f"{SIM}.microstructures": 36},
-        {"simulate:made/0002", "graphs:made/0002"} | AFTER_GRAPHS["made"],
-    ),
-    "datasets.simulate.batch": (
-        SMALL,
-        {f"{SIM}.batch": 8},
-        {"simulate:made/0002", "graphs:made/0002"} | SIMULATE,
-    ),
-    "datasets.simulate.size": (SMALL, {f"{SIM}.size": 48}, SIMULATE),
-    "datasets.simulate.red_fraction": (SMALL, {f"{SIM}.red_fraction": [0.1, 0.4]}, SIMULATE),
-    "datasets.simulate.mobility": (SMALL, {f"{SIM}.mobility": "uniform"}, SIMULATE),
-    "datasets.simulate.min_mobility": (SMALL, {f"{SIM}.min_mobility": 0.01}, SIMULATE),
-    "datasets.simulate.initial.temperature": (SMALL, {f"{SIM}.initial.temperature": 0.8}, SIMULATE),
-    "datasets.simulate.initial.time": (SMALL, {f"{SIM}.initial.time": 11}, SIMULATE),
-    "datasets.simulate.initial.quench_temperature": (SMALL, {f"{SIM}.initial.quench_temperature": 0.2}, SIMULATE),
-    "datasets.simulate.initial.quench_time": (SMALL, {f"{SIM}.initial.quench_time": 4}, SIMULATE),
-    "datasets.simulate.growth.temperature": (SMALL, {f"{SIM}.growth.temperature": 0.8}, SIMULATE),
-    "datasets.simulate.growth.time": (SMALL, {f"{SIM}.growth.time": 7000}, SIMULATE),
-    "datasets.simulate.growth.runs": (SMALL, {f"{SIM}.growth.runs": 3}, SIMULATE),
-    "datasets.simulate.growth.record": (SMALL, {f"{SIM}.growth.record": [10, 100]}, SIMULATE),
-    "splits.method": (SMALL, {"splits.held-out": {"method": "k-fold", "validation": 0.3}}, BOTH_HELD_OUT),
-    "splits.seed": (SMALL, {"splits.held-out.seed": 1}, BOTH_HELD_OUT),
-    "splits.validation": (SMALL, {"splits.folds.validation": 0.4}, SPLIT["folds"]),
-    "splits.test": (SMALL, {"splits.held-out.test": 0.4}, BOTH_HELD_OUT),
-    "splits.folds": (SMALL, {"splits.folds.folds": 3}, SPLIT["folds"]),
-    "splits.repeats": (SMALL, {"splits.folds.repeats": 2}, SPLIT["folds"]),
-    "splits.path": (SMALL, {"splits.table.path": "$RAW_DATA_ROOT/copy/split.csv"}, NOTHING),
-    "feature_sets": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
-    "encoded_sets.encoder": (
-        SMALL,
-        {"encoders.pca": {"method": "pca", "components": 2}, "encoded_sets.codes.encoder": "pca"},
-        {"encoder:given/pca", "encoder_figures:given/pca", "encode:given/pca/2"} | ENCODED,
-    ),
-    "encoded_sets.components": (
-        SMALL,
-        {"encoders.tiny.components": 3, "encoded_sets.codes.components": 3},
-        {"encode:given/tiny/3"} | ENCODER - {"encode:given/tiny/2"},
-    ),
-    "encoded_sets.columns": (SMALL, {"encoded_sets.codes.columns": ["type", "area"]}, ENCODED),
-    "encoders.method": (SMALL, {"encoders.tiny": {"method": "pca", "components": 2}}, ENCODER),
-    "encoders.architecture": (SMALL, {"encoders.tiny.architecture": "simple"}, ENCODER),
-    "encoders.components": (
-        SMALL,
-        {"encoders.tiny.components": 4, "encoded_sets.codes.components": 4},
-        {"encode:given/tiny/4"} | ENCODER - {"encode:given/tiny/2"},
-    ),
-    "encoders.epochs": (SMALL, {"encoders.tiny.epochs": 2}, ENCODER),
-    "encoders.batch_size": (SMALL, {"encoders.tiny.batch_size": 32}, ENCODER),
-    "encoders.learning_rate": (SMALL, {"encoders.tiny.learning_rate": 0.01}, ENCODER),
-    "encoders.seed": (SMALL, {"encoders.tiny.seed": 1}, ENCODER),
-    "encoders.max_patches": (SMALL, {"encoders.tiny.max_patches": 32}, ENCODER),
-    "encoders.validation": (SMALL, {"encoders.tiny.validation": 0.2}, ENCODER),
-    "vision_sets.crop": (SMALL, {"vision_sets.random.crop": 16}, VISION),
-    "vision_sets.size": (SMALL, {"vision_sets.random.size": 40}, VISION),
-    "vision_sets.network.random": (SMALL, {"vision_sets.random.network.random": 1}, VISION),
-    "vision_sets.network.sha256": (
-        SMALL,
-        {"vision_sets.random.network": {"path": "w.pth", "sha256": "0" * 64}},
-        VISION,
-    ),
-    "device": (SMALL, {"device": "cpu"}, NOTHING),
-    "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
-    "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),
-    "tracking.timeout": (SMALL, {"tracking.timeout": 5}, NOTHING),
-    "container.variant": (SMALL, {"container.variant": "cuda"}, NOTHING),  # without containers, that is
-    "container.image": (SMALL, {"container.image": "docker://example.org/worker:1"}, NOTHING),
-    "experiment.description": (MADE, {"description": "other words"}, NOTHING),
-    "experiment.dataset": (
-        TABLED,
-        {"dataset": "made"},
-        {"split:made/table", "features:made/shape"} | SUMMARISE["made"] | TRAIN["tabled"],
-    ),
-    "experiment.split": (TABLED, {"split": "folds"}, TRAIN["tabled"]),
-    "experiment.features": (MADE, {"features": "shape"}, {"features:made/shape"} | TRAIN["made"]),
-    "experiment.model": (
-        TABLED,
-        {"model": "gat", "training": {"epochs": 2}},
-        TRAIN["tabled"],
-    ),
-    "experiment.target.kind": (MADE, {"target": {"kind": "growth-ratio"}}, TRAIN["made"]),
-    "experiment.target.grains": (ATTENDED, {"target.grains": "all"}, TRAIN["attended"]),
-    "experiment.target.aggregate": (MADE, {"target.aggregate": "max"}, TRAIN["made"]),
-    "experiment.target.threshold": (
-        GIVEN,
-        {"target.threshold": [2, 3, 4]},
-        {"train:given/t4"} | EVALUATE["given"],
-    ),
-    "experiment.target.fraction": (MADE, {"target.aggregate": "fraction", "target.fraction": 0.7}, TRAIN["made"]),
-    "experiment.grid.propagation_steps": (MADE, {"grid.propagation_steps": [0, 2]}, TRAIN["made"]),
-    "experiment.grid.feature_subsets.min": (MADE, {"grid.feature_subsets": {"min": 2}}, TRAIN["made"]),
-    "experiment.grid.feature_subsets.max": (MADE, {"grid.feature_subsets": {"max": 1}}, TRAIN["made"]),
-    "experiment.grid.variance": (PICTURED, {"grid.variance": [0.5]}, TRAIN["pictured"]),
-    "experiment.grid.whiten": (PICTURED, {"grid.whiten": [True]}, TRAIN["pictured"]),
-    "experiment.grid.c": (PICTURED, {"grid.c": [10]}, TRAIN["pictured"]),
-    "experiment.grid.learning_rate": (MADE, {"grid.learning_rate": [0.2]}, TRAIN["made"]),
-    "experiment.grid.weight_decay": (GIVEN, {"grid.weight_decay": [0.1]}, TRAIN["given"]),
-    "experiment.grid.seed": (MADE, {"grid.seed": [1]}, TRAIN["made"]),
-    "experiment.training.iterations": (MADE, {"training.iterations": 30}, TRAIN["made"]),
-    "experiment.training.evaluate_every": (MADE, {"training.evaluate_every": 5}, TRAIN["made"]),
-    "experiment.training.epochs": (ATTENDED, {"training.epochs": 3}, TRAIN["attended"]),
-    "experiment.training.batch_size": (ATTENDED, {"training.batch_size": 2}, TRAIN["attended"]),
-    "experiment.training.hidden": (ATTENDED, {"training.hidden": 3}, TRAIN["attended"]),
-    "experiment.training.heads": (ATTENDED, {"training.heads": 2}, TRAIN["attended"]),
-    "experiment.training.dropout": (ATTENDED, {"training.dropout": 0.5}, TRAIN["attended"]),
-    "experiment.training.attention_dropout": (ATTENDED, {"training.attention_dropout": 0.5}, TRAIN["attended"]),
-    "experiment.training.residual": (ATTENDED, {"training.residual": True}, TRAIN["attended"]),
-    "experiment.training.loss_grains": (ATTENDED, {"training.loss_grains": "all"}, TRAIN["attended"]),
-    "experiment.training.patience": (ATTENDED, {"training.patience": 1}, TRAIN["attended"]),
-    "experiment.training.clip": (ATTENDED, {"training.clip": 0.5}, TRAIN["attended"]),
-    "experiment.training.plateau_factor": (ATTENDED, {"training.plateau_factor": 0.1}, TRAIN["attended"]),
-    "experiment.training.plateau_patience": (ATTENDED, {"training.plateau_patience": 1}, TRAIN["attended"]),
-    "experiment.training.mixed_precision": (ATTENDED, {"training.mixed_precision": False}, TRAIN["attended"]),
-    "experiment.select": (MADE, {"select": "auc"}, EVALUATE["made"]),
-    "experiment.fan_out": (
-        MADE,
-        {"fan_out": ["propagation_steps"]},
-        {"train:made/k1", "train:made/k2"} | EVALUATE["made"],
-    ),
-}
-NEEDS_THE_FILE = {"vision_sets.network.path"}  # see test_a_moved_file_of_weights_makes_nothing_stale
-
-# One file of each kind; which rules run which modules: tests/unit/test_source_files.py.
+# One file of each kind, and what an edit of its code makes stale; closures: tests/unit/test_sources.py.
 FILES = {
-    "graincast/microstructure.py": ALL,
     "graincast/potts/events.py": SIMULATE,
-    "graincast/raw/deepspparks.py": every(GRAPHS),
-    "graincast/features/nodes.py": every(FEATURES) | ENCODED,
+    "graincast/raw/deepspparks.py": every({"given": GRAPHS["given"]}),
+    "graincast/raw/spparks.py": GRAPHS["made"],
     "graincast/models/sgc.py": TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
-    "graincast/models/gat.py": TRAIN["attended"],
-    "graincast/encoders/autoencoder.py": ENCODER,
-    "graincast/encoders/pca.py": NOTHING,
+    "graincast/evaluation/metrics.py": every(EVALUATE)
+    | {f"measure:{name}/all" for name in NAMES if name != "given"}
+    | {f"log_trials:{name}/all" for name in NAMES if name != "given"}
+    | {f"{rule}:given/{job}" for rule in ("measure", "log_trials") for job in ("t2", "t3")},
+    "graincast/program/progress.py": NOTHING,
     "graincast/tracking/trial_runs.py": NOTHING,
-    "graincast/planning/plan.py": NOTHING,
-    "graincast/configuration/checks.py": NOTHING,
-    "scripts/figures.py": {f"figures:{name}" for name in NAMES},
-    "scripts/track.py": NOTHING,
     "Snakefile": NOTHING,
-    "rules/train.smk": NOTHING,
     "README.md": NOTHING,
-    "config/schema.yaml": NOTHING,
     "profiles/default/config.yaml": NOTHING,
 }
 
 
-@contextlib.contextmanager
-def edited(path: Path, text: str | None):
-    """The file with another content (None: without the file), as it was again afterwards."""
-    before = path.read_bytes() if path.exists() else None
-    try:
-        if text is None:
-            path.unlink()
-        else:
-            path.write_text(text, encoding="utf-8")
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        if before is not None:
-            path.write_bytes(before)
-
-
-def with_edits(content: dict, edits: dict) -> str:
-    for path, value in edits.items():
-        *folders, key = path.split(".")
-        section = content
-        for folder in folders:
-            section = section.setdefault(folder, {})
-        section[key] = value
-    return yaml.safe_dump(content)
-
-
-@pytest.fixture(scope="session")
-def copied_raw_data(finished):
-    raw = finished.parent / "raw"
-    shutil.copytree(raw / "json", raw / "copy")
+def with_code(text: str) -> str:
+    return text + "\nedited_code = 1\n"
 
 
 def test_nothing_runs_twice(finished):
@@ -260,43 +64,221 @@ def test_nothing_runs_twice(finished):
     assert again.returncode == 0 and "Nothing to be done" in again.stdout, again.stdout
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_edited_key(finished, copied_raw_data, key):
-    file, edits, expected = KEYS[key]
-    path = finished / "config" / f"{file}.yaml"
-    with edited(path, with_edits(yaml.safe_load(path.read_text()), edits)):
-        assert checkout.stale(finished, *CONFIG) == expected
-
-
 @pytest.mark.parametrize("file", FILES)
-def test_edited_file(finished, file):
+def test_edited_code(finished, file):
     path = finished / file
-    with edited(path, path.read_text(encoding="utf-8") + "\n# edited\n"):
+    text = path.read_text(encoding="utf-8")
+    with edited(path, with_code(text) if path.suffix == ".py" else f"{text}\n# edited\n"):
         assert checkout.stale(finished, *CONFIG) == FILES[file]
+    assert checkout.stale(finished, *CONFIG) == NOTHING
 
 
-def test_every_key_has_a_row():
-    schema = yaml.safe_load((checkout.PROJECT / "config/schema.yaml").read_text(encoding="utf-8"))
+def test_words_are_not_code(finished):
+    path = finished / "graincast/models/sgc.py"
+    text = path.read_text(encoding="utf-8")
+    with edited(path, text.replace('"""', '"""Other words. ', 1) + "\n# a comment\n"):
+        assert checkout.stale(finished, *CONFIG) == NOTHING
 
-    def leaves(part: dict, name: str):
-        if "$ref" in part:
-            part = schema["$defs"][part["$ref"].rpartition("/")[2]]
-        below = part.get("properties", {})
-        named = part.get("additionalProperties")
-        if not below and not (isinstance(named, dict) and "$ref" in named):
-            yield name
-        elif below:
-            for key, sub in below.items():
-                yield from leaves(sub, f"{name}.{key}" if name else key)
-        else:
-            yield from leaves(named, name)
 
-    keys = set(leaves(schema, "")) | set(leaves(schema["$defs"]["experiment"], "experiment"))
-    assert set(KEYS) | NEEDS_THE_FILE == keys
+def test_a_pinned_package_counts_where_it_bears_on_numbers(finished):
+    lock = finished / "envs/requirements.lock"
+    text = lock.read_text(encoding="utf-8")
+    for package, expected in {"mlflow": NOTHING, "torch-geometric": TRAIN["attended"], "numba": None}.items():
+        lines = [f"{package}==99.0" if line.startswith(f"{package}==") else line for line in text.splitlines()]
+        with edited(lock, "\n".join(lines) + "\n"):
+            stale = checkout.stale(finished, *CONFIG)
+        assert stale == expected if expected is not None else stale >= SIMULATE
+    assert checkout.stale(finished, *CONFIG) == NOTHING
+
+
+def test_containers_are_no_difference(finished):
+    assert checkout.stale(finished, *CONFIG, "--use-singularity") == NOTHING
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """copy(records, times): a copy of the checkout, perhaps without Snakemake's records or with new times."""
+
+    def make(records: bool, times: bool) -> Path:
+        folder = tmp_path / f"copy-{records}-{times}"
+        shutil.copytree(
+            finished,
+            folder,
+            symlinks=True,
+            copy_function=shutil.copy2 if times else shutil.copy,
+            ignore=None if records else shutil.ignore_patterns(".snakemake"),
+        )
+        return folder
+
+    return make
+
+
+def edit_learning_rate(folder: Path) -> None:
+    path = folder / "config/experiments/made.yaml"
+    path.write_text(with_edits(yaml.safe_load(path.read_text()), {"grid.learning_rate": [0.2]}))
+
+
+def revert_learning_rate(folder: Path) -> None:
+    path = folder / "config/experiments/made.yaml"
+    path.write_text(with_edits(yaml.safe_load(path.read_text()), {"grid.learning_rate": [0.1]}))
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_an_edit_is_seen_and_its_reversal_undoes_it(copy, records):
+    folder = copy(records=records, times=True)
+    assert checkout.stale(folder, *CONFIG) == NOTHING
+    edit_learning_rate(folder)
+    assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+    assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+    revert_learning_rate(folder)
+    assert checkout.stale(folder, *CONFIG) == NOTHING
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_touched_outputs_do_not_hide_an_edit(copy, records):
+    folder = copy(records=records, times=True)
+    edit_learning_rate(folder)
+    touched = checkout.run(folder, *CONFIG, "--touch")
+    assert touched.returncode == 0, touched.stdout
+    assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+
+
+def test_a_removed_input_is_seen_without_records(copy):
+    folder = copy(records=False, times=True)
+    path = folder / "config/experiments/given.yaml"
+    path.write_text(with_edits(yaml.safe_load(path.read_text()), {"target.threshold": [2]}))
+    expected = EVALUATE["given"] | {"log_trials:given/t2"}
+    assert checkout.stale(folder, *CONFIG) == expected
+
+
+def test_copied_results_are_adopted(copy, monkeypatch):
+    folder = copy(records=False, times=False)
+    assert checkout.stale(folder, *CONFIG) != NOTHING
+    done = graincast(folder, "adopt", "config/small.yaml")
+    assert done.returncode == 0 and done.stdout.splitlines()[-1].endswith(" jobs adopted, 0 not"), done.stdout
+    assert checkout.stale(folder, *CONFIG) == NOTHING
+    edit_learning_rate(folder)
+    assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+
+
+def test_damaged_results_are_not_adopted_and_are_made_again(copy):
+    folder = copy(records=False, times=False)
+    models = folder / "results/experiments/made/trials/all/models.pt"
+    content = bytearray(models.read_bytes())
+    content[len(content) // 2] ^= 1
+    models.write_bytes(content)
+    done = graincast(folder, "adopt", "config/small.yaml")
+    assert "not adopted: train/made/all: " in done.stdout and "models.pt is damaged" in done.stdout, done.stdout
+    assert graincast(folder, "verify").returncode == 1
+
+
+def test_a_reader_refuses_a_damaged_file_and_it_is_made_again(copy):
+    folder = copy(records=True, times=True)
+    features = folder / "results/datasets/made/features/plain.h5"
+    content = bytearray(features.read_bytes())
+    content[-20] ^= 1
+    features.write_bytes(content)
+    edit_learning_rate(folder)
+    first = checkout.run(folder, *CONFIG)
+    assert first.returncode and "plain.h5: damaged since it was made; run again" in first.stdout, first.stdout
+    assert checkout.stale(folder, *CONFIG) >= {"features:made/plain"}
+    second = checkout.run(folder, *CONFIG)
+    assert second.returncode == 0, second.stdout
+    assert graincast(folder, "verify").returncode == 0
+
+
+def test_no_recipe_is_written_while_another_run_holds_the_results(copy):
+    folder = copy(records=True, times=True)
+    recipe = folder / "results/recipes/train/made/all.json"
+    before = recipe.read_bytes()
+    code = "import sys, time; from graincast.planning import lock; print(lock.take(), flush=True); time.sleep(600)"
+    holder = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "True\n"
+        edit_learning_rate(folder)
+        planned = checkout.run(folder, *CONFIG, "--dry-run")
+        assert "another run holds results/" in planned.stdout and "Nothing to be done" in planned.stdout
+        assert recipe.read_bytes() == before
+    finally:
+        holder.kill()
+        holder.wait()
+    assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+
+
+def test_outputs_of_a_recipe_that_changes_meanwhile_are_left_out(copy):
+    """The program reads its recipe once; what it makes does not take its place beside another recipe."""
+    folder = copy(records=True, times=True)
+    recipe = folder / "results/recipes/train/made/all.json"
+    slow = json.loads(recipe.read_text())
+    slow["parameters"]["training"] = {"iterations": 400_000, "evaluate_every": 100}
+    recipe.write_text(json.dumps(slow))
+    out = folder / "results/experiments/made/trials/all"
+    before = {path.name: path.read_bytes() for path in out.glob("*.*") if path.is_file()}
+    given = ["--features", "results/datasets/made/features/plain.h5"]
+    given += ["--split", "results/datasets/made/splits/held-out.csv", "--out", out.relative_to(folder).as_posix()]
+    command = [sys.executable, "-m", "scripts.train", "--recipe", recipe.relative_to(folder).as_posix()]
+    training_ = subprocess.Popen(
+        [*command, "--name", "made/all", *given], cwd=folder, stderr=subprocess.PIPE, text=True
+    )
+    for line in training_.stderr:
+        if "iterations" in line:
+            break
+    slow["parameters"]["training"]["iterations"] = 10
+    recipe.write_text(json.dumps(slow))
+    rest = training_.communicate()[1]
+    assert training_.returncode == 1 and "changed while this step ran" in rest, rest[-500:]
+    assert {path.name: path.read_bytes() for path in out.glob("*.*") if path.is_file()} == before
+
+
+def test_the_plan_says_why(copy):
+    folder = copy(records=True, times=True)
+    assert graincast(folder, "plan", "config/small.yaml").stdout == "everything is up to date\n"
+    edit_learning_rate(folder)
+    done = graincast(folder, "plan", "config/small.yaml")
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("grid.learning_rate [0.1] → [0.2] (experiment made): 1 training job, 1 measurement"), line
+    assert "by earlier runs" in line
+
+
+def test_somebody_else_s_data_are_used_where_the_recipes_agree(copy, finished):
+    folder = copy(records=False, times=True)
+    shutil.rmtree(folder / "results")
+    path = folder / "config/small.yaml"
+    theirs = {"datasets.given.results": str(finished / "results"), "datasets.made.results": str(finished / "results")}
+    path.write_text(with_edits(yaml.safe_load(path.read_text()), theirs | {"datasets.made.hops": 3}))
+    planned = checkout.run(folder, *CONFIG, "--dry-run")
+    assert planned.returncode == 0, planned.stdout
+    assert "datasets.made.results: graphs/made/0000 is made here: hops 2 → 3" in planned.stdout
+    stale = checkout.jobs(planned.stdout)
+    assert not stale & {"graphs:given/0000", "features:given/shape", "simulate:made/0000"}
+    assert {"graphs:made/0000", "graphs:made/0001", "train:tabled/all"} <= stale
+    assert (folder / "results/datasets/given/features/shape.h5").is_symlink()
+
+
+def test_pruning_removes_what_no_configuration_names(copy):
+    folder = copy(records=True, times=True)
+    path = folder / "config/small.yaml"
+    path.write_text(with_edits(yaml.safe_load(path.read_text()), {"experiments": ["made", "given"]}))
+    listed = graincast(folder, "prune", "config/small.yaml")
+    assert "results/experiments/tabled" in listed.stdout.splitlines(), listed.stdout
+    assert "MLflow experiment graincast/tabled" in listed.stdout
+    assert (folder / "results/experiments/tabled").is_dir()
+    assert graincast(folder, "prune", "config/small.yaml", "--yes").returncode == 0
+    assert not (folder / "results/experiments/tabled").exists()
+    assert (folder / "results/experiments/made/test_metrics.json").is_file()
+    assert checkout.stale(folder, *CONFIG) <= COMPARE | {"summarise:given", "check_rejected:given"}
+
+
+def graincast(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the command in a checkout."""
+    command = [sys.executable, "-m", "graincast", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=checkout.HOUR, check=False)
 
 
 MISSING = {
-    "trials.json of training": ("experiments/made/trials/all/trials.json", TRAIN["made"]),
+    "trials.json of training": ("experiments/made/trials/all/trials.json", TRAIN["made"] - {"train:made/all"}),
+    "what was trained": ("experiments/made/trials/all/models.pt", TRAIN["made"]),
     "test results": ("experiments/given/test_metrics.json", EVALUATE["given"]),
     "features": ("datasets/made/features/plain.h5", {"features:made/plain"} | TRAIN["made"]),
     "codes": ("datasets/given/codes/tiny-2.h5", ENCODE),
@@ -328,30 +310,14 @@ def test_a_step_that_fails_fails_again(finished, tmp_path):
         assert failed.returncode != 0 and "training targets are normal" in failed.stdout, failed.stdout
 
 
-def test_a_moved_file_of_weights_makes_nothing_stale(finished, tmp_path):
-    """The file itself is too large for a test: its features count as made (--touch) and then it moves."""
-    folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
-    path = folder / "config/small.yaml"
-
-    def weights(name: str) -> None:
-        network = {"path": f"/somewhere/{name}.pth", "sha256": "1" * 64}
-        path.write_text(with_edits(yaml.safe_load(path.read_text()), {"vision_sets.random.network": network}))
-
-    weights("vgg16")
-    assert checkout.stale(folder, *CONFIG) == VISION
-    touched = checkout.run(folder, *CONFIG, "--touch")
-    assert touched.returncode == 0, touched.stdout
-    assert checkout.stale(folder, *CONFIG) == NOTHING
-    weights("moved")
-    assert checkout.stale(folder, *CONFIG) == NOTHING
-
-
 def test_added_experiment(finished):
     path = finished / "config/small.yaml"
     text = with_edits(yaml.safe_load(path.read_text()), {"experiments": [*NAMES, "more"]})
     more = (finished / "config/experiments/made.yaml").read_text().replace("[1, 2]", "[1]")
     with edited(path, text), edited(finished / "config/experiments/more.yaml", more):
-        expected = {"train:more/all", "evaluate:more", "figures:more"} | COMPARE
+        expected = (
+            training("more", "all") | {f"{rule}:more" for rule in ("evaluate", "figures", "log_experiment")} | COMPARE
+        )
         assert checkout.stale(finished, *CONFIG) == expected
 
 
@@ -381,8 +347,6 @@ def test_two_edits_at_once(finished):
 
 
 def test_added_raw_file(finished):
-    import json
-
     new = finished.parent / "raw/json/run-99.json"
     with edited(new, json.dumps(graph(99))):
         assert checkout.stale(finished, *CONFIG) == only_its_shard("run-99")
@@ -422,22 +386,6 @@ def test_settings_of_the_machine(finished, monkeypatch):
     assert checkout.stale(finished, *CONFIG, "--cores", "1", "--set-threads", "train=4") == NOTHING
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert checkout.stale(finished, *CONFIG, "--set-resources", "train:mem_mb=9000") == NOTHING
-
-
-def test_touched_sources(finished):
-    for path in finished.rglob("*.py"):
-        os.utime(path)
-    assert checkout.stale(finished, *CONFIG) == NOTHING
-
-
-def test_fresh_clone_beside_old_results(finished, tmp_path):
-    clone = checkout.copy_project(tmp_path / "clone")
-    for path in clone.rglob("*"):
-        os.utime(path)
-    shutil.copytree(finished / "config", clone / "config", dirs_exist_ok=True)
-    shutil.copytree(finished / "results", clone / "results", copy_function=shutil.copy)  # with new times
-    shutil.copytree(finished / ".snakemake", clone / ".snakemake", copy_function=shutil.copy)
-    assert checkout.stale(clone, *CONFIG) == NOTHING
 
 
 def test_raw_data_are_read_once(finished):

@@ -1,0 +1,40 @@
+"""A dry run of Snakemake in the working directory: it brings recipes up to date and lists the jobs that would run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from graincast.microstructure import BadInput
+
+
+def dry_run(config_file: Path, *arguments: str) -> tuple[set[str], list[str]]:
+    """The jobs that would run, named as Job.name, and the lines that the planner printed.
+
+    Raises BadInput with Snakemake's message where planning fails.
+    """
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--configfile", str(config_file)]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path}
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, check=False)
+    output = done.stdout + done.stderr
+    if done.returncode:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        shown = [
+            line for line in lines if not re.match(r"(Using workflow|File \"|[A-Za-z.]+Error in file|\w+Error:$)", line)
+        ]
+        raise BadInput(shown[0] if shown else "planning failed")
+    notes = [line for line in done.stderr.splitlines() if line.startswith(("results/", "another run", "datasets."))]
+    return _jobs(output), notes
+
+
+def _jobs(output: str) -> set[str]:
+    names = set()
+    for block in re.split(r"\n(?=\[)", output):
+        rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
+        if rule and rule[1] != "all":
+            wildcards = re.search(r"^    wildcards: (.*)$", block, re.MULTILINE)
+            values = [part.partition("=")[2] for part in wildcards[1].split(", ")] if wildcards else []
+            names.add("/".join([rule[1], *values]))
+    return names

@@ -1,0 +1,193 @@
+"""The jobs of a plan, upstream first: what each reads, makes and depends on.
+
+A job stands for a rule with its wildcards. Its recipe (recipes.py) is made from what is listed here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from graincast.planning.plan import Plan
+from graincast.planning.sources import module
+from graincast.program.recipe import note_of
+from graincast.raw.sources import READERS
+
+
+@dataclass(frozen=True)
+class Job:
+    """A rule with its wildcards.
+
+    parameters  what shapes the outputs, in the words of the configuration
+    inputs      paths by the rule's names of them
+    outputs     paths of files and folders; `made_from` lies beside the first
+    programs    source files that the job runs, without what they import
+    notes       made_from files of inputs that another configuration's jobs may have made, by path
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    parameters: dict
+    inputs: dict[str, list[str]]
+    outputs: list[str]
+    programs: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The rule and the wildcards' values: train/sgc/all."""
+        return "/".join([self.rule, *self.wildcards.values()])
+
+    @property
+    def recipe(self) -> str:
+        """The path of the job's recipe."""
+        return f"results/recipes/{self.name}.json"
+
+    @property
+    def made_from(self) -> str:
+        """The path of the note about what the outputs were made from."""
+        return note_of(self.outputs[0])
+
+
+def jobs(plan: Plan, compared: list[str]) -> list[Job]:
+    """All jobs of a plan, each after those whose outputs it reads.
+
+    compared  test metrics of the experiments to compare, other configurations' included
+    """
+    found = [*_data(plan), *_features(plan)]
+    for experiment in plan.experiments:
+        found += _experiment(plan, experiment)
+    notes = {path: note_of(path) for path in compared}
+    table, programs = ["results/comparison.csv"], ["scripts/compare.py"]
+    found.append(Job("compare", {}, {}, {"metrics": compared}, table, programs, notes))
+    figure, programs = ["results/comparison.png"], ["scripts/comparison_figure.py"]
+    found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figure, programs))
+    return found
+
+
+def _data(plan: Plan) -> Iterator[Job]:
+    for dataset in plan.datasets:
+        folder = f"results/datasets/{dataset}"
+        if dataset in plan.grains:
+            for shard in plan.shards(dataset):
+                yield from _shard(plan, dataset, shard)
+        used = {one["split"] for one in plan.experiments.values() if one["dataset"] == dataset}
+        for split in sorted(used):
+            inputs = {"names": plan.name_lists(dataset), "table": plan.split_table(split)}
+            output = f"{folder}/splits/{split}.csv"
+            wildcards = {"dataset": dataset, "split": split}
+            yield Job("split", wildcards, plan.split_settings(split), inputs, [output], ["scripts/split.py"])
+        if dataset in plan.grains:
+            inputs = {"graphs": plan.graph_shards(dataset), "rejected": plan.rejected_tables(dataset)}
+            tables = [f"{folder}/summary.csv", f"{folder}/rejected.csv"]
+            own = {"dataset": dataset}
+            with_splits = {**inputs, "splits": plan.splits(dataset)}
+            yield Job("summarise", own, {}, with_splits, tables, ["scripts/summarise.py"])
+            limit = {"max_rejected": plan.datasets[dataset]["max_rejected"]}
+            listed = {"summary": tables[:1], "rejected": tables[1:]}
+            programs = ["scripts/check_rejected.py"]
+            yield Job("check_rejected", own, limit, listed, [f"{folder}/checked.json"], programs)
+            graphs = {"graphs": inputs["graphs"]}
+            yield Job("export", own, {}, graphs, [f"{folder}/deepspparks-json"], ["scripts/export.py"])
+
+
+def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
+    wildcards = {"dataset": dataset, "shard": shard}
+    manifest = plan.manifest(dataset, shard)
+    settings = plan.datasets[dataset]
+    if dataset in plan.simulated:
+        runs = plan.run_folder(dataset, shard)
+        parameters = {"simulate": plan.simulation(dataset), "states": plan.states(dataset, shard)}
+        yield Job("simulate", wildcards, parameters, {}, [manifest, runs], ["scripts/simulate.py"])
+    parameters = {key: settings[key] for key in ("source", "hops", "time_steps")}
+    graphs = f"results/datasets/{dataset}/graphs/{shard}"
+    programs = ["scripts/graphs.py", module("raw", READERS[settings["source"]])]
+    outputs = [f"{graphs}.h5", f"{graphs}.rejected.csv"]
+    # the folder of simulated runs is covered by its manifest
+    yield Job("graphs", wildcards, parameters, {"manifest": [manifest]}, outputs, programs)
+
+
+def _features(plan: Plan) -> Iterator[Job]:
+    used = {(one["dataset"], one["features"]) for one in plan.experiments.values()}
+    config = plan.config
+    done = set()
+    for dataset, features in sorted(used):
+        output = f"results/datasets/{dataset}/features/{features}.h5"
+        if dataset in plan.images:
+            inputs = {"names": plan.name_lists(dataset), "rejected": []}
+        else:
+            inputs = {"graphs": plan.graph_shards(dataset), "rejected": plan.rejected_tables(dataset)}
+        if features in config["feature_sets"]:
+            columns = {"columns": config["feature_sets"][features]}
+            wildcards = {"dataset": dataset, "features": features}
+            yield Job("features", wildcards, columns, inputs, [output], ["scripts/features.py"])
+        elif features in config["encoded_sets"]:
+            encoded = config["encoded_sets"][features]
+            codes = plan.codes(dataset, features)
+            for job in _encoder(plan, dataset, encoded, codes):
+                if job.name not in done:
+                    done.add(job.name)
+                    yield job
+            columns = {"columns": encoded["columns"]}
+            wildcards = {"dataset": dataset, "encoded": features}
+            with_codes = {**inputs, "codes": [codes]}
+            yield Job("encoded_features", wildcards, columns, with_codes, [output], ["scripts/encoded_features.py"])
+        else:
+            if dataset not in plan.images:
+                inputs = {"names": inputs["graphs"], "rejected": inputs["rejected"]}
+            settings = plan.vision_settings(features)
+            wildcards = {"dataset": dataset, "vision": features}
+            yield Job("vision_features", wildcards, settings, inputs, [output], ["scripts/vision_features.py"])
+
+
+def _encoder(plan: Plan, dataset: str, encoded: dict, codes: str) -> Iterator[Job]:
+    name = encoded["encoder"]
+    folder = f"results/datasets/{dataset}/encoders/{name}"
+    wildcards = {"dataset": dataset, "encoder": name}
+    settings = plan.config["encoders"][name]
+    method = module("encoders", settings["method"])
+    graphs = {"graphs": plan.graph_shards(dataset)}
+    files = [f"{folder}/{file}" for file in ("encoder.h5", "errors.csv", "history.csv", "samples.h5")]
+    yield Job("encoder", wildcards, settings, graphs, files, ["scripts/encoder.py", method])
+    tables = {"errors": files[1:2], "history": files[2:3], "samples": files[3:]}
+    yield Job("encoder_figures", wildcards, {}, tables, [f"{folder}.figures"], ["scripts/encoder_figures.py"])
+    components = {"components": str(encoded["components"])}
+    inputs = {**graphs, "encoder": files[:1]}
+    yield Job("encode", wildcards | components, {}, inputs, [codes], ["scripts/encode.py", method])
+
+
+def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
+    folder = f"results/experiments/{experiment}"
+    settings = plan.experiments[experiment]
+    model = module("models", settings["model"])
+    data = {"features": [plan.features(experiment)], "split": [plan.split(experiment)]}
+    context = plan.mlflow_context(experiment)
+    own = {"experiment": experiment}
+    for job in plan.training_jobs(experiment):
+        job_folder = f"{folder}/trials/{job}"
+        wildcards = own | {"job": job}
+        trained = [f"{job_folder}/{file}" for file in ("trained.json", "history.h5", "models.pt", "validation.h5")]
+        yield Job("train", wildcards, plan.training_job(experiment, job), data, trained, ["scripts/train.py", model])
+        inputs = {"trained": trained[:1], "validation": trained[3:]}
+        measured = [f"{job_folder}/trials.json"]
+        yield Job("measure", wildcards, {}, inputs, measured, ["scripts/measure.py"])
+        inputs = {"trials": measured, "history": trained[1:2], "models": trained[2:3]}
+        yield Job("log_trials", wildcards, context, inputs, [f"{job_folder}/sent.json"])
+    trials = plan.trial_files(experiment, "trials.json")
+    results = [f"{folder}/{file}" for file in ("test_metrics.json", "trials.csv", "predictions.csv", "model.pt")]
+    inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.pt"), **data}
+    parameters = {"model": settings["model"], "select": settings["select"]}
+    yield Job("evaluate", own, parameters, inputs, results, ["scripts/evaluate.py", model])
+    inputs = {
+        "trials": trials,
+        "history": plan.trial_files(experiment, "history.h5"),
+        "metrics": results[:1],
+        "predictions": results[2:3],
+    }
+    yield Job("figures", own, {}, inputs, [f"{folder}/figures"], ["scripts/figures.py"])
+    inputs = {
+        "metrics": results[:1],
+        "tables": results[1:3],
+        "model": results[3:],
+        "figures": [f"{folder}/figures"],
+        "trials": plan.trial_files(experiment, "sent.json"),
+    }
+    yield Job("log_experiment", own, context, inputs, [f"{folder}/sent.json"])

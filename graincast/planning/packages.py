@@ -1,0 +1,48 @@
+"""The packages that bear on a step's numbers, with the versions that the lock file pins.
+
+Reviewed by hand: a package that sources import stands in one of the two tables below, or a test fails. The version is
+the pinned one, so that a container and a virtual environment, or a CPU and a CUDA build, make no difference.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+LOCK = "envs/requirements.lock"
+BEARING = {
+    "h5py": ("h5py",),
+    "matplotlib": ("matplotlib",),
+    "numba": ("numba", "llvmlite"),
+    "numpy": ("numpy",),
+    "PIL": ("pillow",),
+    "scipy": ("scipy",),
+    "sklearn": ("scikit-learn",),
+    "torch": ("torch",),
+    "torch_geometric": ("torch-geometric",),
+}
+"""The distributions whose versions count, by the package that sources import."""
+IGNORED = {
+    "jsonschema": "checks the configuration",
+    "mlflow": "receives copies of results",
+    "pandas": "frames of served models",
+    "threadpoolctl": "number of threads",
+    "yaml": "reads the configuration",
+}
+"""Imported packages whose versions do not count, and what they are used for."""
+
+
+@functools.cache
+def pinned(project: Path) -> dict[str, str]:
+    """The pinned version of each distribution in the lock file, by its normalised name."""
+    lines = (project / LOCK).read_text(encoding="utf-8").splitlines()
+    pins = (re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)", line) for line in lines)
+    return {re.sub(r"[-_.]+", "-", pin[1]).lower(): pin[2] for pin in pins if pin}
+
+
+def versions(project: Path, imported: set[str]) -> dict[str, str]:
+    """The versions that count for sources that import these packages, by distribution.
+
+    Raises KeyError for a package that is in neither table.
+    """
+    counted = {name for package in imported - set(IGNORED) for name in BEARING[package]}
+    return {name: pinned(project)[name] for name in sorted(counted)}

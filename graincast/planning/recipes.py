@@ -1,0 +1,219 @@
+"""Recipes: what each job's outputs depend on, written by the planner, compared with what they were made from.
+
+A recipe (format: graincast/program/recipe.py) names nothing of the machine. The planner alone writes recipes, and a
+recipe whose content is unchanged is left alone, so its time says since when it has been so. Where a job's outputs were
+made from something else, its recipe is renewed: Snakemake then runs the job, whatever the times of copied, touched or
+reverted files, and whatever its own records say.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graincast.files.atomic import write_text
+from graincast.files.digest import checked_digest
+from graincast.microstructure import BadInput
+from graincast.planning import packages, sources
+from graincast.planning.jobs import Job
+from graincast.program.recipe import read_made_from
+
+RENEWED = "renewed"
+"""The key that counts how often a recipe was renewed; it takes no part in comparisons."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A job and how it stands.
+
+    recipe     what its outputs should be made from
+    made_from  what they were made from (see read_made_from); None where they are missing
+    causes     why the job has to run, most telling first; empty where it does not
+    upstream   whether it has to run only because a job before it has to
+    """
+
+    job: Job
+    recipe: dict
+    made_from: dict | None
+    causes: list[str]
+    upstream: bool = False
+
+
+def build(project: Path, jobs: Iterable[Job], shells: Mapping[str, str]) -> dict[str, dict]:
+    """The recipe of each job, by the job's name.
+
+    shells  the template of each rule's shell command
+    """
+    jobs = list(jobs)
+    maker = {path: job for job in jobs for path in job.outputs}
+    by_programs = {programs: _code(project, programs) for programs in {tuple(job.programs) for job in jobs}}
+    recipes = {}
+    for job in jobs:
+        paths = [path for group in job.inputs.values() for path in group]
+        upstream = job.notes | {path: maker[path].made_from for path in paths if path in maker}
+        recipes[job.name] = {
+            "rule": job.rule,
+            "wildcards": job.wildcards,
+            "parameters": job.parameters,
+            "inputs": {name: group for name, group in job.inputs.items() if group},
+            "outputs": job.outputs,
+            "made_from": upstream,
+            "raw": {path: _content(path) for path in paths if path not in upstream},
+            **by_programs[tuple(job.programs)],
+            "shell": shells.get(job.rule, ""),
+        }
+    return recipes
+
+
+def states(jobs: Iterable[Job], recipes: Mapping[str, dict]) -> list[State]:
+    """How each job stands, in the order of the jobs, which is upstream first."""
+    states: list[State] = []
+    stale: dict[str, bool] = {}
+    outputs: dict[str, str] = {}
+    for job in jobs:
+        recipe = recipes[job.name]
+        made_from = _made_from(job)
+        causes = _causes(job, recipe, made_from, outputs)
+        after = any(stale.get(path) for path in recipe["made_from"])
+        for path in job.outputs:
+            stale[path] = bool(causes) or after
+            if made_from:
+                outputs[path] = made_from["outputs"].get(path, "")
+        states.append(State(job, recipe, made_from, causes, upstream=after and not causes))
+    return states
+
+
+def written(jobs: Iterable[Job]) -> dict[str, dict]:
+    """The recipes that lie on disk, by the job's name; jobs without one are left out."""
+    found = {job.name: _read(Path(job.recipe)) for job in jobs}
+    return {name: without_counter(recipe) for name, recipe in found.items() if recipe is not None}
+
+
+def write(states: Iterable[State]) -> None:
+    """Bring all recipe files up to date."""
+    for state in states:
+        _write(state)
+
+
+def text(recipe: dict) -> str:
+    """A recipe as it stands in its file."""
+    return json.dumps(recipe, indent=1, ensure_ascii=False) + "\n"
+
+
+def without_counter(recipe: dict) -> dict:
+    return {key: value for key, value in recipe.items() if key != RENEWED}
+
+
+def differences(made: dict, wanted: dict) -> Iterator[tuple[str, object, object]]:
+    """Where two recipes differ: (key path, what the outputs were made from, what is wanted); None where absent."""
+    yield from _differences(without_counter(made), without_counter(wanted), "")
+
+
+def _write(state: State) -> None:
+    path = Path(state.job.recipe)
+    present = _read(path)
+    oldest = _oldest(state.job.outputs)
+    if not state.causes and state.made_from:
+        # Made from just this: the file must not be newer than the outputs (after an edit and its reversal, say).
+        wanted = state.made_from["recipe"]
+        if present != wanted:
+            write_text(path, text(wanted))
+        if oldest is not None and path.stat().st_mtime_ns >= oldest:
+            os.utime(path, ns=(oldest - 10**9, oldest - 10**9))
+        return
+    counter = (present or {}).get(RENEWED, 0)
+    if present is None or without_counter(present) != state.recipe:
+        write_text(path, text(state.recipe if state.made_from is None else _renewed(state.recipe, state.made_from)))
+    elif oldest is not None and path.stat().st_mtime_ns <= oldest:
+        # Outputs newer than the recipe, and yet made from something else: touched, copied, or interrupted.
+        write_text(path, text(state.recipe | {RENEWED: counter + 1}))
+
+
+def _renewed(recipe: dict, made_from: dict) -> dict:
+    """The recipe with a counter that differs from the one that the outputs were made from."""
+    return recipe | {RENEWED: made_from["recipe"].get(RENEWED, 0) + 1}
+
+
+def _oldest(outputs: list[str]) -> int | None:
+    """The earliest modification time of the outputs that are there, in nanoseconds."""
+    times = [path.lstat().st_mtime_ns for path in map(Path, outputs) if path.exists()]
+    return min(times, default=None)
+
+
+def _causes(job: Job, recipe: dict, made_from: dict | None, outputs: Mapping[str, str]) -> list[str]:
+    missing = [path for path in job.outputs if not Path(path).exists()]
+    if made_from is None:
+        return ["not made yet" if len(missing) == len(job.outputs) else "what it was made from is not known"]
+    causes = [difference(*found) for found in differences(made_from["recipe"], recipe)]
+    causes += [f"{path} is missing" for path in missing]
+    for path, note in recipe["made_from"].items():
+        present = outputs[path] if path in outputs else _noted(note, path)
+        if present != made_from["inputs"].get(path, ""):
+            causes.append(f"{path} has changed")
+    return causes
+
+
+def difference(key: str, made: object, wanted: object) -> str:
+    """A difference between two recipes in words."""
+    area, _, rest = key.partition(".")
+    if area == "sources":
+        if made and wanted:
+            return f"{rest} was edited"
+        return f"{rest} is {'no longer' if made else 'now'} among its sources"
+    if area == "packages":
+        return f"{rest} {shown(made)} → {shown(wanted)}"
+    if area == "raw":
+        return f"{rest} has changed"
+    if area == "shell":
+        return "the rule's command was edited"
+    if area in ("inputs", "made_from", "outputs"):
+        return "other inputs" if area != "outputs" else "other outputs"
+    return f"{rest or area} {shown(made)} → {shown(wanted)}"
+
+
+def shown(value: object) -> str:
+    """A value in a message, at most 60 characters."""
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _differences(made: object, wanted: object, key: str) -> Iterator[tuple[str, object, object]]:
+    if isinstance(made, dict) and isinstance(wanted, dict):
+        for name in dict.fromkeys([*made, *wanted]):
+            yield from _differences(made.get(name), wanted.get(name), f"{key}.{name}".lstrip("."))
+    elif made != wanted:
+        yield key, made, wanted
+
+
+def _made_from(job: Job) -> dict | None:
+    try:
+        return read_made_from(job.made_from)
+    except (BadInput, OSError):
+        return None
+
+
+def _noted(note: str, path: str) -> str:
+    """The digest of an output that another configuration's job made; "" where nothing is noted."""
+    try:
+        return read_made_from(note)["outputs"].get(path, "")
+    except (BadInput, OSError):
+        return ""
+
+
+def _read(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _code(project: Path, programs: tuple[str, ...]) -> dict[str, dict]:
+    files = sources.counted(sources.closure(project, *programs))
+    versions = packages.versions(project, sources.packages(project, files))
+    return {"sources": sources.digests(project, files), "packages": versions}
+
+
+def _content(path: str) -> str:
+    """The digest of an input that no job of the plan makes; "" where it is not there."""
+    return checked_digest(Path(path)) if Path(path).is_file() else ""

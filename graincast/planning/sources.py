@@ -1,0 +1,126 @@
+"""The sources that a program runs, and digests of what they do.
+
+A program's sources are itself and, by the import statements, all that it imports from this project. What cannot change
+a result does not count: docstrings and comments, the annotations of arguments, returns and local variables, and the
+modules of NOT_COUNTED.
+"""
+
+import ast
+import functools
+import hashlib
+import sys
+from pathlib import Path
+
+PACKAGES = ("graincast", "scripts")
+NOT_COUNTED = (
+    "graincast/files/digest.py",
+    "graincast/program/cost.py",
+    "graincast/program/progress.py",
+    "graincast/program/recipe.py",
+)
+"""Modules that show, measure, check or note how a step runs."""
+DIGITS = 16
+"""Hexadecimal digits of a digest."""
+VERSION_DEPENDENT = {"type_params", "type_comment", "kind"}
+"""Fields that some versions of Python leave out, or that say how a constant was written."""
+
+
+def module(package: str, name: str) -> str:
+    """The path of a module that programs load by name: a model, a method of encoding, a reader."""
+    return f"graincast/{package}/{name}.py"
+
+
+def closure(project: Path, *programs: str) -> list[str]:
+    """All source files that these programs run, as sorted paths below the project's folder."""
+    sources: set[str] = set()
+    waiting = list(programs)
+    while waiting:
+        source = waiting.pop()
+        if source not in sources:
+            sources.add(source)
+            waiting += _read(project, source).project_files
+    return sorted(sources)
+
+
+def counted(sources: list[str]) -> list[str]:
+    """Those source files that can change a result."""
+    return [source for source in sources if source not in NOT_COUNTED]
+
+
+def digests(project: Path, sources: list[str]) -> dict[str, str]:
+    """The digest of each source file."""
+    return {source: _read(project, source).digest for source in sources}
+
+
+def packages(project: Path, sources: list[str]) -> set[str]:
+    """The top-level packages of others, without the standard library, that some source files import directly."""
+    imported = set().union(*(_read(project, source).packages for source in sources))
+    return imported - set(sys.stdlib_module_names) - set(PACKAGES)
+
+
+class _Source:
+    """What one parse of a source file gives: its digest, and what it imports."""
+
+    def __init__(self, project: Path, source: str) -> None:
+        tree = ast.parse((project / source).read_text(encoding="utf-8"), source)
+        modules: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                modules.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules.update(f"{node.module}.{alias.name}" for alias in node.names)
+        self.packages = {name.partition(".")[0] for name in modules}
+        self.project_files = sorted(set().union(*(_files(project, name) for name in modules)))
+        self.digest = digest(tree)
+
+
+@functools.cache
+def _read(project: Path, source: str) -> _Source:
+    return _Source(project, source)
+
+
+def _files(project: Path, name: str) -> set[str]:
+    """The project's files that importing a dotted name runs: the module, and the __init__ of each package above."""
+    parts = name.split(".")
+    if parts[0] not in PACKAGES:
+        return set()
+    stems = [Path(*parts[:length]) for length in range(1, len(parts) + 1)]
+    candidates = [stem / "__init__.py" for stem in stems] + [stem.with_suffix(".py") for stem in stems]
+    return {path.as_posix() for path in candidates if (project / path).is_file()}
+
+
+def digest(tree: ast.AST) -> str:
+    """The digest of a syntax tree, the same under every supported version of Python."""
+    return hashlib.sha256(serialised(tree).encode()).hexdigest()[:DIGITS]
+
+
+def serialised(node: object, in_class: bool = False) -> str:
+    """A syntax tree as text, without what cannot change a result.
+
+    in_class  whether the node stands directly in the body of a class, where annotations define fields
+    """
+    if isinstance(node, list):
+        texts = [serialised(item, in_class) for item in node if not _is_bare_text(item)]
+        return f"[{','.join(filter(None, texts))}]"
+    if not isinstance(node, ast.AST):
+        return f"{type(node).__name__}:{node!r}"
+    if isinstance(node, ast.AnnAssign) and not in_class:
+        if node.value is None:
+            return ""
+        return serialised(ast.Assign(targets=[node.target], value=node.value))
+    left_out = set(VERSION_DEPENDENT)
+    if isinstance(node, ast.arg):
+        left_out.add("annotation")
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        left_out.add("returns")
+    fields = [
+        f"{name}={serialised(value, isinstance(node, ast.ClassDef) and name == 'body')}"
+        for name, value in ast.iter_fields(node)
+        if name not in left_out and value is not None and value != []
+    ]
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _is_bare_text(node: object) -> bool:
+    """Whether a statement is a text and nothing else: a docstring, or a description below an assignment."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

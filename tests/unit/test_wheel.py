@@ -1,0 +1,68 @@
+"""The package as a wheel: complete, typed, and usable where there is no checkout."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel that `pip install .` would build."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir"]
+    done = subprocess.run([*command, folder, ROOT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = folder.glob("graincast-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """A folder in which the wheel alone is installed."""
+    folder = tmp_path_factory.mktemp("installed")
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", folder, wheel]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def test_it_holds_every_module_the_schema_and_the_mark_of_typed_packages(wheel):
+    held = set(zipfile.ZipFile(wheel).namelist())
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "graincast").rglob("*.py")}
+    assert modules | {"graincast/py.typed", "graincast/configuration/schema.yaml"} <= held
+    assert {name.split("/")[0] for name in held} == {"graincast", "graincast-0.1.0.dist-info"}
+
+
+def test_the_command_works_without_a_checkout(installed, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    command = [sys.executable, installed / "bin/graincast", "config", ROOT / "config/config.yaml", "splits"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["held-out"]["method"] == "fractions"
+    where = "import graincast.configuration.load as load; print(load.__file__); print(load.SCHEMA)"
+    done = subprocess.run([sys.executable, "-P", "-c", where], capture_output=True, text=True, env=environment)
+    assert all(line.startswith(str(installed)) for line in done.stdout.splitlines()), done.stdout + done.stderr
+
+
+def test_what_the_command_does_not_need_is_not_imported():
+    code = "import sys; from graincast.command import main; sys.argv = ['graincast', '--help']\n"
+    code += (
+        "try: main()\nexcept SystemExit: pass\nprint(sorted({'torch', 'mlflow', 'numpy', 'yaml'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.splitlines()[-1] in ("[]", "['numpy']")
+
+
+def test_its_dependencies_are_those_that_the_workflow_pins():
+    pinned = {line.partition("==")[0].lower() for line in (ROOT / "envs/requirements.lock").read_text().splitlines()}
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["tracking"]]
+    assert {requirement.partition(">=")[0].lower() for requirement in wanted} <= pinned

@@ -1,0 +1,198 @@
+"""What runs again when a key of the small configuration is edited, and names of its jobs in groups."""
+
+# Jobs of the small configuration (conftest.py), each set with all that follows from it.
+COMPARE = {"compare", "comparison_figure"}
+NAMES = ("made", "given", "tabled", "attended", "pictured")
+EVALUATE = {name: {f"evaluate:{name}", f"figures:{name}", f"log_experiment:{name}"} | COMPARE for name in NAMES}
+
+
+def training(experiment: str, *jobs: str) -> set[str]:
+    """Training jobs, and what follows from each."""
+    return {f"{rule}:{experiment}/{job}" for rule in ("train", "measure", "log_trials") for job in jobs}
+
+
+def relogged(experiment: str, *jobs: str) -> set[str]:
+    """What tells MLflow of an experiment."""
+    return {f"log_trials:{experiment}/{job}" for job in jobs} | {f"log_experiment:{experiment}"}
+
+
+TRAIN = {name: training(name, "all") | EVALUATE[name] for name in NAMES}
+TRAIN["given"] = training("given", "t2", "t3") | EVALUATE["given"]
+SUMMARISE = {name: {f"summarise:{name}", f"check_rejected:{name}"} for name in ("made", "given")}
+ENCODED = {"encoded_features:given/codes"} | TRAIN["attended"]
+ENCODE = {"encode:given/tiny/2"} | ENCODED
+ENCODER = {"encoder:given/tiny", "encoder_figures:given/tiny"} | ENCODE
+VISION = {"vision_features:images/random"} | TRAIN["pictured"]
+ACCEPT = {"check_rejected:made", "check_rejected:given"}
+FEATURES = {
+    "made": {"features:made/plain"} | TRAIN["made"],
+    "given": {"features:given/shape"} | TRAIN["given"] | TRAIN["tabled"],
+}
+SPLIT = {
+    "held-out": {"split:made/held-out"} | SUMMARISE["made"] | TRAIN["made"],
+    "held-out images": {"split:images/held-out"} | TRAIN["pictured"],
+    "folds": {"split:given/folds"} | SUMMARISE["given"] | TRAIN["given"],
+    "table": {"split:given/table"} | SUMMARISE["given"] | TRAIN["tabled"] | TRAIN["attended"],
+}
+AFTER_GRAPHS = {
+    "made": SPLIT["held-out"] | FEATURES["made"],
+    "given": SPLIT["folds"] | SPLIT["table"] | FEATURES["given"] | ENCODER,
+}
+GRAPHS = {
+    "made": {"graphs:made/0000", "graphs:made/0001"} | AFTER_GRAPHS["made"],
+    "given": {"graphs:given/0000", "graphs:given/0001", "graphs:given/0002"} | AFTER_GRAPHS["given"],
+}
+SIMULATE = {"simulate:made/0000", "simulate:made/0001"} | GRAPHS["made"]
+NOTHING: set[str] = set()
+
+
+def every(stage: dict[str, set]) -> set[str]:
+    return set().union(*stage.values())
+
+
+ALL = SIMULATE | GRAPHS["given"] | SPLIT["held-out images"] | VISION
+BOTH_HELD_OUT = SPLIT["held-out"] | SPLIT["held-out images"]
+
+# key of the schema: (file, edits of it as {path: value}, what runs again)
+SMALL, MADE, GIVEN, TABLED, ATTENDED, PICTURED = ("small", *(f"experiments/{name}" for name in NAMES))
+SIM = "datasets.made.simulate"
+KEYS = {
+    "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
+    "datasets.source": (
+        SMALL,
+        {"datasets.made": {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}},
+        GRAPHS["made"],
+    ),
+    "datasets.path": (SMALL, {"datasets.given.path": "$RAW_DATA_ROOT/copy"}, NOTHING),
+    "datasets.results": (SMALL, {"datasets.given.results": "/elsewhere/results"}, NOTHING),
+    "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | AFTER_GRAPHS["given"]),
+    "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
+    "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
+    "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"check_rejected:given"}),
+    "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
+    "datasets.simulate.microstructures": (
+        SMALL,
+        {f"{SIM}.microstructures": 36},
+        {"simulate:made/0002", "graphs:made/0002"} | AFTER_GRAPHS["made"],
+    ),
+    "datasets.simulate.batch": (
+        SMALL,
+        {f"{SIM}.batch": 8},
+        {"simulate:made/0002", "graphs:made/0002"} | SIMULATE,
+    ),
+    "datasets.simulate.size": (SMALL, {f"{SIM}.size": 48}, SIMULATE),
+    "datasets.simulate.red_fraction": (SMALL, {f"{SIM}.red_fraction": [0.1, 0.4]}, SIMULATE),
+    "datasets.simulate.mobility": (SMALL, {f"{SIM}.mobility": "uniform"}, SIMULATE),
+    "datasets.simulate.min_mobility": (SMALL, {f"{SIM}.min_mobility": 0.01}, SIMULATE),
+    "datasets.simulate.initial.temperature": (SMALL, {f"{SIM}.initial.temperature": 0.8}, SIMULATE),
+    "datasets.simulate.initial.time": (SMALL, {f"{SIM}.initial.time": 11}, SIMULATE),
+    "datasets.simulate.initial.quench_temperature": (SMALL, {f"{SIM}.initial.quench_temperature": 0.2}, SIMULATE),
+    "datasets.simulate.initial.quench_time": (SMALL, {f"{SIM}.initial.quench_time": 4}, SIMULATE),
+    "datasets.simulate.growth.temperature": (SMALL, {f"{SIM}.growth.temperature": 0.8}, SIMULATE),
+    "datasets.simulate.growth.time": (SMALL, {f"{SIM}.growth.time": 7000}, SIMULATE),
+    "datasets.simulate.growth.runs": (SMALL, {f"{SIM}.growth.runs": 3}, SIMULATE),
+    "datasets.simulate.growth.record": (SMALL, {f"{SIM}.growth.record": [10, 100]}, SIMULATE),
+    "splits.method": (SMALL, {"splits.held-out": {"method": "k-fold", "validation": 0.3}}, BOTH_HELD_OUT),
+    "splits.seed": (SMALL, {"splits.held-out.seed": 1}, BOTH_HELD_OUT),
+    "splits.validation": (SMALL, {"splits.folds.validation": 0.4}, SPLIT["folds"]),
+    "splits.test": (SMALL, {"splits.held-out.test": 0.4}, BOTH_HELD_OUT),
+    "splits.folds": (SMALL, {"splits.folds.folds": 3}, SPLIT["folds"]),
+    "splits.repeats": (SMALL, {"splits.folds.repeats": 2}, SPLIT["folds"]),
+    "splits.path": (SMALL, {"splits.table.path": "$RAW_DATA_ROOT/copy/split.csv"}, NOTHING),
+    "feature_sets": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
+    "encoded_sets.encoder": (
+        SMALL,
+        {"encoders.pca": {"method": "pca", "components": 2}, "encoded_sets.codes.encoder": "pca"},
+        {"encoder:given/pca", "encoder_figures:given/pca", "encode:given/pca/2"} | ENCODED,
+    ),
+    "encoded_sets.components": (
+        SMALL,
+        {"encoders.tiny.components": 3, "encoded_sets.codes.components": 3},
+        {"encode:given/tiny/3"} | ENCODER - {"encode:given/tiny/2"},
+    ),
+    "encoded_sets.columns": (SMALL, {"encoded_sets.codes.columns": ["type", "area"]}, ENCODED),
+    "encoders.method": (SMALL, {"encoders.tiny": {"method": "pca", "components": 2}}, ENCODER),
+    "encoders.architecture": (SMALL, {"encoders.tiny.architecture": "simple"}, ENCODER),
+    "encoders.components": (
+        SMALL,
+        {"encoders.tiny.components": 4, "encoded_sets.codes.components": 4},
+        {"encode:given/tiny/4"} | ENCODER - {"encode:given/tiny/2"},
+    ),
+    "encoders.epochs": (SMALL, {"encoders.tiny.epochs": 2}, ENCODER),
+    "encoders.batch_size": (SMALL, {"encoders.tiny.batch_size": 32}, ENCODER),
+    "encoders.learning_rate": (SMALL, {"encoders.tiny.learning_rate": 0.01}, ENCODER),
+    "encoders.seed": (SMALL, {"encoders.tiny.seed": 1}, ENCODER),
+    "encoders.max_patches": (SMALL, {"encoders.tiny.max_patches": 32}, ENCODER),
+    "encoders.validation": (SMALL, {"encoders.tiny.validation": 0.2}, ENCODER),
+    "vision_sets.crop": (SMALL, {"vision_sets.random.crop": 16}, VISION),
+    "vision_sets.size": (SMALL, {"vision_sets.random.size": 40}, VISION),
+    "vision_sets.network.random": (SMALL, {"vision_sets.random.network.random": 1}, VISION),
+    "vision_sets.network.path": (
+        SMALL,
+        {"vision_sets.random.network": {"path": "/somewhere/w.pth", "sha256": "0" * 64}},
+        VISION,
+    ),
+    "vision_sets.network.sha256": (
+        SMALL,
+        {"vision_sets.random.network": {"path": "w.pth", "sha256": "0" * 64}},
+        VISION,
+    ),
+    "device": (SMALL, {"device": "cpu"}, NOTHING),
+    "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
+    "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),
+    "tracking.timeout": (SMALL, {"tracking.timeout": 5}, NOTHING),
+    "container.variant": (SMALL, {"container.variant": "cuda"}, NOTHING),  # without containers, that is
+    "container.image": (SMALL, {"container.image": "docker://example.org/worker:1"}, NOTHING),
+    "experiment.description": (MADE, {"description": "other words"}, relogged("made", "all")),
+    "experiment.dataset": (
+        TABLED,
+        {"dataset": "made"},
+        {"split:made/table", "features:made/shape"} | SUMMARISE["made"] | TRAIN["tabled"],
+    ),
+    "experiment.split": (TABLED, {"split": "folds"}, TRAIN["tabled"]),
+    "experiment.features": (MADE, {"features": "shape"}, {"features:made/shape"} | TRAIN["made"]),
+    "experiment.model": (
+        TABLED,
+        {"model": "gat", "training": {"epochs": 2}},
+        TRAIN["tabled"],
+    ),
+    "experiment.target.kind": (MADE, {"target": {"kind": "growth-ratio"}}, TRAIN["made"]),
+    "experiment.target.grains": (ATTENDED, {"target.grains": "all"}, TRAIN["attended"]),
+    "experiment.target.aggregate": (MADE, {"target.aggregate": "max"}, TRAIN["made"]),
+    "experiment.target.threshold": (
+        GIVEN,
+        {"target.threshold": [2, 3, 4]},
+        training("given", "t4") | relogged("given", "t2", "t3") | EVALUATE["given"],
+    ),
+    "experiment.target.fraction": (MADE, {"target.aggregate": "fraction", "target.fraction": 0.7}, TRAIN["made"]),
+    "experiment.grid.propagation_steps": (MADE, {"grid.propagation_steps": [0, 2]}, TRAIN["made"]),
+    "experiment.grid.feature_subsets.min": (MADE, {"grid.feature_subsets": {"min": 2}}, TRAIN["made"]),
+    "experiment.grid.feature_subsets.max": (MADE, {"grid.feature_subsets": {"max": 1}}, TRAIN["made"]),
+    "experiment.grid.variance": (PICTURED, {"grid.variance": [0.5]}, TRAIN["pictured"]),
+    "experiment.grid.whiten": (PICTURED, {"grid.whiten": [True]}, TRAIN["pictured"]),
+    "experiment.grid.c": (PICTURED, {"grid.c": [10]}, TRAIN["pictured"]),
+    "experiment.grid.learning_rate": (MADE, {"grid.learning_rate": [0.2]}, TRAIN["made"]),
+    "experiment.grid.weight_decay": (GIVEN, {"grid.weight_decay": [0.1]}, TRAIN["given"]),
+    "experiment.grid.seed": (MADE, {"grid.seed": [1]}, TRAIN["made"]),
+    "experiment.training.iterations": (MADE, {"training.iterations": 30}, TRAIN["made"]),
+    "experiment.training.evaluate_every": (MADE, {"training.evaluate_every": 5}, TRAIN["made"]),
+    "experiment.training.epochs": (ATTENDED, {"training.epochs": 3}, TRAIN["attended"]),
+    "experiment.training.batch_size": (ATTENDED, {"training.batch_size": 2}, TRAIN["attended"]),
+    "experiment.training.hidden": (ATTENDED, {"training.hidden": 3}, TRAIN["attended"]),
+    "experiment.training.heads": (ATTENDED, {"training.heads": 2}, TRAIN["attended"]),
+    "experiment.training.dropout": (ATTENDED, {"training.dropout": 0.5}, TRAIN["attended"]),
+    "experiment.training.attention_dropout": (ATTENDED, {"training.attention_dropout": 0.5}, TRAIN["attended"]),
+    "experiment.training.residual": (ATTENDED, {"training.residual": True}, TRAIN["attended"]),
+    "experiment.training.loss_grains": (ATTENDED, {"training.loss_grains": "all"}, TRAIN["attended"]),
+    "experiment.training.patience": (ATTENDED, {"training.patience": 1}, TRAIN["attended"]),
+    "experiment.training.clip": (ATTENDED, {"training.clip": 0.5}, TRAIN["attended"]),
+    "experiment.training.plateau_factor": (ATTENDED, {"training.plateau_factor": 0.1}, TRAIN["attended"]),
+    "experiment.training.plateau_patience": (ATTENDED, {"training.plateau_patience": 1}, TRAIN["attended"]),
+    "experiment.training.mixed_precision": (ATTENDED, {"training.mixed_precision": False}, TRAIN["attended"]),
+    "experiment.select": (MADE, {"select": "auc"}, relogged("made", "all") | EVALUATE["made"]),
+    "experiment.fan_out": (
+        MADE,
+        {"fan_out": ["propagation_steps"]},
+        training("made", "k1", "k2") | EVALUATE["made"],
+    ),
+}
