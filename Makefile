@@ -47,7 +47,6 @@ test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (nee
 lint: $(READY)  ## style of Python and Snakemake files
 	@ruff check . && ruff format --check .
 	@mypy
-	@mypy
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
 

@@ -5,7 +5,7 @@
 #
 # The SIF is FOLDER/graincast-worker-VARIANT-HASH.sif (FOLDER: containers/). HASH is the first twelve hex digits of the
 # sha256 of these bytes, one after another: docker/worker.Dockerfile, envs/requirements.lock, the name of the variant.
-# rules/common.smk forms the same name, so a changed environment reruns what ran in it and an unchanged one nothing.
+# graincast/planning/containers.py forms the same name, so no job runs in an outdated image.
 # --print-name prints that path and builds nothing. On success the path is the last line on stdout.
 #
 # BUILDER       docker, podman or buildah   (default: the first of them that works)

@@ -1,7 +1,7 @@
-"""The worker image's name, and what of the machine its containers may see.
+"""The worker image's name, and which parts of the machine its containers see.
 
-A container sees the working directory, the folders that hold raw data (read-only), the place where `results` really
-lies, and of the environment only what is named here.
+A container sees the working directory, the folders with raw data (read-only), the real place of `results`, and only the
+environment variables named here.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ PASSED_PREFIXES = ("MLFLOW_", "AWS_", "GRAINCAST_")
 def image_name(project: Path, variant: str) -> str:
     """Path of the SIF that docker/build.sh makes: its name has a hash of the Dockerfile, the lock file and the variant.
 
-    A changed environment has another name, so that what ran in the old one is stale; an unchanged one is the same.
+    A changed environment has another name, so that no job runs in an outdated image.
     """
     digest = hashlib.sha256()
     for name in ("docker/worker.Dockerfile", "envs/requirements.lock"):
@@ -37,7 +37,7 @@ def image_name(project: Path, variant: str) -> str:
 
 
 def bindings(read_only: Iterable[Path], writable: Iterable[Path]) -> str:
-    """The value of APPTAINER_BIND for these folders, by their names and where symlinks lead; missing ones left out."""
+    """APPTAINER_BIND for these folders, under their own paths and where symlinks lead; missing ones are left out."""
     found = {}
     for mode, folders in (("rw", writable), ("ro", read_only)):
         for folder in folders:
@@ -51,7 +51,7 @@ def environment(variables: Mapping[str, str], read_only: Iterable[Path], writabl
     """What to set for Apptainer: folders to bind, and the named variables for an otherwise empty environment."""
     binds = bindings(read_only, writable)
     carried = {"APPTAINER_BIND": binds, "SINGULARITY_BIND": binds}
-    # a clean environment without the profile too, and values as they are, with no $ in them expanded
+    # a clean environment even without the profile; values are taken literally, without expanding $
     carried |= {"APPTAINER_CLEANENV": "1", "SINGULARITY_CLEANENV": "1", "APPTAINER_NO_EVAL": "1"}
     for name, value in variables.items():
         if name in PASSED or name.startswith(PASSED_PREFIXES):

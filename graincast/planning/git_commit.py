@@ -1,6 +1,6 @@
-"""The commit of the project's sources, for what is told to MLflow.
+"""The commit of the project's sources, for MLflow.
 
-A container has no git, so the process that plans the workflow puts the commit into the environment of its jobs.
+Containers have no git, so the planning process puts the commit into the environment of its jobs.
 """
 
 import os
@@ -12,9 +12,9 @@ COMMIT, DIRTY = "GRAINCAST_COMMIT", "GRAINCAST_DIRTY"
 
 
 def commit(project: Path, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The commit, and whether files differ from it or are not in it ("true", "false"); the environment goes first.
+    """The commit, and whether the working tree differs from it ("true", "false"); taken from the environment if set.
 
-    Empty where there is neither a repository nor git.
+    Empty without a repository or without git.
     """
     if COMMIT in variables:
         return {COMMIT: variables[COMMIT], DIRTY: variables.get(DIRTY, "false")}

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from graincast.microstructure import BadInput
@@ -79,19 +79,17 @@ def from_json(text: str) -> object:
         raise argparse.ArgumentTypeError(f"{text[:60]!r} is not JSON: {error}") from None
 
 
-def json_with(*keys: str, optional: Collection[str] = (), lists: bool = False) -> Callable[[str], dict]:
-    """An argparse type: a JSON object with these keys; with `lists`, its values are non-empty lists."""
+def json_with(*keys: str) -> Callable[[str], dict]:
+    """An argparse type: a JSON object with just these keys."""
 
     def parse(text: str) -> dict:
         values = from_json(text)
         if not isinstance(values, dict):
             raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a JSON object of {', '.join(keys)}")
         problems = [f"lacks {key}" for key in keys if key not in values]
-        problems += [f"has an unknown key {key}" for key in values if key not in (*keys, *optional)]
-        not_lists = {key: value for key, value in values.items() if lists and not (value and isinstance(value, list))}
-        problems += [f"has {json.dumps(value)} for {key}, not a list" for key, value in not_lists.items()]
+        problems += [f"has an unknown key {key}" for key in values if key not in keys]
         if problems:
-            raise argparse.ArgumentTypeError(f"{problems[0]} (keys: {', '.join([*keys, *optional])})")
+            raise argparse.ArgumentTypeError(f"{problems[0]} (keys: {', '.join(keys)})")
         return values
 
     return parse

@@ -1,13 +1,18 @@
 """A store that is down, dies, is slow, refuses or is full fails no step, and unsent records are sent once, later."""
 
+import json
 import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from scripts import track
-from tests.tracked import TRIALS, copied, experiment_of, job_of, run_track, runs_of, settings_of
+from tests.recipes import recipe_file
+from tests.tracked import ABOUT, ROOT, TRIALS, copied, experiment_of, job_of, run_track, runs_of, settings_of
 from tests.tracked_server import free_port, proxy
 
 
@@ -164,3 +169,25 @@ def test_a_note_whose_record_is_gone_blocks_nothing(root, capsys):
     (job_of(root) / "trials.json").unlink()
     assert run_track("sync", settings_of(root), root / "results") == 0
     assert not unsent_notes(root)
+
+
+def test_a_killed_logging_step_leaves_a_record_and_still_makes_its_output(root, capsys):
+    """As the rule does: what ends the program without a word is followed by `unsent`."""
+    job = job_of(root)
+    before = result_files(root)
+    recipe = recipe_file(root / "recipe.json", **ABOUT)
+    arguments = ["--recipe", recipe, "--folder", job, "--out", job / "sent.json"]
+    with proxy("http://127.0.0.1:1", 30.0) as server:
+        settings = json.dumps(settings_of(root, store=server.address))
+        command = [sys.executable, "-m", "scripts.track", "--tracking", settings]
+        logging = subprocess.Popen([*command, "trials", *map(str, arguments)], cwd=ROOT)
+        while not server.count:
+            assert logging.poll() is None
+            time.sleep(0.05)
+        logging.kill()
+        assert logging.wait() == -signal.SIGKILL and not (job / "sent.json").exists()
+        done = subprocess.run([*command, "unsent", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "not sent" in done.stderr
+    assert (job / "sent.json").is_file() and result_files(root) == before
+    assert run_track("experiment", settings_of(root), experiment_of(root)) == 0
+    assert_sync_sends_once(root, settings_of(root), settings_of(root)["store"], "graincast/", capsys)

@@ -234,25 +234,6 @@ def test_finished_runs_are_compared_without_training(finished, tmp_path):
     assert "has no experiment gat (it has smoke-gat, smoke-sgc-repeats)" in refused.stdout
 
 
-def test_labelled_images_are_told_apart(finished, tmp_path):
-    write_images(tmp_path / "images")
-    (tmp_path / "images/Cr_99.bmp").write_bytes(b"BM broken")
-    ran = checkout.run(finished, "--configfile", "config/smoke/neu-cls.yaml", RAW_DATA_ROOT=str(tmp_path))
-    assert ran.returncode == 0, ran.stdout
-    result = metrics_of(finished, "smoke-neu-cls")
-    assert result["classes"] == ["Cr", "PS", "Sc"]
-    test = result["thresholds"][""]["test"]
-    assert test["count"] == 36
-    assert test["accuracy"] > 0.9
-    true, predicted = predictions(finished, "smoke-neu-cls", "")["test"]
-    assert true.size == 36
-    assert test["accuracy"] == pytest.approx((true == predicted).mean())
-    report = table(finished / "results/experiments/smoke-neu-cls/figures/classification_report.csv")
-    assert {row["class"]: int(row["count"]) for row in report} == {"Cr": 12, "PS": 12, "Sc": 12}
-    assert_is_picture(finished / "results/experiments/smoke-neu-cls/figures/confusion_matrix.png")
-    assert "Cr_99" in (finished / "results/datasets/images/features/vgg16-random.rejected.csv").read_text()
-
-
 def test_graphs_are_exported(finished):
     target = "results/datasets/smoke/deepspparks-json"
     ran = checkout.run(finished, target, "--configfile", SMOKE)
@@ -260,3 +241,26 @@ def test_graphs_are_exported(finished):
     summary = table(finished / "results/datasets/smoke/summary.csv")
     exported = (path.relative_to(finished / target).with_suffix("") for path in (finished / target).rglob("*.json"))
     assert sorted(map(str, exported)) == sorted(row["microstructure"] for row in summary)
+
+
+# ---- Labelled images
+
+
+def test_labelled_images_are_classified(tmp_path):
+    folder = checkout.copy_project(tmp_path / "checkout")
+    write_images(tmp_path / "images")
+    (tmp_path / "images/Cr_99.bmp").write_bytes(b"BM broken")
+    ran = checkout.run(folder, "--configfile", "config/smoke/neu-cls.yaml", RAW_DATA_ROOT=str(tmp_path))
+    assert ran.returncode == 0, ran.stdout
+    result = metrics_of(folder, "smoke-neu-cls")
+    assert result["classes"] == ["Cr", "PS", "Sc"]
+    test = result["thresholds"][""]["test"]
+    assert test["count"] == 36
+    assert test["accuracy"] > 0.9
+    true, predicted = predictions(folder, "smoke-neu-cls", "")["test"]
+    assert true.size == 36
+    assert test["accuracy"] == pytest.approx((true == predicted).mean())
+    report = table(folder / "results/experiments/smoke-neu-cls/figures/classification_report.csv")
+    assert {row["class"]: int(row["count"]) for row in report} == {"Cr": 12, "PS": 12, "Sc": 12}
+    assert_is_picture(folder / "results/experiments/smoke-neu-cls/figures/confusion_matrix.png")
+    assert "Cr_99" in (folder / "results/datasets/images/features/vgg16-random.rejected.csv").read_text()

@@ -45,7 +45,7 @@ def test_sgc_on_published_graphs_reaches_its_known_accuracy_and_red_area_improve
         assert {path.name for path in (experiment / "figures").glob("*.png")} == {
             "training_curves_t10.png",
             "confusion_matrix_t10.png",
-            "accuracy_against_hops.png",
+            "accuracy_against_propagation_steps.png",
         }
 
 
