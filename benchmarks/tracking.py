@@ -20,6 +20,7 @@ import numpy as np
 from graincast.experiment.trained import read_models, save
 from graincast.tracking import api as tracking
 from scripts import track
+from tests.recipes import recipe_file
 from tests.tracked import ABOUT, job_of, make_results, settings_of
 from tests.tracked_server import mlflow_server
 
@@ -58,7 +59,8 @@ def main(args: argparse.Namespace) -> None:
                 tracking.connect(settings)
                 job = sweep(root, 1)
                 command = [sys.executable, "-m", "scripts.track", "--tracking", json.dumps(settings), "trials"]
-                command += ["--folder", str(job), "--about", json.dumps(ABOUT)]
+                recipe = recipe_file(job / "recipe.json", **ABOUT)
+                command += ["--folder", str(job), "--recipe", str(recipe), "--out", str(job / "sent.json")]
                 script_costs = []
                 for _ in range(args.repeats):
                     started, before = time.perf_counter(), children()
@@ -69,7 +71,7 @@ def main(args: argparse.Namespace) -> None:
                 costs = []  # of one trial and of many, in this process: the difference excludes one-off set-up
                 for count in (1, 1, 1 + args.trials):
                     job = sweep(root, count)
-                    assert track.leave_note(job, "trials", ABOUT)
+                    track.leave_note(job, "trials", ABOUT)
                     started, cpu = time.perf_counter(), time.process_time()
                     tracking.log_trials(job, track.read(job / track.UNSENT), settings)
                     costs.append((time.perf_counter() - started, time.process_time() - cpu))

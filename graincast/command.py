@@ -116,14 +116,16 @@ def _tracked_leftovers(configurations: list[dict], remove: bool) -> int:
 
 def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
     """The jobs that would run, the planner's lines, and how each job stands, after a dry run."""
+    from graincast.planning import dry_run
+
+    process = dry_run.start(config_file)  # it takes its time, in which this process gets ready
     from graincast.configuration.load import load, read
     from graincast.planning import recipes
-    from graincast.planning.dry_run import dry_run
     from graincast.planning.jobs import jobs
     from graincast.planning.plan import Plan
 
+    running, notes = dry_run.finish(process)
     content = load(read(config_file), config_file)
-    running, notes = dry_run(config_file)
     finished = sorted(path.as_posix() for path in Path("results/experiments").glob("*/test_metrics.json"))
     planned = Plan(content)
     every = jobs(planned, sorted({*planned.test_metrics(), *finished}))

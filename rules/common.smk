@@ -18,7 +18,7 @@ sys.path.insert(0, workflow.basedir)
 from graincast.configuration.load import load
 from graincast.experiment.grid import as_json
 from graincast.microstructure import BadInput
-from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, version
+from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, sources, version
 from graincast.planning.jobs import jobs
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
@@ -31,6 +31,7 @@ except BadInput as error:
 
 PLAN = Plan(CONFIG)
 RAW = RawData(PLAN, CONFIG_FILE)
+PARSED = Path("results/recipes/.sources.json")
 TRACKING = as_json(CONFIG["tracking"])
 WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
     Path(workflow.basedir), CONFIG["container"]["variant"]
@@ -74,7 +75,9 @@ def write_recipes():
         return
     shells = {rule.name: rule.shellcmd or "" for rule in workflow.rules}
     planned = jobs(PLAN, finished_experiments())
+    sources.recall(PARSED)
     wanted = recipes.build(Path(workflow.basedir), planned, shells)
+    sources.keep(PARSED)
     try:
         for line in reuse.link(planned, wanted, RAW.results()):
             say(line)
@@ -115,7 +118,8 @@ except BadInput as error:
 
 def recipe(rule, *wildcards):
     """The recipe of a rule's job."""
-    return "/".join(["results/recipes", rule, *(f"{{{name}}}" for name in wildcards)]) + ".json"
+    folders = [f"{{{name}}}" for name in wildcards]
+    return Path("results/recipes", rule, *folders).as_posix() + ".json"
 
 
 def graph_shards(wc):

@@ -9,24 +9,27 @@ from pathlib import Path
 from graincast.microstructure import BadInput
 
 
-def dry_run(config_file: Path, *arguments: str) -> tuple[set[str], list[str]]:
+def start(config_file: Path) -> subprocess.Popen:
+    """Start a dry run; `finish` waits for it."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--configfile", str(config_file)]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def finish(process: subprocess.Popen) -> tuple[set[str], list[str]]:
     """The jobs that would run, named as Job.name, and the lines that the planner printed.
 
     Raises BadInput with Snakemake's message where planning fails.
     """
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--configfile", str(config_file)]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path}
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, check=False)
-    output = done.stdout + done.stderr
-    if done.returncode:
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        shown = [
-            line for line in lines if not re.match(r"(Using workflow|File \"|[A-Za-z.]+Error in file|\w+Error:$)", line)
-        ]
-        raise BadInput(shown[0] if shown else "planning failed")
-    notes = [line for line in done.stderr.splitlines() if line.startswith(("results/", "another run", "datasets."))]
-    return _jobs(output), notes
+    printed, errors = process.communicate()
+    if process.returncode:
+        lines = [line.strip() for line in (printed + errors).splitlines() if line.strip()]
+        preamble = re.compile(r"Using workflow|File \"|[A-Za-z.]+Error in file|\w+Error:$")
+        messages = [line for line in lines if not preamble.match(line)]
+        raise BadInput(messages[0] if messages else "planning failed")
+    notes = [line for line in errors.splitlines() if line.startswith(("results/", "another run", "datasets."))]
+    return _jobs(printed + errors), notes
 
 
 def _jobs(output: str) -> set[str]:

@@ -52,7 +52,7 @@ def build(project: Path, jobs: Iterable[Job], shells: Mapping[str, str]) -> dict
     for job in jobs:
         paths = [path for group in job.inputs.values() for path in group]
         upstream = job.notes | {path: maker[path].made_from for path in paths if path in maker}
-        recipes[job.name] = {
+        recipe = {
             "rule": job.rule,
             "wildcards": job.wildcards,
             "parameters": job.parameters,
@@ -63,6 +63,7 @@ def build(project: Path, jobs: Iterable[Job], shells: Mapping[str, str]) -> dict
             **by_programs[tuple(job.programs)],
             "shell": shells.get(job.rule, ""),
         }
+        recipes[job.name] = json.loads(json.dumps(recipe))  # as it reads from its file
     return recipes
 
 

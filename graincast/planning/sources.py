@@ -8,8 +8,11 @@ modules of NOT_COUNTED.
 import ast
 import functools
 import hashlib
+import json
 import sys
 from pathlib import Path
+
+from graincast.files.atomic import write_if_changed
 
 PACKAGES = ("graincast", "scripts")
 NOT_COUNTED = (
@@ -58,20 +61,49 @@ def packages(project: Path, sources: list[str]) -> set[str]:
     return imported - set(sys.stdlib_module_names) - set(PACKAGES)
 
 
+def recall(path: Path) -> None:
+    """Take over what an earlier process kept of its parses; a damaged or outdated file is ignored."""
+    try:
+        kept = json.loads(path.read_bytes())
+        if kept["by"] == _OWN:
+            _parsed.update(kept["parsed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # a memory only
+
+
+def keep(path: Path) -> None:
+    """Keep what this process parsed, so that the next one parses only what was edited since."""
+    write_if_changed(path, json.dumps({"by": _OWN, "parsed": _parsed}))
+
+
+_OWN = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+_parsed: dict[str, dict] = {}
+"""The digest of the code and the imported modules of each source text, by the SHA-256 of the text."""
+
+
 class _Source:
-    """What one parse of a source file gives: its digest, and what it imports."""
+    """What a source file holds: the digest of its code, and what it imports."""
 
     def __init__(self, project: Path, source: str) -> None:
-        tree = ast.parse((project / source).read_text(encoding="utf-8"), source)
-        modules: set[str] = set()
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                modules.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                modules.update(f"{node.module}.{alias.name}" for alias in node.names)
+        content = (project / source).read_bytes()
+        key = hashlib.sha256(content).hexdigest()
+        if key not in _parsed:
+            _parsed[key] = _parse(content, source)
+        modules = _parsed[key]["modules"]
         self.packages = {name.partition(".")[0] for name in modules}
         self.project_files = sorted(set().union(*(_files(project, name) for name in modules)))
-        self.digest = digest(tree)
+        self.digest: str = _parsed[key]["digest"]
+
+
+def _parse(content: bytes, source: str) -> dict:
+    tree = ast.parse(content, source)
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {"digest": digest(tree), "modules": sorted(modules)}
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tests.recipes import recipe_file
 from tests.tables import feature_table
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 12
+EPOCHS, LONG = 12, 300
 TRAINING = {
     "epochs": EPOCHS,
     "batch_size": 4,
@@ -73,8 +74,8 @@ def assert_equal(folder: Path, expected: Path) -> None:
 
 def test_a_killed_and_restarted_training_equals_an_undisturbed_one(tmp_path, command):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    subprocess.run(command(undisturbed), cwd=ROOT, check=True, capture_output=True)
-    process = subprocess.Popen(command(killed), cwd=ROOT, stderr=subprocess.DEVNULL)
+    subprocess.run(command(undisturbed, LONG), cwd=ROOT, check=True, capture_output=True)
+    process = subprocess.Popen(command(killed, LONG), cwd=ROOT, stderr=subprocess.DEVNULL)
     while not list((killed / "checkpoints").glob("*.pt")):
         assert process.poll() is None
         time.sleep(0.005)
@@ -82,9 +83,29 @@ def test_a_killed_and_restarted_training_equals_an_undisturbed_one(tmp_path, com
     assert list((killed / "checkpoints").glob("*.pt")) and not (killed / "trained.json").exists()
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    subprocess.run(command(killed), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command(killed, LONG), cwd=ROOT, check=True, capture_output=True)
     assert_equal(killed, undisturbed)
     assert not (killed / "checkpoints").exists()
+
+
+@pytest.mark.long
+def test_a_training_killed_again_and_again_at_random_points_equals_an_undisturbed_one(tmp_path, command):
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    started = time.monotonic()
+    subprocess.run(command(undisturbed, LONG), cwd=ROOT, check=True, capture_output=True)
+    took = time.monotonic() - started
+    kills, rng = 0, np.random.default_rng(0)
+    for fraction in rng.random(30):
+        process = subprocess.Popen(command(killed, LONG), cwd=ROOT, stderr=subprocess.DEVNULL)
+        time.sleep(fraction * took)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+        if (killed / "trained.json").exists():
+            assert_equal(killed, undisturbed)
+            shutil.rmtree(killed)
+    subprocess.run(command(killed, LONG), cwd=ROOT, check=True, capture_output=True)
+    assert_equal(killed, undisturbed)
+    assert kills > 10
 
 
 def test_results_that_cannot_be_written_lose_no_training(tmp_path, command):
