@@ -27,7 +27,7 @@ include: "rules/report.smk"
 if workflow.is_main_process:
 
     onstart:
-        check_image()
+        check_start()
         shell("{sys.executable:q} -m scripts.cancel_leftovers")
 
     onsuccess:

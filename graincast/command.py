@@ -45,6 +45,7 @@ def adopt(arguments: argparse.Namespace) -> None:
     _, notes, states = _planned(arguments.config)
     for note in notes:
         print(note)
+    _hold_results()
     adopted, refused = adoption.adopt(state for state in states if state.job.rule != "export")
     for job, reason in refused:
         print(f"not adopted: {job.name}: {reason}")
@@ -85,6 +86,8 @@ def prune(arguments: argparse.Namespace) -> None:
     from graincast.planning.jobs import jobs
     from graincast.planning.plan import Plan
 
+    if arguments.yes:
+        _hold_results()
     configurations = [load(read(file), file) for file in arguments.configs]
     kept = [job for one in configurations for job in jobs(Plan(one), [])]
     paths = pruning.leftovers(kept)
@@ -114,6 +117,15 @@ def _tracked_leftovers(configurations: list[dict], remove: bool) -> int:
     return len(found)
 
 
+def _hold_results() -> None:
+    """Raise BadInput where a run of the workflow is using the results; keep others out until this process ends."""
+    from graincast.microstructure import BadInput
+    from graincast.planning import lock
+
+    if not lock.take():
+        raise BadInput("results/: another run is using it; wait until it has ended")
+
+
 def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
     """The jobs that would run, the planner's lines, and how each job stands, after a dry run."""
     from graincast.planning import dry_run
@@ -121,14 +133,13 @@ def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
     process = dry_run.start(config_file)  # it takes its time, in which this process gets ready
     from graincast.configuration.load import load, read
     from graincast.planning import recipes
-    from graincast.planning.jobs import jobs
+    from graincast.planning.jobs import finished, jobs
     from graincast.planning.plan import Plan
 
     running, notes = dry_run.finish(process)
     content = load(read(config_file), config_file)
-    finished = sorted(path.as_posix() for path in Path("results/experiments").glob("*/test_metrics.json"))
     planned = Plan(content)
-    every = jobs(planned, sorted({*planned.test_metrics(), *finished}))
+    every = jobs(planned, sorted({*planned.test_metrics(), *finished(Path("results/experiments"))}))
     written = recipes.written(every)
     return running, notes, recipes.states([job for job in every if job.name in written], written)
 

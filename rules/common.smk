@@ -3,7 +3,7 @@
 Names of files and parameters of rules: graincast/planning/plan.py. Raw data on this machine: planning/raw_data.py.
 """
 
-import json
+import contextlib
 import os
 import re
 import shlex
@@ -19,9 +19,10 @@ from graincast.configuration.load import load
 from graincast.experiment.grid import as_json
 from graincast.microstructure import BadInput
 from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, sources, version
-from graincast.planning.jobs import jobs
+from graincast.planning.jobs import finished, jobs
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
+from graincast.program.main import describe
 
 CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
 try:
@@ -54,8 +55,19 @@ wildcard_constraints:
     job="[A-Za-z0-9._-]+",
 
 
-def check_image():
-    """Raise an error where the worker image is about to be used and is not there."""
+@contextlib.contextmanager
+def errors_in_one_line():
+    """Expected errors as Snakemake shows its own."""
+    try:
+        yield
+    except (BadInput, OSError) as error:
+        raise WorkflowError(describe(error))
+
+
+def check_start():
+    """Raise an error where another process holds the results, or the worker image is needed and not there."""
+    if not PLANS:
+        raise WorkflowError("another run, plan, adopt or prune holds results/: wait until it has ended")
     in_containers = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
     if in_containers and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
         raise WorkflowError(
@@ -75,15 +87,13 @@ def write_recipes():
         return
     shells = {rule.name: rule.shellcmd or "" for rule in workflow.rules}
     planned = jobs(PLAN, finished_experiments())
-    sources.recall(PARSED)
-    wanted = recipes.build(Path(workflow.basedir), planned, shells)
-    sources.keep(PARSED)
-    try:
+    with errors_in_one_line():
+        sources.recall(PARSED)
+        wanted = recipes.build(Path(workflow.basedir), planned, shells)
+        sources.keep(PARSED)
         for line in reuse.link(planned, wanted, RAW.results()):
             say(line)
-    except BadInput as error:
-        raise WorkflowError(str(error))
-    recipes.write(recipes.states(planned, wanted))
+        recipes.write(recipes.states(planned, wanted))
 
 
 def intermediate_files(wc):
@@ -104,16 +114,14 @@ def set_environment():
 # Jobs run the Snakefile again. Only the process that plans them looks at raw data and writes recipes, and only while no
 # other run or dry run does.
 MAIN = workflow.is_main_process and "--lint" not in sys.argv
-PLANS = MAIN and lock.take()
-if MAIN and not PLANS:
-    say("another run holds results/: planned with the recipes that are there")
-try:
+with errors_in_one_line():
+    PLANS = MAIN and lock.take(patience=0 if {"-n", "--dry-run", "--dryrun"} & set(sys.argv) else 20)
+    if MAIN and not PLANS:
+        say("another run holds results/: planned with the recipes that are there")
     if PLANS:
         say(version.check())
         RAW.scan()
     set_environment()
-except BadInput as error:
-    raise WorkflowError(str(error))
 
 
 def recipe(rule, *wildcards):
@@ -145,8 +153,7 @@ def trial_files(name):
 
 def finished_experiments():
     """Test results of this configuration's experiments, and of all others that have run in this folder."""
-    others = Path("results/experiments").glob("*/test_metrics.json")
-    return sorted({*PLAN.test_metrics(), *(path.as_posix() for path in others)})
+    return sorted({*PLAN.test_metrics(), *finished(Path("results/experiments"))})
 
 
 def vision_input(wc, files):

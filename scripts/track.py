@@ -20,7 +20,7 @@ from typing import NoReturn
 from graincast.files.atomic import write_text
 from graincast.planning import provenance
 from graincast.program.main import describe, json_with, parser, run
-from graincast.program.recipe import add_argument
+from graincast.program.recipe import Recipe, add_argument
 from graincast.tracking import addresses
 
 UNSENT = "unsent.json"
@@ -46,19 +46,30 @@ def main(args: argparse.Namespace) -> None:
         attempt(lambda tracking, advance: tracking.connect(args.tracking), args.tracking)
         return
     if args.what == "unsent":
-        if not (args.folder / UNSENT).is_file():
-            what = "trials" if args.recipe.content.get("rule") == "log_trials" else "experiment"
-            leave_note(args.folder, what, args.recipe.parameters)
-        print(f"tracking: not sent (the program was ended); {LATER}", file=sys.stderr)
+        note_unsent(args.folder, Recipe(args.unchecked), args.out)
+        return
+    leave_note(args.folder, args.what, args.recipe.parameters)
+    waits = why_later(args.folder, args.what, args.tracking)
+    if waits:
+        print(f"tracking: {waits}", file=sys.stderr)
     else:
-        leave_note(args.folder, args.what, args.recipe.parameters)
-        waits = why_later(args.folder, args.what, args.tracking)
-        if waits:
-            print(f"tracking: {waits}", file=sys.stderr)
-        else:
-            attempt(lambda tracking, advance: send(tracking, args.folder, args.tracking), args.tracking)
-    # what the next step waits for; whether it was sent shows in the note, which a later sync removes
-    write_text(args.out, json.dumps({"noted": time.time()}) + "\n")
+        attempt(lambda tracking, advance: send(tracking, args.folder, args.tracking), args.tracking)
+    write_sent(args.out)
+
+
+def write_sent(out: Path) -> None:
+    """Write what the next step waits for; whether it was sent shows in unsent.json, which a later sync removes."""
+    write_text(out, json.dumps({"noted": time.time()}) + "\n")
+
+
+def note_unsent(folder: Path, recipe: Recipe, out: Path) -> None:
+    """End a logging step whose program was ended or refused its inputs; the step runs again in the next run."""
+    if not (folder / UNSENT).is_file():
+        what = "trials" if recipe.content.get("rule") == "log_trials" else "experiment"
+        leave_note(folder, what, recipe.parameters)
+    print(f"tracking: not sent (the program did not finish); {LATER}", file=sys.stderr)
+    write_sent(out)
+    recipe.note({})
 
 
 def leave_note(folder: Path, what: str, about: dict) -> None:
@@ -218,7 +229,10 @@ if __name__ == "__main__":
         ("unsent", "note that nothing was sent"),
     ):
         step = steps.add_parser(name, help=help_text)
-        add_argument(step, '{"description": "A test", …}, the resolved experiment')
+        if name == "unsent":
+            step.add_argument("--recipe", dest="unchecked", type=Path, required=True, help="recipe of the step")
+        else:
+            add_argument(step, '{"description": "A test", …}, the resolved experiment')
         step.add_argument("--folder", type=Path, required=True, help="the folder of the results")
         step.add_argument("--out", type=Path, required=True, help="JSON that is written whatever becomes of it")
     step = steps.add_parser("sync", help="send all that is unsent")

@@ -24,7 +24,7 @@ SHOWN = 5  # reasons of rejection in the log
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     device = device_of(args.device)
-    given = args.recipe.take("network", optional=("crop", "size", "batch"))
+    given = args.recipe.take("network", optional=("crop", "size", "batch", "max_rejected"))
     settings = {"crop": None, "size": images.SIZE, "batch": vgg16.BATCH, **given}
     if args.images and settings["crop"] is not None:
         raise BadInput(f"{args.recipe.path}: crop: {settings['crop']} has no effect on labelled images; set it to null")

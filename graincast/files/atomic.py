@@ -45,7 +45,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_if_changed(path: str | os.PathLike, text: str) -> None:
     """Write a text file atomically, unless it already holds this text: its modification time then stays."""
     path = Path(path)
-    if not (path.is_file() and path.read_text(encoding="utf-8") == text):
+    if not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
         write_text(path, text)
 
 

@@ -27,21 +27,24 @@ def adopt(states: Iterable[State]) -> tuple[list[Job], list[tuple[Job, str]]]:
 
     states  of all jobs, upstream first, after their recipes were written
     """
+    states = list(states)
     adopted: list[Job] = []
     refused: list[tuple[Job, str]] = []
-    states = list(states)
-    now = time.time_ns() - 10**9 * 3600
+    lost: set[str] = set()
+    start = time.time_ns() - 10**9 * 2 - 10**6 * len(states)
     for path in {path for state in states for path in state.recipe["raw"]}:
         if Path(path).is_file():
-            os.utime(path, ns=(now - 10**9, now - 10**9))
+            os.utime(path, ns=(start - 10**9, start - 10**9))
     for step, state in enumerate(states):
         broken = damaged(state)
-        if state.causes or broken:
-            refused.append((state.job, state.causes[0] if state.causes else f"{broken[0]} is damaged"))
-        elif state.upstream:
-            refused.append((state.job, "what it was made from is made again"))
+        if state.causes or broken or state.upstream or lost & set(state.recipe["made_from"]):
+            lost.update(state.job.outputs)
+            if broken and not state.causes:
+                Path(state.job.made_from).unlink()  # so that it is made again
+            reason = [*state.causes, *(f"{path} is damaged" for path in broken), "what it was made from is made again"]
+            refused.append((state.job, reason[0]))
         else:
-            _set_times(state.job, now + step * 10**6)
+            _set_times(state.job, start + step * 10**6)
             adopted.append(state.job)
     return adopted, refused
 
@@ -49,7 +52,7 @@ def adopt(states: Iterable[State]) -> tuple[list[Job], list[tuple[Job, str]]]:
 def _set_times(job: Job, at: int) -> None:
     """Give a job's recipe and outputs times that follow one another; those upstream have earlier ones."""
     os.utime(job.recipe, ns=(at, at))
-    for name in (*job.outputs, job.made_from):
+    for name in (*job.outputs, job.made_from, job.benchmark):
         for path in (Path(name), Path(name, ".snakemake_timestamp")):
-            if path.exists() and not path.is_symlink():
-                os.utime(path, ns=(at + 1000, at + 1000))
+            if path.exists():
+                os.utime(path, ns=(at + 1000, at + 1000), follow_symlinks=False)

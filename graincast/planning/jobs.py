@@ -5,10 +5,12 @@ A job stands for a rule with its wildcards. Its recipe (recipes.py) is made from
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
 from graincast.planning.sources import module
-from graincast.program.recipe import note_of
+from graincast.program.recipe import note_of, read_made_from
 from graincast.raw.sources import READERS
 
 
@@ -42,6 +44,11 @@ class Job:
         return f"results/recipes/{self.name}.json"
 
     @property
+    def benchmark(self) -> str:
+        """The path of the job's benchmark, whose time Snakemake counts among those of the outputs."""
+        return f"results/benchmarks/{self.name}.jsonl"
+
+    @property
     def made_from(self) -> str:
         """The path of the note about what the outputs were made from."""
         return note_of(self.outputs[0])
@@ -61,6 +68,19 @@ def jobs(plan: Plan, compared: list[str]) -> list[Job]:
     figure, programs = ["results/comparison.png"], ["scripts/comparison_figure.py"]
     found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figure, programs))
     return found
+
+
+def finished(experiments: Path) -> list[str]:
+    """The test metrics of experiments in a folder of results, of those that have a note of what they were made from."""
+    paths = [path.as_posix() for path in experiments.glob("*/test_metrics.json")]
+    return [path for path in paths if _noted(path)]
+
+
+def _noted(path: str) -> bool:
+    try:
+        return path in read_made_from(note_of(path))["outputs"]
+    except (BadInput, OSError):
+        return False
 
 
 def _data(plan: Plan) -> Iterator[Job]:
@@ -93,16 +113,16 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
     wildcards = {"dataset": dataset, "shard": shard}
     manifest = plan.manifest(dataset, shard)
     settings = plan.datasets[dataset]
+    runs: list[str] = []
     if dataset in plan.simulated:
-        runs = plan.run_folder(dataset, shard)
+        runs = [plan.run_folder(dataset, shard)]
         parameters = {"simulate": plan.simulation(dataset), "states": plan.states(dataset, shard)}
-        yield Job("simulate", wildcards, parameters, {}, [manifest, runs], ["scripts/simulate.py"])
+        yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], ["scripts/simulate.py"])
     parameters = {key: settings[key] for key in ("source", "hops", "time_steps")}
     graphs = f"results/datasets/{dataset}/graphs/{shard}"
     programs = ["scripts/graphs.py", module("raw", READERS[settings["source"]])]
     outputs = [f"{graphs}.h5", f"{graphs}.rejected.csv"]
-    # the folder of simulated runs is covered by its manifest
-    yield Job("graphs", wildcards, parameters, {"manifest": [manifest]}, outputs, programs)
+    yield Job("graphs", wildcards, parameters, {"manifest": [manifest], "runs": runs}, outputs, programs)
 
 
 def _features(plan: Plan) -> Iterator[Job]:
@@ -134,6 +154,8 @@ def _features(plan: Plan) -> Iterator[Job]:
             if dataset not in plan.images:
                 inputs = {"names": inputs["graphs"], "rejected": inputs["rejected"]}
             settings = plan.vision_settings(features)
+            if dataset in plan.images:  # the only step that rejects images
+                settings["max_rejected"] = plan.datasets[dataset]["max_rejected"]
             wildcards = {"dataset": dataset, "vision": features}
             yield Job("vision_features", wildcards, settings, inputs, [output], ["scripts/vision_features.py"])
 

@@ -7,6 +7,7 @@ ends, so recipes never change under jobs that run.
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -14,21 +15,28 @@ LOCK = Path("results", "recipes", ".lock")
 _held: list[TextIO] = []
 
 
-def take(lock: Path = LOCK) -> bool:
+def take(lock: Path = LOCK, patience: float = 0) -> bool:
     """Take the lock for the rest of this process; False where another process has it.
 
+    patience  seconds to wait for the other process: a dry run is soon over
     On a file system without locks it counts as taken.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     file = lock.open("w", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return False
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
-            raise
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                file.close()
+                return False
+            time.sleep(0.1)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+                raise
+            break
     file.write(f"{os.getpid()}\n")
     file.flush()
     _held.append(file)

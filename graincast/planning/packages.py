@@ -8,6 +8,8 @@ import functools
 import re
 from pathlib import Path
 
+from graincast.microstructure import BadInput
+
 LOCK = "envs/requirements.lock"
 BEARING = {
     "h5py": ("h5py",),
@@ -42,7 +44,9 @@ def pinned(project: Path) -> dict[str, str]:
 def versions(project: Path, imported: set[str]) -> dict[str, str]:
     """The versions that count for sources that import these packages, by distribution.
 
-    Raises KeyError for a package that is in neither table.
+    Raises BadInput for a package that is in neither table.
     """
+    for package in sorted(imported - set(IGNORED) - set(BEARING)):
+        raise BadInput(f"package {package}: imported, but in neither table of graincast/planning/packages.py; add it")
     counted = {name for package in imported - set(IGNORED) for name in BEARING[package]}
     return {name: pinned(project)[name] for name in sorted(counted)}

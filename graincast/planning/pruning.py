@@ -19,7 +19,7 @@ def leftovers(jobs: Iterable[Job]) -> list[Path]:
     experiments = {job.wildcards["experiment"] for job in jobs if "experiment" in job.wildcards}
     trials = {(job.wildcards["experiment"], job.wildcards["job"]) for job in jobs if "job" in job.wildcards}
     datasets = {job.wildcards["dataset"] for job in jobs if "dataset" in job.wildcards}
-    found = [path for path in sorted(RESULTS.glob("recipes/**/*.json")) if path not in recipes]
+    found = [path for path in sorted(RESULTS.glob("recipes/**/[!.]*.json")) if path not in recipes]
     for folder in sorted(RESULTS.glob("experiments/*")):
         if folder.name not in experiments:
             found.append(folder)

@@ -8,6 +8,7 @@ reverted files, and whatever its own records say.
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from graincast.planning.jobs import Job
 from graincast.program.recipe import read_made_from
 
 RENEWED = "renewed"
-"""The key that counts how often a recipe was renewed; it takes no part in comparisons."""
+"""The key with the time at which a recipe was renewed, never twice the same; it takes no part in comparisons."""
 
 
 @dataclass(frozen=True)
@@ -114,32 +115,36 @@ def differences(made: dict, wanted: dict) -> Iterator[tuple[str, object, object]
 def _write(state: State) -> None:
     path = Path(state.job.recipe)
     present = _read(path)
-    oldest = _oldest(state.job.outputs)
+    oldest = _oldest(state.job)
     if not state.causes and state.made_from:
         # Made from just this: the file must not be newer than the outputs (after an edit and its reversal, say).
         wanted = state.made_from["recipe"]
         if present != wanted:
             write_text(path, text(wanted))
-        if oldest is not None and path.stat().st_mtime_ns >= oldest:
-            os.utime(path, ns=(oldest - 10**9, oldest - 10**9))
+        for input_file in (path, *map(Path, state.recipe["raw"])):
+            if oldest is not None and input_file.is_file() and input_file.stat().st_mtime_ns >= oldest:
+                os.utime(input_file, ns=(oldest - 10**9, oldest - 10**9))
         return
-    counter = (present or {}).get(RENEWED, 0)
-    if present is None or without_counter(present) != state.recipe:
-        write_text(path, text(state.recipe if state.made_from is None else _renewed(state.recipe, state.made_from)))
-    elif oldest is not None and path.stat().st_mtime_ns <= oldest:
-        # Outputs newer than the recipe, and yet made from something else: touched, copied, or interrupted.
-        write_text(path, text(state.recipe | {RENEWED: counter + 1}))
+    edited = present is None or without_counter(present) != state.recipe
+    # Outputs newer than the recipe, and yet made from something else: touched, copied, or interrupted.
+    overtaken = oldest is not None and not edited and path.stat().st_mtime_ns <= oldest
+    if edited or overtaken:
+        new = oldest is None and state.made_from is None
+        write_text(path, text(state.recipe if new else state.recipe | {RENEWED: time.time_ns()}))
 
 
-def _renewed(recipe: dict, made_from: dict) -> dict:
-    """The recipe with a counter that differs from the one that the outputs were made from."""
-    return recipe | {RENEWED: made_from["recipe"].get(RENEWED, 0) + 1}
+def _oldest(job: Job) -> int | None:
+    """The earliest modification time, as Snakemake sees it, of those outputs that are there, in nanoseconds."""
+    present = [path for path in map(Path, [*job.outputs, job.made_from]) if path.exists()]
+    if present and Path(job.benchmark).exists():
+        present.append(Path(job.benchmark))
+    return min((_carrier(path).lstat().st_mtime_ns for path in present), default=None)
 
 
-def _oldest(outputs: list[str]) -> int | None:
-    """The earliest modification time of the outputs that are there, in nanoseconds."""
-    times = [path.lstat().st_mtime_ns for path in map(Path, outputs) if path.exists()]
-    return min(times, default=None)
+def _carrier(output: Path) -> Path:
+    """The file whose time counts: of a folder, the time stamp that Snakemake puts into it."""
+    stamp = output / ".snakemake_timestamp"
+    return stamp if output.is_dir() and not output.is_symlink() and stamp.exists() else output
 
 
 def _causes(job: Job, recipe: dict, made_from: dict | None, outputs: Mapping[str, str]) -> list[str]:
@@ -204,7 +209,8 @@ def _noted(note: str, path: str) -> str:
 
 def _read(path: Path) -> dict | None:
     try:
-        return json.loads(path.read_bytes())
+        recipe = json.loads(path.read_bytes())
+        return recipe if isinstance(recipe, dict) else None
     except (OSError, ValueError):
         return None
 

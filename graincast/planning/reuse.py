@@ -54,4 +54,4 @@ def _elsewhere(path: str, theirs: Path) -> Path:
 
 
 def _there(path: str) -> bool:
-    return Path(path).exists() or Path(path).is_symlink()
+    return Path(path).exists()

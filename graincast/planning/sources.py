@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 from graincast.files.atomic import write_if_changed
+from graincast.microstructure import BadInput
+from graincast.planning import code_digest
 
 PACKAGES = ("graincast", "scripts")
 NOT_COUNTED = (
@@ -22,10 +24,6 @@ NOT_COUNTED = (
     "graincast/program/recipe.py",
 )
 """Modules that show, measure, check or note how a step runs."""
-DIGITS = 16
-"""Hexadecimal digits of a digest."""
-VERSION_DEPENDENT = {"type_params", "type_comment", "kind"}
-"""Fields that some versions of Python leave out, or that say how a constant was written."""
 
 
 def module(package: str, name: str) -> str:
@@ -76,7 +74,7 @@ def keep(path: Path) -> None:
     write_if_changed(path, json.dumps({"by": _OWN, "parsed": _parsed}))
 
 
-_OWN = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+_OWN = hashlib.sha256(Path(code_digest.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
 _parsed: dict[str, dict] = {}
 """The digest of the code and the imported modules of each source text, by the SHA-256 of the text."""
 
@@ -96,14 +94,17 @@ class _Source:
 
 
 def _parse(content: bytes, source: str) -> dict:
-    tree = ast.parse(content, source)
+    try:
+        tree = ast.parse(content, source)
+    except SyntaxError as error:
+        raise BadInput(f"{source}: line {error.lineno}: {error.msg}") from None
     modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             modules.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {"digest": digest(tree), "modules": sorted(modules)}
+    return {"digest": code_digest.digest(tree), "modules": sorted(modules)}
 
 
 @functools.cache
@@ -119,40 +120,3 @@ def _files(project: Path, name: str) -> set[str]:
     stems = [Path(*parts[:length]) for length in range(1, len(parts) + 1)]
     candidates = [stem / "__init__.py" for stem in stems] + [stem.with_suffix(".py") for stem in stems]
     return {path.as_posix() for path in candidates if (project / path).is_file()}
-
-
-def digest(tree: ast.AST) -> str:
-    """The digest of a syntax tree, the same under every supported version of Python."""
-    return hashlib.sha256(serialised(tree).encode()).hexdigest()[:DIGITS]
-
-
-def serialised(node: object, in_class: bool = False) -> str:
-    """A syntax tree as text, without what cannot change a result.
-
-    in_class  whether the node stands directly in the body of a class, where annotations define fields
-    """
-    if isinstance(node, list):
-        texts = [serialised(item, in_class) for item in node if not _is_bare_text(item)]
-        return f"[{','.join(filter(None, texts))}]"
-    if not isinstance(node, ast.AST):
-        return f"{type(node).__name__}:{node!r}"
-    if isinstance(node, ast.AnnAssign) and not in_class:
-        if node.value is None:
-            return ""
-        return serialised(ast.Assign(targets=[node.target], value=node.value))
-    left_out = set(VERSION_DEPENDENT)
-    if isinstance(node, ast.arg):
-        left_out.add("annotation")
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        left_out.add("returns")
-    fields = [
-        f"{name}={serialised(value, isinstance(node, ast.ClassDef) and name == 'body')}"
-        for name, value in ast.iter_fields(node)
-        if name not in left_out and value is not None and value != []
-    ]
-    return f"{type(node).__name__}({','.join(fields)})"
-
-
-def _is_bare_text(node: object) -> bool:
-    """Whether a statement is a text and nothing else: a docstring, or a description below an assignment."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -17,7 +17,7 @@ def check() -> str:
     """
     older = ""
     try:
-        found = json.loads(FILE.read_bytes())["results"]
+        found = int(json.loads(FILE.read_bytes())["results"])
     except FileNotFoundError:
         found = VERSION
         if any(Path("results").glob("datasets/*")) or any(Path("results").glob("experiments/*")):

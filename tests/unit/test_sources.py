@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from graincast.encoders import registry as encoders
+from graincast.microstructure import BadInput
 from graincast.models.registry import MODELS
-from graincast.planning import packages, sources
+from graincast.planning import code_digest, packages, sources
 from graincast.raw.sources import READERS
 
 PROJECT = Path(__file__).parents[2]
@@ -112,7 +113,7 @@ print(module.digest(ast.parse(sys.stdin.read())))
 
 
 def digest(text: str) -> str:
-    return sources.digest(ast.parse(text))
+    return code_digest.digest(ast.parse(text))
 
 
 def interpreter(version: str) -> str | None:
@@ -169,7 +170,7 @@ def test_every_python_gives_the_same_digest(version):
     python = interpreter(version)
     if python is None:
         pytest.skip(f"no Python {version} here")
-    command = [python, "-c", PRINT_DIGEST, sources.__file__]
+    command = [python, "-c", PRINT_DIGEST, code_digest.__file__]
     done = subprocess.run(command, input=GOLDEN_TEXT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == GOLDEN_DIGEST
 
@@ -247,5 +248,5 @@ def test_versions_are_those_of_the_lock():
     expected = {name: locked[name] for name in ("llvmlite", "numba", "pillow", "scikit-learn")}
     assert packages.versions(PROJECT, {"numba", "PIL", "sklearn", "mlflow"}) == expected
     assert packages.versions(PROJECT, {"yaml"}) == {}
-    with pytest.raises(KeyError):
+    with pytest.raises(BadInput, match="in neither table"):
         packages.versions(PROJECT, {"tensorflow"})

@@ -68,7 +68,11 @@ KEYS = {
     "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | AFTER_GRAPHS["given"]),
     "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
     "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
-    "datasets.max_rejected": (SMALL, {"datasets.given.max_rejected": 0.5}, {"check_rejected:given"}),
+    "datasets.max_rejected": (
+        SMALL,
+        {"datasets.given.max_rejected": 0.5, "datasets.images.max_rejected": 0.5},
+        {"check_rejected:given"} | VISION,
+    ),
     "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
     "datasets.simulate.microstructures": (
         SMALL,

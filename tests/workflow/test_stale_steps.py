@@ -134,13 +134,47 @@ def test_an_edit_is_seen_and_its_reversal_undoes_it(copy, records):
     assert checkout.stale(folder, *CONFIG) == NOTHING
 
 
+TOUCHED = {
+    "training": ("config/experiments/made.yaml", {"grid.learning_rate": [0.2]}, TRAIN["made"]),
+    "a folder of simulated runs": ("config/small.yaml", {"datasets.made.simulate.seed": 2}, SIMULATE),
+}
+
+
 @pytest.mark.parametrize("records", [True, False])
-def test_touched_outputs_do_not_hide_an_edit(copy, records):
+@pytest.mark.parametrize("edit", TOUCHED)
+def test_touched_outputs_do_not_hide_an_edit(copy, records, edit):
     folder = copy(records=records, times=True)
-    edit_learning_rate(folder)
+    file, edits, expected = TOUCHED[edit]
+    path = folder / file
+    path.write_text(with_edits(yaml.safe_load(path.read_text()), edits))
     touched = checkout.run(folder, *CONFIG, "--touch")
     assert touched.returncode == 0, touched.stdout
+    assert checkout.stale(folder, *CONFIG) == expected
+
+
+def test_results_put_back_beside_newer_records_are_made_again(copy):
+    """Snakemake's records know the recipe of the results that were there before; the recipe is renewed all the same."""
+    folder = copy(records=True, times=True)
+    shutil.copytree(folder / "results", folder / "backup", symlinks=True)
+    edit_learning_rate(folder)
+    assert checkout.run(folder, *CONFIG).returncode == 0
+    assert checkout.stale(folder, *CONFIG) == NOTHING
+    shutil.rmtree(folder / "results")
+    (folder / "backup").rename(folder / "results")
     assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+    assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_raw_data_that_are_put_back_run_nothing(copy, finished, tmp_path, monkeypatch, records):
+    folder = copy(records=records, times=True)
+    shutil.copytree(finished.parent / "raw", tmp_path / "raw")
+    monkeypatch.setenv("RAW_DATA_ROOT", str(tmp_path / "raw"))
+    new = tmp_path / "raw/json/run-99.json"
+    new.write_text(json.dumps(graph(99)))
+    assert checkout.stale(folder, *CONFIG) == only_its_shard("run-99")
+    new.unlink()
+    assert checkout.stale(folder, *CONFIG) == NOTHING
 
 
 def test_a_removed_input_is_seen_without_records(copy):
@@ -169,7 +203,18 @@ def test_damaged_results_are_not_adopted_and_are_made_again(copy):
     models.write_bytes(content)
     done = graincast(folder, "adopt", "config/small.yaml")
     assert "not adopted: train/made/all: " in done.stdout and "models.pt is damaged" in done.stdout, done.stdout
-    assert graincast(folder, "verify").returncode == 1
+    assert "not adopted: evaluate/made: what it was made from is made again" in done.stdout
+    assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
+
+
+def test_damaged_manifests_are_written_again(copy):
+    folder = copy(records=True, times=True)
+    for name in ("raw/0000.json", "raw/seen.json"):
+        path = folder / "results/datasets/given" / name
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 128
+        path.write_bytes(content)
+    assert checkout.stale(folder, *CONFIG) == NOTHING
 
 
 def test_a_reader_refuses_a_damaged_file_and_it_is_made_again(copy):
@@ -198,6 +243,8 @@ def test_no_recipe_is_written_while_another_run_holds_the_results(copy):
         edit_learning_rate(folder)
         planned = checkout.run(folder, *CONFIG, "--dry-run")
         assert "another run holds results/" in planned.stdout and "Nothing to be done" in planned.stdout
+        refused = checkout.run(folder, *CONFIG, "--forcerun", "compare")
+        assert refused.returncode and "holds results/: wait until it has ended" in refused.stdout, refused.stdout
         assert recipe.read_bytes() == before
     finally:
         holder.kill()
@@ -304,12 +351,19 @@ def only_its_shard(name: str) -> set[str]:
     return {f"graphs:given/{shard_of(name)}"} | AFTER_GRAPHS["given"]
 
 
-def test_results_of_another_configuration_join_the_comparison(finished):
-    shutil.copytree(finished / "results/experiments/made", finished / "results/experiments/elsewhere")
-    try:
-        assert checkout.stale(finished, *CONFIG) == COMPARE
-    finally:
-        shutil.rmtree(finished / "results/experiments/elsewhere")
+def test_results_of_another_configuration_join_the_comparison(copy):
+    """Those with a note of what they were made from; others are left out, and stop nothing."""
+    folder = copy(records=True, times=True)
+    experiments = folder / "results/experiments"
+    shutil.copytree(experiments / "made", experiments / "unknown")
+    assert checkout.stale(folder, *CONFIG) == NOTHING
+    shutil.copytree(experiments / "made", experiments / "elsewhere")
+    note = experiments / "elsewhere/test_metrics.json.made_from.json"
+    note.write_text(note.read_text().replace("experiments/made/", "experiments/elsewhere/"))
+    assert checkout.stale(folder, *CONFIG) == COMPARE
+    done = checkout.run(folder, *CONFIG)
+    assert done.returncode == 0, done.stdout
+    assert checkout.stale(folder, *CONFIG) == NOTHING
 
 
 def test_two_edits_at_once(finished):
