@@ -1,5 +1,6 @@
 """Make the README's pictures: a microstructure before and after growth, and the graph of rules."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def rule_picture(path: Path) -> None:
         check=True,
     ).stdout
     graph = graph[graph.index("digraph") :]
+    (target,) = re.findall(r'(\d+)\[label = "all"', graph)  # the rule that only collects files hides the others
+    graph = "\n".join(line for line in graph.splitlines() if not re.search(rf"^\s*{target}\[|-> {target}$", line))
     subprocess.run(["dot", "-Tpng", "-Gdpi=90", "-o", str(path)], input=graph, text=True, check=True)
 
 
