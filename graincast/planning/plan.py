@@ -28,13 +28,16 @@ class Plan:
         self.grains = [name for name in self.datasets if name not in self.images]
         features = {experiment["features"] for experiment in self.experiments.values()}
         self.vision = sorted(features & set(config["vision_sets"]))
+        # asked for by every job, so worked out once
+        self._batches = {name: self._batches_of(name) for name in self.simulated}
+        self._training_jobs = {name: self._training_jobs_of(name) for name in self.experiments}
 
     # ---- Files of the data stages
 
     def shards(self, dataset: str) -> list[str]:
         """Names of a data set's shards; those of a simulated one are its batches."""
         if dataset in self.simulated:
-            return list(self._batches(dataset))
+            return list(self._batches[dataset])
         return shard_names(self.datasets[dataset]["shards"])
 
     def run_folder(self, dataset: str, shard: str) -> str:
@@ -113,7 +116,7 @@ class Plan:
 
     def states(self, dataset: str, shard: str) -> dict[str, int]:
         """The numbers of the first and last initial state of a batch."""
-        first, last = self._batches(dataset)[shard]
+        first, last = self._batches[dataset][shard]
         return {"first": first, "last": last}
 
     def split_settings(self, split: str) -> dict:
@@ -136,6 +139,9 @@ class Plan:
 
     def training_jobs(self, experiment: str) -> dict[str, dict]:
         """An experiment's training jobs: the part of the grid that each trains, by the job's name."""
+        return self._training_jobs[experiment]
+
+    def _training_jobs_of(self, experiment: str) -> dict[str, dict]:
         one = self.experiments[experiment]
         axes = {"threshold": one["target"]["threshold"], **one["grid"]}
         sizes = axes.pop("feature_subsets", None)
@@ -161,7 +167,7 @@ class Plan:
         hops = self.datasets[one["dataset"]].get("hops")
         return {**one, "recipe": {"hops": hops, "features": {"columns": columns}} if columns else None}
 
-    def _batches(self, dataset: str) -> dict[str, tuple[int, int]]:
+    def _batches_of(self, dataset: str) -> dict[str, tuple[int, int]]:
         simulate = self.datasets[dataset]["simulate"]
         return batches(simulate["microstructures"], simulate["batch"])
 
