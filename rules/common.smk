@@ -33,6 +33,7 @@ except BadInput as error:
 PLAN = Plan(CONFIG)
 RAW = RawData(PLAN, CONFIG_FILE)
 PARSED = Path("results/recipes/.sources.json")
+EXTENSIONS = f"--extensions {shlex.join(map(str, PLAN.extensions))}" if PLAN.extensions else ""
 TRACKING = as_json(CONFIG["tracking"])
 WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
     Path(workflow.basedir), CONFIG["container"]["variant"]
@@ -89,7 +90,7 @@ def write_recipes():
     planned = jobs(PLAN, finished_experiments())
     with errors_in_one_line():
         sources.recall(PARSED)
-        wanted = recipes.build(Path(workflow.basedir), planned, shells)
+        wanted = recipes.build(Path(workflow.basedir), planned, shells, PLAN.extensions)
         sources.keep(PARSED)
         for line in reuse.link(planned, wanted, RAW.results()):
             say(line)

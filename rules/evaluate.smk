@@ -1,7 +1,9 @@
 """Evaluate: choose a trial on validation data, test it once, draw the figures, log the outcome to MLflow.
 
 in   results/experiments/{experiment}/trials/*/, the features and the split
-out  results/experiments/{experiment}/test_metrics.json, trials.csv, predictions.csv, model.pt
+out  results/experiments/{experiment}/test_metrics.json, trials.csv, predictions.csv
+     results/experiments/{experiment}/model.h5        the models chosen (format: graincast/prediction/trained_model.py)
+     results/experiments/{experiment}/sources.zip     the sources that its predictions run
      results/experiments/{experiment}/figures/
      results/experiments/{experiment}/sent.json       what was logged to MLflow
 """
@@ -16,14 +18,15 @@ rule evaluate:
     input:
         recipe=recipe("evaluate", "experiment"),
         trials=trial_files("trials.json"),
-        models=trial_files("models.pt"),
+        models=trial_files("models.h5"),
         features=features_of,
         split=split_of,
     output:
         metrics="results/experiments/{experiment}/test_metrics.json",
         trials="results/experiments/{experiment}/trials.csv",
         predictions="results/experiments/{experiment}/predictions.csv",
-        model="results/experiments/{experiment}/model.pt",
+        model="results/experiments/{experiment}/model.h5",
+        sources="results/experiments/{experiment}/sources.zip",
         made_from="results/experiments/{experiment}/test_metrics.json.made_from.json",
     log:
         "results/logs/evaluate/{experiment}.log",
@@ -36,10 +39,11 @@ rule evaluate:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=30,
     params:
+        extensions=EXTENSIONS,
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
     shell:
         "python -m scripts.evaluate --recipe {input.recipe} --trials {params.folders} --features {input.features}"
-        " --split {input.split} --out results/experiments/{wildcards.experiment} 2>&1 | tee {log}"
+        " --split {input.split} {params.extensions} --out results/experiments/{wildcards.experiment} 2>&1 | tee {log}"
 
 
 rule figures:
@@ -74,7 +78,7 @@ rule log_experiment:
         recipe=recipe("log_experiment", "experiment"),
         metrics="results/experiments/{experiment}/test_metrics.json",
         tables=["results/experiments/{experiment}/trials.csv", "results/experiments/{experiment}/predictions.csv"],
-        model="results/experiments/{experiment}/model.pt",
+        model=["results/experiments/{experiment}/model.h5", "results/experiments/{experiment}/sources.zip"],
         figures="results/experiments/{experiment}/figures",
         trials=trial_files("sent.json"),
     output:

@@ -25,8 +25,9 @@ rule features:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
     params:
+        extensions=EXTENSIONS,
         max_rejected=lambda wc: PLAN.datasets[wc.dataset]["max_rejected"],
     shell:
         "python -m scripts.features --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.features}"
-        " --graphs {input.graphs} --rejected {input.rejected} --max-rejected {params.max_rejected} --out {output.table}"
-        " 2>&1 | tee {log}"
+        " --graphs {input.graphs} --rejected {input.rejected} --max-rejected {params.max_rejected}"
+        " {params.extensions} --out {output.table} 2>&1 | tee {log}"

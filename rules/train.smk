@@ -1,7 +1,7 @@
 """Train: the trials of one job of an experiment together; then measured on validation data; then logged to MLflow.
 
 in   results/datasets/{dataset}/features/{features}.h5, splits/{split}.csv
-out  results/experiments/{experiment}/trials/{job}/trained.json, history.h5, models.pt, validation.h5
+out  results/experiments/{experiment}/trials/{job}/trained.json, history.h5, models.h5, validation.h5
      results/experiments/{experiment}/trials/{job}/trials.json     each trial's validation metrics
      results/experiments/{experiment}/trials/{job}/sent.json       what was logged to MLflow
      (formats: graincast/experiment/trained.py)
@@ -43,7 +43,7 @@ rule train:
     output:
         trained="results/experiments/{experiment}/trials/{job}/trained.json",
         history="results/experiments/{experiment}/trials/{job}/history.h5",
-        models="results/experiments/{experiment}/trials/{job}/models.pt",
+        models="results/experiments/{experiment}/trials/{job}/models.h5",
         validation="results/experiments/{experiment}/trials/{job}/validation.h5",
         made_from="results/experiments/{experiment}/trials/{job}/trained.json.made_from.json",
     log:
@@ -58,11 +58,12 @@ rule train:
         runtime=lambda wc, attempt: 120 * attempt,
     params:
         device=CONFIG["device"],
+        extensions=EXTENSIONS,
         folder=lambda wc, output: Path(output.trained).parent,
     shell:
         "python -m scripts.train --recipe {input.recipe} --name {wildcards.experiment}/{wildcards.job}"
         " --features {input.features} --split {input.split} --device {params.device} --threads {threads}"
-        " --out {params.folder} 2>&1 | tee {log}"
+        " {params.extensions} --out {params.folder} 2>&1 | tee {log}"
 
 
 rule measure:
@@ -93,7 +94,6 @@ rule log_trials:
         recipe=recipe("log_trials", "experiment", "job"),
         trials="results/experiments/{experiment}/trials/{job}/trials.json",
         history="results/experiments/{experiment}/trials/{job}/history.h5",
-        models="results/experiments/{experiment}/trials/{job}/models.pt",
     output:
         sent="results/experiments/{experiment}/trials/{job}/sent.json",
         made_from="results/experiments/{experiment}/trials/{job}/sent.json.made_from.json",

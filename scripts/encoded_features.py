@@ -6,17 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from graincast.encoders import codes
-from graincast.features import table
+from graincast.features import named, table
 from graincast.features.rows import row
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards
 from graincast.microstructure import BadInput
+from graincast.program import extensions
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
 
 
 def main(args: argparse.Namespace) -> None:
     columns = args.recipe.take("columns")["columns"]
+    extensions.install(args.extensions)
+    features = named.tables(args.extensions)
     encoded = codes.read(args.codes)
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
@@ -28,7 +31,7 @@ def main(args: argparse.Namespace) -> None:
                 grain, boundary = encoded.of_microstructure(one.name)
             except BadInput as error:
                 raise BadInput(f"{args.codes}: {error}") from None
-            plain = row(one, columns)
+            plain = row(one, columns, tables=features)
             x = np.concatenate([plain["x"], grain], axis=1)
             parts.append(plain | {"x": x, "edge_x": boundary.astype(float)})
     names = [f"grain_{k}" for k in range(encoded.grain.shape[1])]
@@ -44,5 +47,6 @@ if __name__ == "__main__":
     p.add_argument("--codes", type=Path, required=True, help="HDF5 file of scripts.encode")
     p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
     p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
+    extensions.add_argument(p)
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

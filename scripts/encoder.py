@@ -8,10 +8,11 @@ from types import ModuleType
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from graincast.encoders import registry, stream, trained
+from graincast.encoders import stream, trained
 from graincast.encoders.patches import KINDS
-from graincast.files import csv_table, hdf5
+from graincast.files import csv_table, declaration, hdf5
 from graincast.files.atomic import whole
+from graincast.files.declaration import check_keys
 from graincast.microstructure import BadInput
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
@@ -22,7 +23,8 @@ SHOWN = 4  # numbers of components they are reconstructed with, at most
 
 
 def main(args: argparse.Namespace) -> None:
-    encoder = checked(args.recipe.take("method", optional=registry.SETTINGS["autoencoder"]))
+    encoder = args.recipe.parameters
+    check(args.recipe.path, encoder)
     method = importlib.import_module(f"graincast.encoders.{encoder['method']}")
     divided = stream.divided(stream.read(args.graphs), encoder["validation"])
     samples = {kind: sampled(divided, kind, encoder["max_patches"]) for kind in KINDS}
@@ -52,16 +54,13 @@ def main(args: argparse.Namespace) -> None:
             args.checkpoints.rmdir()
 
 
-def checked(encoder: dict) -> dict:
-    """The settings of the method. Raises BadInput for an unknown method or a missing setting."""
-    for key, known in (("method", registry.SETTINGS), ("architecture", registry.ARCHITECTURES)):
-        if key in encoder and encoder[key] not in known:
-            raise BadInput(f"encoder: {key} {encoder[key]!r} is none of {', '.join(known)}")
-    wanted = registry.SETTINGS[encoder["method"]]
-    missing = [key for key in wanted if key not in encoder]
-    if missing:
-        raise BadInput(f"encoder: {missing[0]} is missing, which method {encoder['method']} needs")
-    return {"method": encoder["method"], **{key: encoder[key] for key in wanted}}
+def check(recipe: Path, encoder: dict) -> None:
+    """Raise BadInput for an unknown method, or settings that are not those of the method."""
+    folders = [Path(stream.__file__).parent]
+    method, known = encoder.get("method"), declaration.names(folders)
+    if method not in known:
+        raise BadInput(f"{recipe}: method {method!r} is none of {', '.join(known)}")
+    check_keys(str(recipe), encoder, ["method", *declaration.read(method, folders)["settings"]], f"method {method}")
 
 
 def sampled(divided: tuple, kind: str, limit: int) -> tuple[stream.Sample, stream.Sample]:

@@ -3,18 +3,26 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from graincast.evaluation import testing
-from graincast.experiment import splits, targets
+from graincast.experiment import declaration, splits, targets
 from graincast.experiment.record import read_record
-from graincast.experiment.trained import read_models, save
+from graincast.experiment.trained import read_models
 from graincast.files import csv_table
-from graincast.files.atomic import write_text
+from graincast.files.atomic import write_bytes, write_text
 from graincast.models import by_name
-from graincast.program import cost
+from graincast.prediction import packing, trained_model
+from graincast.program import cost, extensions
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
 
+WHY_NOT_RAW = {
+    True: "as its features come from a vision network, whose weights are not packed; pass one row per image",
+    False: "as its features come from an encoder; pass one row per grain with its features",
+}
 COPIED = (
     "experiment",
     "model",
@@ -31,8 +39,9 @@ COPIED = (
 
 
 def main(args: argparse.Namespace) -> None:
-    parameters = args.recipe.take("model", "select")
-    model = by_name.load(parameters["model"])
+    parameters = args.recipe.take("model", "select", optional=["raw"])
+    extensions.install(args.extensions)
+    model = by_name.load(parameters["model"], args.extensions)
     data = model.read(args.features)
     records = [read_record(folder) for folder in args.trials]
     trials = [trial for record in records for trial in record["trials"]]
@@ -41,11 +50,12 @@ def main(args: argparse.Namespace) -> None:
     kind = first["target"]["kind"]
     chosen = testing.choose(trials, kind, parameters["select"])
     target = targets.of_data(data, list(chosen), **first["target"])
-    stored = {folder: read_models(folder / "models.pt") for folder in args.trials}
+    stored = {folder: read_models(folder / "models.h5") for folder in args.trials}
+    subsets = splits.subsets_of(args.split, data.name)
     tested = testing.run_test(
         chosen,
         lambda trial, fold: stored[job_of[trial]][trial][fold],
-        splits.subsets_of(args.split, data.name),
+        subsets,
         target,
         data,
         model,
@@ -53,7 +63,10 @@ def main(args: argparse.Namespace) -> None:
 
     csv_table.write(args.out / "predictions.csv", testing.header(kind), tested.predictions)
     csv_table.write(args.out / "trials.csv", *testing.trial_rows(trials, chosen, kind))
-    save(args.out / "model.pt", tested.models)
+    about = described(first, tested.thresholds, parameters, args.extensions)
+    in_training = np.any([subset == "train" for subset in subsets.values()], axis=0)
+    trained_model.write(args.out / "model.h5", about, tested.models, ranges(data, in_training))
+    write_bytes(args.out / "sources.zip", packing.packed(parameters["model"], args.extensions))
     summary = {
         **{key: first.get(key) for key in COPIED},
         "select": parameters["select"],
@@ -74,9 +87,41 @@ def in_words(outcome: dict) -> str:
     return f"{', '.join(values)} on {test['count']} test predictions; chosen {outcome['chosen_trial']}"
 
 
+def described(record: dict, thresholds: dict[str, dict], parameters: dict, folders: list[Path]) -> dict:
+    """What the file of the trained model is about (see prediction/trained_model.py)."""
+    raw = parameters.get("raw")
+    return {
+        **{key: record.get(key) for key in COPIED},
+        "features": {"nodes": record["columns"], "edges": record.get("edge_columns", [])},
+        "feature_set": record["features"],
+        "not_served": declaration.read(parameters["model"], folders).served,
+        "raw": raw,
+        "why_not_raw": "" if raw else WHY_NOT_RAW[bool(record.get("network"))],
+        "extensions": [folder.resolve().name for folder in folders],
+        "requirements": packing.requirements(parameters["model"], folders),
+        "metrics": {threshold: outcome["test"] for threshold, outcome in thresholds.items()},
+    }
+
+
+def ranges(data: Any, inside: np.ndarray) -> dict[str, np.ndarray]:
+    """The smallest and largest value of each feature in the microstructures of `inside` (bool [g])."""
+    if not hasattr(data, "node_ptr"):
+        return {"nodes": extremes(data.x[inside])}
+    nodes, edges = (np.repeat(inside, np.diff(ptr)) for ptr in (data.node_ptr, data.edge_ptr))
+    return {"nodes": extremes(data.x[nodes]), "edges": extremes(data.edge_x[edges])}
+
+
+def extremes(rows: np.ndarray) -> np.ndarray:
+    """The smallest and largest value of each column, float64 [columns, 2]; NaN without rows."""
+    if not len(rows):
+        return np.full((rows.shape[1], 2), np.nan)
+    return np.stack([rows.min(axis=0), rows.max(axis=0)], axis=1).astype(float)
+
+
 if __name__ == "__main__":
     p = parser("evaluate", __doc__)
     add_argument(p, '{"model": "sgc", "select": "nll"}')
+    extensions.add_argument(p)
     p.add_argument("--trials", type=Path, nargs="+", required=True, help="folders of the experiment's training jobs")
     p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
     p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")

@@ -3,17 +3,22 @@
 import argparse
 from pathlib import Path
 
-from graincast.features import table
+from graincast.features import named, table
+from graincast.features.edges import BOUNDARY_LENGTH
 from graincast.features.rows import row
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards
+from graincast.program import extensions
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
 
 
 def main(args: argparse.Namespace) -> None:
-    columns = args.recipe.take("columns")["columns"]
+    parameters = args.recipe.take("nodes", optional=["edges"])
+    nodes, edges = parameters["nodes"], parameters.get("edges", [BOUNDARY_LENGTH])
+    extensions.install(args.extensions)
+    features = named.tables(args.extensions)
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
     rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
@@ -21,17 +26,18 @@ def main(args: argparse.Namespace) -> None:
     parts = []
     for path in args.graphs:
         for one in shards.read(path):
-            parts.append(row(one, columns))
+            parts.append(row(one, nodes, edges, features))
             progress.advance()
-    table.write(args.out, table.assemble(columns, parts))
+    table.write(args.out, table.assemble(nodes, parts, edges))
 
 
 if __name__ == "__main__":
     p = parser("features", __doc__)
-    add_argument(p, '{"columns": ["type", "area"]}')
+    add_argument(p, '{"nodes": ["type", "area"], "edges": ["boundary_length"]}')
     p.add_argument("--name", required=True, help="dataset/feature set, for progress lines")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
     p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
+    extensions.add_argument(p)
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

@@ -60,7 +60,7 @@ def draw_curves(records: dict[Path, dict], name: str, title: str, path: Path) ->
     """Draw a trial's training curves; a model that is not trained in iterations has none."""
     steps, curves, columns, kept = curves_of(records, name)
     if steps.size:
-        unit = "iteration" if records[next(iter(records))]["model"] == "sgc" else "epoch"
+        unit = records[next(iter(records))]["unit"]
         save(experiment.training_curves(steps, curves, columns, kept, f"{title}: {name}", unit), path)
 
 

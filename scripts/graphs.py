@@ -12,15 +12,16 @@ from graincast.program.main import parser, run
 from graincast.program.progress import track
 from graincast.program.recipe import add_argument
 from graincast.raw import manifest
-from graincast.raw.sources import READERS
+from graincast.raw.sources import SOURCES
 
 
 def main(args: argparse.Namespace) -> None:
     parameters = args.recipe.take("source", optional=("hops", "time_steps"))
     source, hops, kept = parameters["source"], parameters.get("hops"), parameters.get("time_steps", time_steps.ALL)
-    if source not in READERS:
-        raise BadInput(f"{args.recipe.path}: source {source!r} is none of {', '.join(READERS)}")
-    reader = importlib.import_module(f"graincast.raw.{READERS[source]}")
+    readers = {name: one.reader for name, one in SOURCES.items() if one.reader}
+    if source not in readers:
+        raise BadInput(f"{args.recipe.path}: source {source!r} is none of {', '.join(readers)}")
+    reader = importlib.import_module(f"graincast.raw.{readers[source]}")
     time_steps.check(kept)
     runs = manifest.read(args.manifest)
     graphs, rejected = [], []

@@ -3,16 +3,17 @@
 import argparse
 import shutil
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
-from graincast.experiment import grid, splits, targets, validation_file
+from graincast.experiment import declaration, grid, splits, targets, validation_file
+from graincast.experiment.declaration import Declaration
 from graincast.experiment.split_check import check_split
 from graincast.experiment.trained import predictions, write
+from graincast.files.declaration import check_keys
 from graincast.microstructure import BadInput
 from graincast.models import by_name
-from graincast.program import cost
+from graincast.program import cost, extensions
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
@@ -22,15 +23,16 @@ def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     parameters = args.recipe.take("model", "target", "grid", "training")
     training = parameters["training"]
-    model = by_name.load(parameters["model"])
-    check(args.recipe.path, parameters, model)
+    extensions.install(args.extensions)
+    model = by_name.load(parameters["model"], args.extensions)
+    declared = declaration.read(parameters["model"], args.extensions)
+    axes = axes_of(args.recipe.path, parameters, declared)
     data = model.read(args.features)
-    axes = {axis: parameters["grid"][axis] for axis in grid.AXES if axis in parameters["grid"]}
     subsets = splits.subsets_of(args.split, data.name)
     target = targets.of_data(data, axes.get("threshold", [None]), **parameters["target"])
     check_split(args.name, subsets, target, data, getattr(data, "classes", None))
 
-    points = {grid.trial_name(point): point for point in grid.points(axes)}
+    points = {grid.trial_name(point, declared.prefixes): point for point in grid.points(axes)}
     progress = Progress(f"train {args.name}", *model.total_steps(len(points), len(subsets), training))
     checkpoints = args.out / "checkpoints"
     options = {"advance": progress.advance, "device": args.device, "checkpoints": checkpoints}
@@ -48,12 +50,14 @@ def main(args: argparse.Namespace) -> None:
         "experiment": experiment,
         "job": job,
         "model": parameters["model"],
+        "unit": declared.unit,
         "target": {"kind": target.kind, "grains": target.grains, **parameters["target"]},
         "grid": axes,
         "training": training,
         "dataset": args.features.parents[1].name,
         "features": args.features.stem,
         "columns": data.columns,
+        "edge_columns": getattr(data, "edge_columns", []),
         "network": getattr(data, "network", None),
         "classes": getattr(data, "classes", None),
         "split": args.split.stem,
@@ -70,19 +74,16 @@ def main(args: argparse.Namespace) -> None:
     cost.write(args.out)
 
 
-def check(recipe: Path, parameters: dict, model: ModuleType) -> None:
-    """Raise BadInput where grid or training settings are not those of the model, or an axis is not a list."""
-    name, axes, training = parameters["model"], parameters["grid"], parameters["training"]
-    if set(training) != set(model.TRAINING):
-        raise BadInput(f"{recipe}: training: {name} takes {', '.join(model.TRAINING) or 'nothing ({})'}")
-    for axis, values in axes.items():
-        if axis not in grid.AXES:
-            raise BadInput(f"{recipe}: grid: has an unknown axis {axis} (axes: {', '.join(grid.AXES)})")
+def axes_of(recipe: Path, parameters: dict, model: Declaration) -> dict[str, list]:
+    """The axes of the grid in the model's order. Raises BadInput where settings are not those of the model."""
+    given = parameters["grid"]
+    optional = {"threshold", *(setting["axis"] for setting in model.grid.values() if "axis" in setting)}
+    check_keys(f"{recipe}: training", parameters["training"], list(model.training), model.name)
+    check_keys(f"{recipe}: grid", given, [a for a in model.prefixes if a in given or a not in optional], model.name)
+    for axis, values in given.items():
         if not (isinstance(values, list) and values):
             raise BadInput(f"{recipe}: grid: {axis} is {values!r}, not a list of values")
-    missing = [axis for axis in model.AXES if axis not in axes]
-    if missing:
-        raise BadInput(f"{recipe}: grid: {name} needs {', '.join(missing)}")
+    return {axis: given[axis] for axis in model.prefixes if axis in given}
 
 
 if __name__ == "__main__":
@@ -96,6 +97,7 @@ if __name__ == "__main__":
     p.add_argument("--name", required=True, help="experiment/job")
     p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
     p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
+    extensions.add_argument(p)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="for the models that torch trains")
     p.add_argument("--out", type=Path, required=True, help="folder for what was trained")

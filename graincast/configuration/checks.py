@@ -1,22 +1,22 @@
 """Checks across the keys of a configuration: keys that are missing, contradict each other or have no effect."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 from graincast.configuration.errors import ConfigError, nearest
-from graincast.evaluation.metrics import NAMES
+from graincast.configuration.schema import ENCODERS
+from graincast.evaluation import metrics
+from graincast.experiment.declaration import FEATURE_SUBSETS, Declaration
 from graincast.experiment.splits import METHOD_KEYS
-from graincast.experiment.targets import ABNORMAL, LABEL
+from graincast.experiment.targets import ABNORMAL, ALL, CANDIDATE, LABEL
+from graincast.features.named import Features
+from graincast.files import declaration
 from graincast.graphs import time_steps
 from graincast.microstructure import BadInput
-from graincast.models.registry import MODELS
+from graincast.raw.sources import SOURCES
 from graincast.tracking.addresses import has_login
 
-AUTOENCODER_KEYS = ("architecture", "epochs", "batch_size", "learning_rate", "seed")
-GRID_KEYS = {
-    name: tuple("feature_subsets" if axis == "feature_subset" else axis for axis in model.axes)
-    for name, model in MODELS.items()
-}
 SPLIT_KEYS = METHOD_KEYS | {"file": ("path",)}
 """The keys that have an effect, by splitting method."""
 
@@ -31,44 +31,31 @@ def check_tracking(where: str, tracking: dict) -> None:
 
 
 def check_dataset(where: str, written: dict, dataset: dict) -> None:
-    """Raise ConfigError for keys that are missing or have no effect. `written` lacks the defaults."""
-    source = dataset["source"]
-    if source != "simulate":
-        if "path" not in dataset:
-            raise ConfigError(f"{where}: source {source} needs the key 'path', the folder of the raw data")
-        if "simulate" in dataset:
-            raise ConfigError(f"{where}.simulate: no effect with source {source}; it is for simulate")
-        for key in ("hops", "time_steps"):
-            if source == "labelled-images" and key in written:
-                raise ConfigError(f"{where}.{key}: no effect with source labelled-images, which has no grains")
+    """Raise ConfigError for keys that contradict others. `written` lacks the defaults."""
+    if "simulate" in dataset:
+        _check_simulation(f"{where}.simulate", written["simulate"], dataset["simulate"])
+    if "time_steps" in dataset:
         _check_time_steps(where, dataset)
-        return
-    if "path" in dataset:
-        raise ConfigError(f"{where}.path: no effect with source simulate; remove it")
-    if "shards" in written:
-        raise ConfigError(
-            f"{where}.shards: no effect with source simulate, which makes one shard per batch; set simulate.batch"
-        )
-    if "simulate" not in dataset:
-        raise ConfigError(f"{where}: source simulate needs the key 'simulate'")
-    fraction, growth = dataset["simulate"]["red_fraction"], dataset["simulate"]["growth"]
+
+
+def _check_simulation(where: str, written: dict, simulate: dict) -> None:
+    fraction, growth = simulate["red_fraction"], simulate["growth"]
     if isinstance(fraction, list) and fraction[0] > fraction[1]:
-        raise ConfigError(f"{where}.simulate.red_fraction: the range {fraction} is reversed; write the smaller first")
-    if dataset["simulate"]["mobility"] == "uniform" and "min_mobility" in written["simulate"]:
-        raise ConfigError(f"{where}.simulate.min_mobility: no effect with mobility uniform; it is for candidate-red")
+        raise ConfigError(f"{where}.red_fraction: the range {fraction} is reversed; write the smaller first")
+    if simulate["mobility"] == "uniform" and "min_mobility" in written:
+        raise ConfigError(f"{where}.min_mobility: no effect with mobility uniform; it is for candidate-red")
     record = growth["record"] if isinstance(growth["record"], list) else [growth["record"]]
     if any(later <= earlier for earlier, later in itertools.pairwise(record)):
-        raise ConfigError(f"{where}.simulate.growth.record: the times {record} do not ascend")
+        raise ConfigError(f"{where}.growth.record: the times {record} do not ascend")
     if record and record[-1] > growth["time"]:
-        raise ConfigError(f"{where}.simulate.growth.record: {record[-1]} is later than growth.time ({growth['time']})")
-    _check_time_steps(where, dataset)
+        raise ConfigError(f"{where}.growth.record: {record[-1]} is later than growth.time ({growth['time']})")
 
 
 def _check_time_steps(where: str, dataset: dict) -> None:
     """Raise ConfigError for time steps that are out of order or that the simulation does not record."""
     try:
         time_steps.check(dataset["time_steps"])
-        if dataset["source"] == "simulate" and dataset["time_steps"] != time_steps.ALL:
+        if "simulate" in dataset and dataset["time_steps"] != time_steps.ALL:
             from graincast.potts.dataset import record_times  # only if needed: it compiles the simulator
 
             time_steps.kept_records(record_times(dataset["simulate"]["growth"]), dataset["time_steps"])
@@ -89,18 +76,20 @@ def check_split(where: str, written: dict, split: dict) -> None:
         raise ConfigError(f"{where}: validation and test together leave nothing to train on")
 
 
-def check_sets(file: object, written: dict, config: dict) -> None:
-    """Raise ConfigError for encoders and feature sets that contradict each other. `written` lacks the defaults."""
+def check_sets(file: object, config: dict, features: tuple[Features, Features]) -> None:
+    """Raise ConfigError for encoders and feature sets that contradict each other.
+
+    features  node features and edge features by name
+    """
     sections: dict[str, str] = {}
     for section in ("feature_sets", "encoded_sets", "vision_sets"):
         for name in config[section]:
             first = sections.setdefault(name, section)
             if first != section:
                 raise ConfigError(f"{file}: {section}.{name}: {first} already has a set of this name; choose another")
-    for name, encoder in config["encoders"].items():
-        for key in written["encoders"][name]:
-            if encoder["method"] == "pca" and key in AUTOENCODER_KEYS:
-                raise ConfigError(f"{file}: encoders.{name}.{key}: no effect with method pca; it is for autoencoder")
+    for where, name, known in _named_features(config, features):
+        if name not in known:
+            raise ConfigError(f"{file}: {where}: {name!r} is none of {', '.join(known)}{nearest(name, known)}")
     for name, encoded_set in config["encoded_sets"].items():
         where, encoder_name = f"{file}: encoded_sets.{name}", encoded_set["encoder"]
         encoder = config["encoders"].get(encoder_name)
@@ -110,8 +99,9 @@ def check_sets(file: object, written: dict, config: dict) -> None:
                 f"{nearest(encoder_name, config['encoders'])}"
             )
         components, available = encoded_set["components"], encoder["components"]
-        if components > available or (encoder["method"] == "autoencoder" and components != available):
-            remedy = f"use at most {available}" if encoder["method"] == "pca" else "an autoencoder needs all of them"
+        truncates = declaration.read(encoder["method"], [ENCODERS])["truncates"]
+        if components > available or (not truncates and components != available):
+            remedy = f"use at most {available}" if truncates else f"method {encoder['method']} needs all of them"
             raise ConfigError(
                 f"{where}.components: {components}, but encoders.{encoder_name} has {available} components; {remedy}"
             )
@@ -123,45 +113,54 @@ def check_sets(file: object, written: dict, config: dict) -> None:
             raise ConfigError(f"{where}: 'path' and 'sha256' go together; `sha256sum FILE` prints the latter")
 
 
-def check_experiment(path: Path, written: dict, experiment: dict, config: dict, file: object) -> None:
+def _named_features(config: dict, features: tuple[Features, Features]) -> Iterator[tuple[str, str, Features]]:
+    """(key, name, table) of each feature that a configuration names."""
+    nodes, edges = features
+    for name, one in config["feature_sets"].items():
+        yield from ((f"feature_sets.{name}.nodes", feature, nodes) for feature in one["nodes"])
+        yield from ((f"feature_sets.{name}.edges", feature, edges) for feature in one["edges"])
+    for name, one in config["encoded_sets"].items():
+        yield from ((f"encoded_sets.{name}.columns", feature, nodes) for feature in one["columns"])
+
+
+def check_experiment(
+    path: Path, written: dict, experiment: dict, config: dict, model: Declaration, file: object
+) -> None:
     """Raise ConfigError for keys that have no effect or contradict others. `written` lacks the defaults."""
-    model, name = MODELS[experiment["model"]], experiment["model"]
     dataset, target = config["datasets"][experiment["dataset"]], experiment["target"]
-    sections = ("feature_sets", "encoded_sets") if model.features == "feature_sets" else (model.features,)
-    set_names = [set_name for section in sections for set_name in config[section]]
+    set_names = [set_name for section in model.features for set_name in config[section]]
     if experiment["features"] not in set_names:
         raise ConfigError(
-            f"{path}: features: {experiment['features']!r} is not among the {' and '.join(sections)} of {file} "
+            f"{path}: features: {experiment['features']!r} is not among the {' and '.join(model.features)} of {file} "
             f"({', '.join(set_names)}){nearest(experiment['features'], set_names)}"
         )
-    _check_target(path, written["target"], target, experiment, dataset)
-    for section, keys in (("grid", GRID_KEYS[name]), ("training", model.training)):
-        for key in written.get(section, {}):
-            if key not in keys:
-                takes = ", ".join(keys) or "nothing"
-                raise ConfigError(f"{path}: {section}.{key}: no effect with model {name} (it takes {takes})")
+    _check_target(path, written["target"], target, experiment, dataset, model)
+    axes = [axis for axis in model.prefixes if axis != "threshold" or target["kind"] == ABNORMAL]
     for axis in experiment["fan_out"]:
-        if axis not in model.axes and not (axis == "threshold" and target["kind"] == ABNORMAL):
+        if axis not in axes:
             raise ConfigError(
-                f"{path}: fan_out: {axis} is not an axis of model {name} with target.kind {target['kind']}"
+                f"{path}: fan_out: {axis} is not an axis of model {model.name} with target.kind {target['kind']} "
+                f"(axes: {', '.join(axes)}){nearest(axis, axes)}"
             )
-    metrics = NAMES[target["kind"]]
-    if experiment["select"] is not None and experiment["select"] not in metrics:
+    if experiment["select"] is not None and experiment["select"] not in metrics.selecting(target["kind"]):
+        names = metrics.selecting(target["kind"])
         raise ConfigError(
-            f"{path}: select: {experiment['select']} is not a metric of {target['kind']} (choose {', '.join(metrics)})"
+            f"{path}: select: {experiment['select']} is not a metric of {target['kind']} "
+            f"(choose {', '.join(names)}){nearest(experiment['select'], names)}"
         )
-    if name == "sgc":
-        _check_sgc(path, written, experiment, dataset, config)
-    if name == "gat" and target["grains"] == "all" and written.get("training", {}).get("loss_grains") == "candidate":
+    _check_limits(path, written, experiment, dataset, model)
+    if experiment["grid"].get(FEATURE_SUBSETS):
+        _check_subsets(path, experiment, config)
+    if target["grains"] == ALL and experiment["training"].get("loss_grains") == CANDIDATE:
         raise ConfigError(f"{path}: training.loss_grains: candidate contradicts target.grains all; remove it")
 
 
-def _check_target(path: Path, written: dict, target: dict, experiment: dict, dataset: dict) -> None:
-    model, name, kind = MODELS[experiment["model"]], experiment["model"], target["kind"]
+def _check_target(path: Path, written: dict, target: dict, experiment: dict, dataset: dict, model: Declaration) -> None:
+    kind = target["kind"]
     if kind not in model.kinds:
         kinds = ", ".join(model.kinds)
-        raise ConfigError(f"{path}: target.kind: model {name} cannot learn {kind} (it can learn {kinds})")
-    if (kind == LABEL) != (dataset["source"] == "labelled-images"):
+        raise ConfigError(f"{path}: target.kind: model {model.name} cannot learn {kind} (it can learn {kinds})")
+    if (kind == LABEL) == bool(SOURCES[dataset["source"]].reader):
         raise ConfigError(
             f"{path}: target.kind: {kind} does not fit datasets.{experiment['dataset']}, whose source is "
             f"{dataset['source']}; label is for labelled-images"
@@ -170,8 +169,8 @@ def _check_target(path: Path, written: dict, target: dict, experiment: dict, dat
         raise ConfigError(f"{path}: target: kind abnormal needs the key 'threshold', such as [10]")
     if kind != ABNORMAL and "threshold" in written:
         raise ConfigError(f"{path}: target.threshold: no effect with kind {kind}; it is for abnormal")
-    if target["grains"] == "all" and not model.all_grains:
-        raise ConfigError(f"{path}: target.grains: model {name} predicts candidate grains only; all is for gat")
+    if target["grains"] not in model.grains:
+        raise ConfigError(f"{path}: target.grains: model {model.name} predicts candidate grains only")
     if kind == LABEL and "aggregate" in written:
         raise ConfigError(f"{path}: target.aggregate: no effect with kind label; remove it")
     if target["aggregate"] == "fraction" and kind != ABNORMAL:
@@ -182,25 +181,33 @@ def _check_target(path: Path, written: dict, target: dict, experiment: dict, dat
         )
 
 
-def _check_sgc(path: Path, written: dict, experiment: dict, dataset: dict, config: dict) -> None:
-    training, subsets = experiment["training"], experiment["grid"]["feature_subsets"]
-    if "evaluate_every" in written.get("training", {}) and training["evaluate_every"] > training["iterations"]:
+def _check_limits(path: Path, written: dict, experiment: dict, dataset: dict, model: Declaration) -> None:
+    """Raise ConfigError where a setting exceeds another that its declaration names as its limit (`at_most`).
+
+    A default is never refused for a limit within the experiment.
+    """
+    for section, settings in (("grid", model.grid), ("training", model.training)):
+        for key, setting in settings.items():
+            of, _, limiting = setting.get("at_most", "").partition(".")
+            if not limiting or (of != "dataset" and key not in written.get(section, {})):
+                continue
+            limit = dataset.get(limiting) if of == "dataset" else experiment[of][limiting]
+            value = experiment[section][key]
+            largest = max(value) if isinstance(value, list) else value
+            if limit is not None and largest > limit:
+                name = f"datasets.{experiment['dataset']}.{limiting}" if of == "dataset" else f"{of}.{limiting}"
+                raise ConfigError(
+                    f"{path}: {section}.{key}: {largest} is more than {name} ({limit}); lower the one or raise the other"
+                )
+
+
+def _check_subsets(path: Path, experiment: dict, config: dict) -> None:
+    subsets, features = experiment["grid"][FEATURE_SUBSETS], config["feature_sets"].get(experiment["features"])
+    where = f"{path}: grid.{FEATURE_SUBSETS}"
+    if features is None:
+        raise ConfigError(f"{where}: needs features from feature_sets, not from encoded_sets")
+    if subsets["min"] > min(subsets["max"], len(features["nodes"])):
         raise ConfigError(
-            f"{path}: training.evaluate_every: {training['evaluate_every']} is more than the "
-            f"{training['iterations']} iterations"
+            f"{where}: min {subsets['min']} is more than max or than the {len(features['nodes'])} "
+            f"columns of {experiment['features']}"
         )
-    steps = max(experiment["grid"]["propagation_steps"])
-    if dataset.get("hops") is not None and steps > dataset["hops"]:
-        raise ConfigError(
-            f"{path}: grid.propagation_steps: {steps} steps reach further than datasets.{experiment['dataset']}.hops "
-            f"({dataset['hops']}); lower the one or raise the other"
-        )
-    if subsets:
-        columns = config["feature_sets"].get(experiment["features"])
-        if columns is None:
-            raise ConfigError(f"{path}: grid.feature_subsets: needs features from feature_sets, not from encoded_sets")
-        if subsets["min"] > min(subsets["max"], len(columns)):
-            raise ConfigError(
-                f"{path}: grid.feature_subsets: min {subsets['min']} is more than max or than the {len(columns)} "
-                f"columns of {experiment['features']}"
-            )

@@ -26,12 +26,12 @@ class Tested:
 
     thresholds   {threshold as text: chosen trials, test metrics of each fold, their mean and standard deviation}
     predictions  rows of predictions.csv, see `header`
-    models       {threshold/fold: the chosen trial and its model}
+    models       {threshold as text: {fold: the chosen trial's model}}
     """
 
     thresholds: dict[str, dict]
     predictions: list[tuple]
-    models: dict[str, dict]
+    models: dict[str, dict[str, dict]]
 
 
 def header(kind: str) -> tuple[str, ...]:
@@ -65,7 +65,8 @@ def run_test(
     data      the table that the target was computed from
     model     module of graincast.models
     """
-    thresholds, rows, models = {}, [], {}
+    thresholds, rows = {}, []
+    models: dict[str, dict[str, dict]] = {}
     for threshold, by_fold in sorted(chosen.items()):
         true, text = target.values[threshold], grid.number(threshold)
         measured, baselines = {}, []
@@ -75,7 +76,7 @@ def run_test(
             test_rows, train_rows = (targets.rows(target, data, subset == name) for name in ("test", "train"))
             measured[fold] = metrics.measure(target.kind, true[test_rows], predicted[test_rows])
             baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
-            models[f"{text}/{fold}"] = {"trial": trial, "model": trained}
+            models.setdefault(text, {})[fold] = trained
             listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
             rows += _predictions(data, target, (text, fold, trial), subset, listed, true, predicted)
         thresholds[text] = {

@@ -2,31 +2,20 @@
 
 import itertools
 import json
-from collections.abc import Sequence
-
-AXES = {
-    "threshold": "t",
-    "feature_subset": "f",
-    "propagation_steps": "k",
-    "variance": "v",
-    "whiten": "w",
-    "c": "c",
-    "learning_rate": "lr",
-    "weight_decay": "wd",
-    "seed": "s",
-}
-"""All axes in grid order, and the prefix of their values in a trial's name."""
-
+from collections.abc import Mapping, Sequence
 
 def points(axes: dict[str, Sequence]) -> list[dict]:
     """All points of a grid as {axis: value}, the last axis varying fastest."""
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
-def trial_name(point: dict) -> str:
-    """The trial name of a point, e.g. t10_k2_lr0.01_wd0_s0; it stays the same when the grid grows."""
+def trial_name(point: dict, prefixes: Mapping[str, str]) -> str:
+    """The trial name of a point, e.g. t10_k2_lr0.01_wd0_s0; it stays the same when the grid grows.
+
+    prefixes  of each axis's values
+    """
     return "_".join(
-        f"{AXES[axis]}{value if axis == 'feature_subset' else number(value)}" for axis, value in point.items()
+        f"{prefixes[axis]}{value if isinstance(value, str) else number(value)}" for axis, value in point.items()
     )
 
 
@@ -37,16 +26,19 @@ def number(value: float | None) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
-def jobs(axes: dict[str, Sequence], fan_out: Sequence[str]) -> dict[str, dict[str, Sequence]]:
+def jobs(
+    axes: dict[str, Sequence], fan_out: Sequence[str], prefixes: Mapping[str, str]
+) -> dict[str, dict[str, Sequence]]:
     """The training jobs of a grid: one per point of the axes in `fan_out`, each with all values of the other axes.
 
+    prefixes  of each axis's values in a job's name
     Returns {job name: the sub-grid that it trains}.
     """
     fanned = {axis: values for axis, values in axes.items() if axis in fan_out}
     if not fanned:
         return {"all": dict(axes)}
     return {
-        trial_name(point): {axis: [point[axis]] if axis in point else list(axes[axis]) for axis in axes}
+        trial_name(point, prefixes): {axis: [point[axis]] if axis in point else list(axes[axis]) for axis in axes}
         for point in points(fanned)
     }
 

@@ -6,13 +6,11 @@ The folder of a training job; each file is written whole or not at all:
     trials.json   the same with each trial's validation metrics in place of its iterations
     validation.h5 predictions for validation data, see validation_file.py
     history.h5    steps [evaluations]; curves [trials, folds, evaluations, columns]; attribute columns
-    models.pt     {trial: {fold: parameters and normalisation}}
+    models.h5     {trial: {fold: parameters and normalisation}}, see files/nested.py
 """
 
-import io
 import json
 import os
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,18 +18,18 @@ from typing import Any
 
 import h5py
 import numpy as np
-import torch
 
-from graincast.files import hdf5
-from graincast.files.atomic import whole, write_text
-from graincast.microstructure import BadInput
+from graincast.files import hdf5, nested
+from graincast.files.atomic import write_text
+
+FORMAT: hdf5.Format = {"format": "graincast trials", "version": 1}
 
 
 @dataclass(frozen=True)
 class Trained:
     """Results by (trial, fold); a trial is the tuple of its point's values in grid order.
 
-    models      parameters and normalisation (built-in types and tensors), enough for the model's predict
+    models      parameters and normalisation (built-in types and arrays), enough for the model's predict
     iterations  the iteration of the checkpoint that was kept
     curves      float [evaluations, columns], NaN after an early stop
     steps       int [evaluations], the iterations at which the curves were measured
@@ -59,7 +57,7 @@ def predictions(
 
 
 def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]) -> None:
-    """Write history.h5, models.pt and trained.json. trials: {trial name: tuple of its values}."""
+    """Write history.h5, models.h5 and trained.json. trials: {trial name: tuple of its values}."""
     folds = record["folds"]
     with hdf5.written(folder / "history.h5") as file:
         curves = np.array([[trained.curves[trial, fold] for fold in folds] for trial in trials.values()], float)
@@ -68,21 +66,10 @@ def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]
         file.create_dataset("trial", data=list(trials), dtype=h5py.string_dtype())
         file.attrs["columns"] = np.array(trained.columns, "S")
     models = {name: {fold: trained.models[trial, fold] for fold in folds} for name, trial in trials.items()}
-    save(folder / "models.pt", models)
+    nested.write(folder / "models.h5", FORMAT, models, {"experiment": record["experiment"], "job": record["job"]})
     write_text(folder / "trained.json", json.dumps(record, indent=1) + "\n")
-
-
-def save(path: str | os.PathLike, content: object) -> None:
-    """Write with torch.save, whole. In memory first: torch gives no reason when a disk is full."""
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    with whole(path) as partial:
-        partial.write_bytes(buffer.getbuffer())
 
 
 def read_models(path: str | os.PathLike) -> dict[str, dict[str, dict]]:
     """The models of a job, {trial: {fold: model}}. Raises BadInput if the file is damaged."""
-    try:
-        return torch.load(path, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
-        raise BadInput(f"{path}: not a file of trained models; remove it and run again") from None
+    return nested.read(path, FORMAT)[0]

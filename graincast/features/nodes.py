@@ -1,28 +1,52 @@
-"""Node features of grain graphs; a feature set names some of these, in order.
+"""Node features of grain graphs: one entry per feature. A feature set names some of them, in order.
 
-The first seven are those of Cohn & Holm (arXiv 2110.09326): grain type, degree, area, perimeter, equivalent
-diameter, and the axis lengths of the ellipse of equal second moments. Areas are in sites, lengths in lattice spacings.
+Areas are in sites, lengths in lattice spacings. The first seven are those of Cohn & Holm (arXiv 2110.09326).
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 
-from graincast.features.regionprops import measure
-from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY, Microstructure
+from graincast.features.feature import Feature, Measured
+from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
 
 TYPE_VALUE = {CANDIDATE: 1.0, LOW_MOBILITY: 0.5, HIGH_MOBILITY: 0.0}
-SHAPE = ("area", "perimeter", "equivalent_diameter", "major_axis_length", "minor_axis_length")
 
 
-def features(microstructure: Microstructure, columns: Sequence[str]) -> np.ndarray:
-    """The named features of each grain, float64 [grains, columns]. Raises KeyError for an unknown name."""
-    n = microstructure.grain_id.size
-    values = {
-        "type": np.select([microstructure.grain_type == kind for kind in TYPE_VALUE], list(TYPE_VALUE.values())),
-        "degree": microstructure.degree.astype(float),
-        "red_area": np.where(microstructure.grain_type == HIGH_MOBILITY, microstructure.areas[0][0], 0.0),
-    }
-    if set(columns) & set(SHAPE):
-        values |= measure(microstructure.labels, n)
-    return np.stack([values[column] for column in columns], axis=1).reshape(n, len(columns))
+def grain_type(measured: Measured) -> np.ndarray:
+    """The number that stands for each grain's type."""
+    kinds = measured.microstructure.grain_type
+    return np.select([kinds == kind for kind in TYPE_VALUE], list(TYPE_VALUE.values()))
+
+
+def degree(measured: Measured) -> np.ndarray:
+    """The number of neighbours of each grain."""
+    return measured.microstructure.degree.astype(float)
+
+
+def red_area(measured: Measured) -> np.ndarray:
+    """The area of each grain of high mobility; 0 for all others."""
+    one = measured.microstructure
+    return np.where(one.grain_type == HIGH_MOBILITY, one.areas[0][0], 0.0)
+
+
+NODE_FEATURES = {
+    "type": Feature(grain_type, "", "1 for the candidate grain, 0.5 for low and 0 for high mobility"),
+    "degree": Feature(degree, "", "number of neighbouring grains, before any cut by hops"),
+    "area": Feature(lambda m: m.shapes["area"], "sites", "number of sites"),
+    "perimeter": Feature(
+        lambda m: m.shapes["perimeter"], "lattice spacings", "length of the outline (scikit-image's perimeter)"
+    ),
+    "equivalent_diameter": Feature(
+        lambda m: m.shapes["equivalent_diameter"], "lattice spacings", "diameter of the circle of equal area, √(4 area / π)"
+    ),
+    "major_axis_length": Feature(
+        lambda m: m.shapes["major_axis_length"],
+        "lattice spacings",
+        "longer axis of the ellipse of equal second moments",
+    ),
+    "minor_axis_length": Feature(
+        lambda m: m.shapes["minor_axis_length"],
+        "lattice spacings",
+        "shorter axis of the ellipse of equal second moments",
+    ),
+    "red_area": Feature(red_area, "sites", "area of a grain of high mobility; 0 for all others"),
+}

@@ -2,17 +2,31 @@
 
 from collections.abc import Sequence
 
-from graincast.features.nodes import features
+from graincast.features.edges import BOUNDARY_LENGTH, EDGE_FEATURES
+from graincast.features.feature import Measured
+from graincast.features.named import Features, measured
+from graincast.features.nodes import NODE_FEATURES
 from graincast.microstructure import Microstructure
 
 
-def row(microstructure: Microstructure, columns: Sequence[str]) -> dict:
-    """A microstructure's entry in a feature table, as `table.assemble` takes it."""
+def row(
+    microstructure: Microstructure,
+    nodes: Sequence[str],
+    edges: Sequence[str] = (BOUNDARY_LENGTH,),
+    tables: tuple[Features, Features] = (NODE_FEATURES, EDGE_FEATURES),
+) -> dict:
+    """A microstructure's entry in a feature table, as `table.assemble` takes it.
+
+    nodes, edges  names of its features, in order
+    tables        node features and edge features by name
+    Raises BadInput for an unknown name.
+    """
+    of = Measured(microstructure)
     return {
         "name": microstructure.name,
-        "x": features(microstructure, columns),
+        "x": measured(tables[0], nodes, of, microstructure.grain_id.size),
         "candidate": microstructure.candidate,
         "edges": microstructure.edges,
-        "edge_x": microstructure.boundary_length[:, None].astype(float),
+        "edge_x": measured(tables[1], edges, of, len(microstructure.edges)),
         "growth_ratio": microstructure.growth_ratios,
     }

@@ -22,11 +22,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from graincast.features.edges import BOUNDARY_LENGTH
 from graincast.files import fingerprint, hdf5
 
 FORMAT: hdf5.Format = {"format": "graincast features", "version": 2}
 LISTS = ("columns", "edge_columns")
-BOUNDARY_LENGTH = "boundary_length"
 
 
 @dataclass(frozen=True)

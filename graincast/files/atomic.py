@@ -42,6 +42,12 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file atomically."""
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_if_changed(path: str | os.PathLike, text: str) -> None:
     """Write a text file atomically, unless it already holds this text: its modification time then stays."""
     path = Path(path)

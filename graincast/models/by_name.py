@@ -1,17 +1,28 @@
 """A model's module by its name.
 
-Programs load models by name, so changing or adding one model does not make another's training stale.
+Programs load models by name, so changing or adding one model does not make another's training stale. A model is a
+module with `read`, `total_steps`, `train` and `predict` (sgc.py documents them), and a declaration beside it.
 """
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from graincast.experiment.declaration import MODELS
 from graincast.microstructure import BadInput
+from graincast.program import extensions
 
 
-def load(name: str) -> ModuleType:
-    """A model's module. Raises BadInput for an unknown name."""
-    if not Path(__file__).with_name(f"{name}.py").is_file():
-        raise BadInput(f"no model {name!r} in graincast/models")
-    return importlib.import_module(f"graincast.models.{name}")
+def load(name: str, folders: Sequence[Path] = ()) -> ModuleType:
+    """A model's module, of the library or of an extension. Raises BadInput for an unknown name.
+
+    folders  extensions, which must be installed
+    """
+    if name.isidentifier() and (MODELS / f"{name}.py").is_file() and (MODELS / f"{name}.yaml").is_file():
+        return importlib.import_module(f"graincast.models.{name}")
+    for folder in folders:
+        module = extensions.module(folder, name)
+        if module is not None:
+            return module
+    raise BadInput(f"no model {name!r} in {', '.join(map(str, ['graincast/models', *folders]))}")

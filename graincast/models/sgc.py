@@ -24,8 +24,6 @@ COLUMNS = {
 }
 LARGEST = 32_000_000  # predictions in memory per iteration: 256 MB
 
-AXES = ("propagation_steps", "learning_rate", "weight_decay", "seed")  # and optionally feature_subset
-TRAINING = ("iterations", "evaluate_every")
 read = table.read
 
 
@@ -90,8 +88,8 @@ def predict(model: dict, data: FeatureTable) -> np.ndarray:
     if list(data.columns) != list(model["columns"]):
         raise ValueError(f"the model needs the features {model['columns']}, the data have {data.columns}")
     z, s = propagated(data, [model["propagation_steps"]])
-    x = (torch.from_numpy(z[0]) - torch.from_numpy(s[0])[:, None] * model["mean"]) / model["std"]
-    score = x @ model["weight"] + model["bias"]
+    x = torch.from_numpy((z[0] - s[0][:, None] * model["mean"]) / model["std"])
+    score = x @ torch.from_numpy(model["weight"]) + torch.from_numpy(model["bias"])
     if "extremes" in model:
         low, high = model["extremes"]
         return (low + (high - low) * score[:, 0]).numpy()
@@ -251,10 +249,10 @@ def _unstacked(
             models[trial, fold] = {
                 "propagation_steps": stack.axes["propagation_steps"][position["propagation_steps"]],
                 "columns": stack.columns,
-                "mean": torch.from_numpy(mean),
-                "std": torch.from_numpy(std),
-                "weight": torch.from_numpy(best["weight"][index]) * stack.mask[position["feature_subset"]][:, None],
-                "bias": torch.from_numpy(best["bias"][index].copy()),
+                "mean": mean,
+                "std": std,
+                "weight": best["weight"][index] * stack.mask[position["feature_subset"]][:, None].numpy(),
+                "bias": best["bias"][index].copy(),
             }
             if stack.extremes:
                 low = stack.extremes[p][0]

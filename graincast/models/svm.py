@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
@@ -19,8 +18,6 @@ from graincast.microstructure import BadInput
 from graincast.vision import table
 from graincast.vision.table import VisionTable
 
-AXES = ("variance", "whiten", "c")
-TRAINING = ()
 TOLERANCE = 1e-3  # of the solver; scikit-learn's default
 LARGEST = 8000  # training images with the whole kernel in memory: 512 MB; for more, libsvm computes it in pieces
 read = table.read
@@ -65,7 +62,7 @@ def train(
         components = _Components(data.x[inside], max(grid["variance"]))
         for variance, whiten in itertools.product(grid["variance"], grid["whiten"]):
             space = components.space(variance, whiten)
-            z = space["learned"].numpy() * space["scale"].numpy()
+            z = space["learned"][:, : space["count"]] * space["scale"]
             gamma = 1 / (z.shape[1] * z.var())
             kernel = np.exp(-gamma * cdist(z, z, "sqeuclidean")) if len(z) <= LARGEST else None
             for threshold, c in itertools.product(thresholds, grid["c"]):
@@ -74,7 +71,7 @@ def train(
                 point = {"threshold": threshold, "variance": variance, "whiten": whiten, "c": c}
                 key = tuple(point[axis] for axis in grid), fold
                 count = 2 if target.kind == ABNORMAL else len(data.classes or ())
-                result.models[key] = {**space, **_parameters(svm, gamma), "kind": target.kind, "count": count}
+                result.models[key] = {**space, **_parameters(svm, gamma), "kind": target.kind, "outputs": count}
                 result.iterations[key] = int(np.sum(svm.n_iter_))
                 result.curves[key] = np.zeros((0, 0))
                 advance(1, f"{svm.support_.size} of {len(z)} are support vectors")
@@ -91,13 +88,13 @@ def predict(model: dict, data: VisionTable) -> np.ndarray:
               breaks ties.
     Raises ValueError if the number of features is not that of the training data.
     """
-    if data.x.shape[1] != model["mean"].numel():
-        raise ValueError(f"the model needs {model['mean'].numel()} features, the data have {data.x.shape[1]}")
+    if data.x.shape[1] != model["mean"].size:
+        raise ValueError(f"the model needs {model['mean'].size} features, the data have {data.x.shape[1]}")
     decision = decisions(model, data.x)
     if model["kind"] == ABNORMAL:
         return 1 / (1 + np.exp(-decision[:, 0]))
-    scores = np.full((len(decision), model["count"]), -np.inf)
-    scores[:, model["classes"].numpy()] = _votes(decision, model["classes"].numel())
+    scores = np.full((len(decision), model["outputs"]), -np.inf)
+    scores[:, model["classes"]] = _votes(decision, model["classes"].size)
     return scores
 
 
@@ -106,17 +103,17 @@ def decisions(model: dict, x: np.ndarray) -> np.ndarray:
 
     Positive for the earlier class of a pair; with only two classes, as in scikit-learn, for the later one.
     """
-    scale = model["scale"].numpy()
-    z = _projected(np.asarray(x, np.float32), model["mean"].numpy(), model["axes"].numpy()) * scale
-    support = model["learned"].numpy()[model["support"].numpy()] * scale
+    count, scale = model["count"], model["scale"]
+    z = _projected(np.asarray(x, np.float32), model["mean"], model["axes"][:count]) * scale
+    support = model["learned"][model["support"], :count] * scale
     kernel = np.exp(-model["gamma"] * cdist(z, support, "sqeuclidean"))
-    return kernel @ model["coefficients"].numpy() + model["intercept"].numpy()
+    return kernel @ model["coefficients"] + model["intercept"]
 
 
 class _Components:
     """The principal components of n rows with f features, computed once and sliced for each fraction of variance.
 
-    All models of a fold hold views of its components and coordinates, so a file stores them once. They have single
+    All models of a fold hold the same components and coordinates, so a file stores them once. They have single
     precision, like the features.
     """
 
@@ -130,24 +127,19 @@ class _Components:
         self.cumulative = np.cumsum(self.variance / self.variance.sum())
         self.mean = pca.mean_.astype(np.float32)
         axes, largest_count = pca.components_.astype(np.float32), self.count(variance)
-        self.axes = torch.from_numpy(axes[:largest_count].copy())
+        self.axes = axes[:largest_count].copy()
         # Project on all axes, so that coordinates do not depend on how many are kept
-        self.learned = torch.from_numpy(_projected(x, self.mean, axes)[:, :largest_count].astype(np.float32))
+        self.learned = _projected(x, self.mean, axes)[:, :largest_count].astype(np.float32)
 
     def count(self, variance: float) -> int:
         """The number of components that together exceed a fraction of the variance."""
         return min(int(np.searchsorted(self.cumulative, variance, side="right")) + 1, self.cumulative.size)
 
     def space(self, variance: float, whiten: bool) -> dict:
-        """A model's projection: mean [f], axes [components, f], scale [components], learned [n, components]."""
+        """A model's projection: mean [f], axes [≥ count, f], learned [n, ≥ count], count, scale [count]."""
         count = self.count(variance)
         scale = self.variance[:count] ** -0.5 if whiten else np.ones(count)
-        return {
-            "mean": torch.from_numpy(self.mean),
-            "axes": self.axes[:count],
-            "scale": torch.from_numpy(scale),
-            "learned": self.learned[:, :count],
-        }
+        return {"mean": self.mean, "axes": self.axes, "learned": self.learned, "count": count, "scale": scale}
 
 
 def _projected(x: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
@@ -170,10 +162,10 @@ def _parameters(svm: SVC, gamma: float) -> dict:
             coefficients[rows, pair] = svm.dual_coef_[other, rows]
     return {
         "gamma": float(gamma),
-        "support": torch.from_numpy(svm.support_.astype(np.int64)),
-        "coefficients": torch.from_numpy(coefficients),
-        "intercept": torch.from_numpy(svm.intercept_.copy()),
-        "classes": torch.from_numpy(svm.classes_.astype(np.int64)),
+        "support": svm.support_.astype(np.int64),
+        "coefficients": coefficients,
+        "intercept": svm.intercept_.copy(),
+        "classes": svm.classes_.astype(np.int64),
     }
 
 

@@ -11,7 +11,7 @@ from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
 from graincast.planning.sources import module
 from graincast.program.recipe import note_of, read_made_from
-from graincast.raw.sources import READERS
+from graincast.raw.sources import SOURCES
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
         yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], ["scripts/simulate.py"])
     parameters = {key: settings[key] for key in ("source", "hops", "time_steps")}
     graphs = f"results/datasets/{dataset}/graphs/{shard}"
-    programs = ["scripts/graphs.py", module("raw", READERS[settings["source"]])]
+    programs = ["scripts/graphs.py", module("raw", SOURCES[settings["source"]].reader)]
     outputs = [f"{graphs}.h5", f"{graphs}.rejected.csv"]
     yield Job("graphs", wildcards, parameters, {"manifest": [manifest], "runs": runs}, outputs, programs)
 
@@ -136,9 +136,10 @@ def _features(plan: Plan) -> Iterator[Job]:
         else:
             inputs = {"graphs": plan.graph_shards(dataset), "rejected": plan.rejected_tables(dataset)}
         if features in config["feature_sets"]:
-            columns = {"columns": config["feature_sets"][features]}
+            columns = plan.feature_set(features)
             wildcards = {"dataset": dataset, "features": features}
-            yield Job("features", wildcards, columns, inputs, [output], ["scripts/features.py"])
+            programs = ["scripts/features.py", *plan.feature_sources([*columns["nodes"], *columns["edges"]])]
+            yield Job("features", wildcards, columns, inputs, [output], programs)
         elif features in config["encoded_sets"]:
             encoded = config["encoded_sets"][features]
             codes = plan.codes(dataset, features)
@@ -149,7 +150,8 @@ def _features(plan: Plan) -> Iterator[Job]:
             columns = {"columns": encoded["columns"]}
             wildcards = {"dataset": dataset, "encoded": features}
             with_codes = {**inputs, "codes": [codes]}
-            yield Job("encoded_features", wildcards, columns, with_codes, [output], ["scripts/encoded_features.py"])
+            programs = ["scripts/encoded_features.py", *plan.feature_sources(encoded["columns"])]
+            yield Job("encoded_features", wildcards, columns, with_codes, [output], programs)
         else:
             if dataset not in plan.images:
                 inputs = {"names": inputs["graphs"], "rejected": inputs["rejected"]}
@@ -179,25 +181,26 @@ def _encoder(plan: Plan, dataset: str, encoded: dict, codes: str) -> Iterator[Jo
 def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
     folder = f"results/experiments/{experiment}"
     settings = plan.experiments[experiment]
-    model = module("models", settings["model"])
+    model = plan.model_sources(experiment)
     data = {"features": [plan.features(experiment)], "split": [plan.split(experiment)]}
     context = plan.mlflow_context(experiment)
     own = {"experiment": experiment}
     for job in plan.training_jobs(experiment):
         job_folder = f"{folder}/trials/{job}"
         wildcards = own | {"job": job}
-        trained = [f"{job_folder}/{file}" for file in ("trained.json", "history.h5", "models.pt", "validation.h5")]
-        yield Job("train", wildcards, plan.training_job(experiment, job), data, trained, ["scripts/train.py", model])
+        trained = [f"{job_folder}/{file}" for file in ("trained.json", "history.h5", "models.h5", "validation.h5")]
+        yield Job("train", wildcards, plan.training_job(experiment, job), data, trained, ["scripts/train.py", *model])
         inputs = {"trained": trained[:1], "validation": trained[3:]}
         measured = [f"{job_folder}/trials.json"]
         yield Job("measure", wildcards, {}, inputs, measured, ["scripts/measure.py"])
-        inputs = {"trials": measured, "history": trained[1:2], "models": trained[2:3]}
+        inputs = {"trials": measured, "history": trained[1:2]}
         yield Job("log_trials", wildcards, context, inputs, [f"{job_folder}/sent.json"])
     trials = plan.trial_files(experiment, "trials.json")
-    results = [f"{folder}/{file}" for file in ("test_metrics.json", "trials.csv", "predictions.csv", "model.pt")]
-    inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.pt"), **data}
-    parameters = {"model": settings["model"], "select": settings["select"]}
-    yield Job("evaluate", own, parameters, inputs, results, ["scripts/evaluate.py", model])
+    files = ("test_metrics.json", "trials.csv", "predictions.csv", "model.h5", "sources.zip")
+    results = [f"{folder}/{file}" for file in files]
+    inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.h5"), **data}
+    parameters = {"model": settings["model"], "select": settings["select"], "raw": plan.raw_recipe(experiment)}
+    yield Job("evaluate", own, parameters, inputs, results, ["scripts/evaluate.py", *model])
     inputs = {
         "trials": trials,
         "history": plan.trial_files(experiment, "history.h5"),

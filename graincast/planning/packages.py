@@ -5,7 +5,9 @@ the pinned one, so that a container and a virtual environment, or a CPU and a CU
 """
 
 import functools
+import importlib.metadata
 import re
+from collections.abc import Set
 from pathlib import Path
 
 from graincast.microstructure import BadInput
@@ -41,12 +43,20 @@ def pinned(project: Path) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", pin[1]).lower(): pin[2] for pin in pins if pin}
 
 
-def versions(project: Path, imported: set[str]) -> dict[str, str]:
+def versions(project: Path, imported: Set[str], by_extensions: Set[str] = frozenset()) -> dict[str, str]:
     """The versions that count for sources that import these packages, by distribution.
 
-    Raises BadInput for a package that is in neither table.
+    by_extensions  packages that extensions import; of one that the tables lack, the installed version counts
+    Raises BadInput for another package that is in neither table.
     """
     for package in sorted(imported - set(IGNORED) - set(BEARING)):
         raise BadInput(f"package {package}: imported, but in neither table of graincast/planning/packages.py; add it")
-    counted = {name for package in imported - set(IGNORED) for name in BEARING[package]}
-    return {name: pinned(project)[name] for name in sorted(counted)}
+    counted = {name for package in (imported | by_extensions) & set(BEARING) for name in BEARING[package]}
+    others = by_extensions - set(IGNORED) - set(BEARING)
+    found = {name: pinned(project)[name] for name in counted} | {name: _installed(name) for name in others}
+    return dict(sorted(found.items()))
+
+
+def _installed(package: str) -> str:
+    distributions = importlib.metadata.packages_distributions().get(package)
+    return importlib.metadata.version(distributions[0]) if distributions else ""

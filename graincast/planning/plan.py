@@ -1,18 +1,22 @@
 """The plan of a configuration: which files each rule reads and writes, and the parameters that shape them.
 
-Pure functions of the checked configuration: nothing is read from disk, and all paths are relative to the working
-directory. Names of files never contain an experiment's name before the experiment stage, so experiments share them.
+Pure functions of the checked configuration and the declarations: nothing else is read from disk, and all paths are
+relative to the working directory. Names of files never contain an experiment's name before the experiment stage, so experiments share them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from graincast.experiment import grid, splits
+from graincast.experiment import declaration, grid, splits
 from graincast.experiment.targets import LABEL
+from graincast.features.edges import EDGE_FEATURES
+from graincast.features.nodes import NODE_FEATURES
+from graincast.files.declaration import chain
+from graincast.files.expansion import expand
 from graincast.potts.batches import batches
+from graincast.program import extensions
 from graincast.raw.manifest import shard_names
-
-SIMULATE, IMAGES = "simulate", "labelled-images"
-"""Sources of data sets that the workflow makes itself, and that hold no grains."""
+from graincast.raw.sources import SOURCES
 
 
 class Plan:
@@ -20,11 +24,13 @@ class Plan:
 
     def __init__(self, config: dict) -> None:
         self.config = config
+        self.extensions = [expand(path, "extensions") for path in config["extensions"]]
         self.experiments: dict[str, dict] = config["experiments"]
         used = sorted({experiment["dataset"] for experiment in self.experiments.values()})
         self.datasets: dict[str, dict] = {name: config["datasets"][name] for name in used}
-        self.simulated = [name for name, dataset in self.datasets.items() if dataset["source"] == SIMULATE]
-        self.images = [name for name, dataset in self.datasets.items() if dataset["source"] == IMAGES]
+        of = {name: SOURCES[dataset["source"]] for name, dataset in self.datasets.items()}
+        self.simulated = [name for name, source in of.items() if source.runs is None]
+        self.images = [name for name, source in of.items() if not source.reader]
         self.grains = [name for name in self.datasets if name not in self.images]
         features = {experiment["features"] for experiment in self.experiments.values()}
         self.vision = sorted(features & set(config["vision_sets"]))
@@ -137,18 +143,41 @@ class Plan:
         keys += ["fraction"] if target["aggregate"] == "fraction" else []
         return {key: target[key] for key in keys}
 
+    def feature_set(self, features: str) -> dict[str, list[str]]:
+        """The node and edge features of a set of plain features."""
+        return self.config["feature_sets"][features]
+
+    def model_sources(self, experiment: str) -> list[str]:
+        """The module of an experiment's model, and the declarations that it reads."""
+        name = self.experiments[experiment]["model"]
+        found = chain(name, declaration.folders(self.extensions))
+        return [self._source(found[0].with_suffix(".py")), *map(self._source, found)]
+
+    def feature_sources(self, names: Iterable[str]) -> list[str]:
+        """The modules of extensions that define some of these features."""
+        if not set(names) - {*NODE_FEATURES, *EDGE_FEATURES}:
+            return []
+        found = [folder / f"{extensions.FEATURES}.py" for folder in self.extensions]
+        return [self._source(path) for path in found if path.is_file()]
+
+    def _source(self, path: Path) -> str:
+        """A source file as planning/sources.py names it."""
+        project = Path(__file__).parents[2]
+        return path.relative_to(project).as_posix() if path.is_relative_to(project / "graincast") else str(path.resolve())
+
     def training_jobs(self, experiment: str) -> dict[str, dict]:
         """An experiment's training jobs: the part of the grid that each trains, by the job's name."""
         return self._training_jobs[experiment]
 
     def _training_jobs_of(self, experiment: str) -> dict[str, dict]:
         one = self.experiments[experiment]
+        prefixes = declaration.read(one["model"], self.extensions).prefixes
         axes = {"threshold": one["target"]["threshold"], **one["grid"]}
-        sizes = axes.pop("feature_subsets", None)
+        sizes = axes.pop(declaration.FEATURE_SUBSETS, None)
         if sizes:
-            features = self.config["feature_sets"][one["features"]]
-            axes["feature_subset"] = grid.feature_subsets(features, sizes["min"], sizes["max"])
-        return grid.jobs({axis: axes[axis] for axis in grid.AXES if axes.get(axis)}, one["fan_out"])
+            columns = self.config["feature_sets"][one["features"]]["nodes"]
+            axes["feature_subset"] = grid.feature_subsets(columns, sizes["min"], sizes["max"])
+        return grid.jobs({axis: axes[axis] for axis in prefixes if axes.get(axis)}, one["fan_out"], prefixes)
 
     def training_job(self, experiment: str, job: str) -> dict:
         """What a training job depends on besides its data: model, target, its part of the grid, training settings."""
@@ -163,9 +192,13 @@ class Plan:
     def mlflow_context(self, experiment: str) -> dict:
         """Experiment metadata logged to MLflow, and how raw files become what its model takes."""
         one = self.experiments[experiment]
-        columns = self.config["feature_sets"].get(one["features"])
-        hops = self.datasets[one["dataset"]].get("hops")
-        return {**one, "recipe": {"hops": hops, "features": {"columns": columns}} if columns else None}
+        return {**one, "raw": self.raw_recipe(experiment)}
+
+    def raw_recipe(self, experiment: str) -> dict | None:
+        """How a raw file becomes what an experiment's model takes; None if that needs more than the file."""
+        one = self.experiments[experiment]
+        features = self.config["feature_sets"].get(one["features"])
+        return {"hops": self.datasets[one["dataset"]].get("hops"), **features} if features else None
 
     def _batches_of(self, dataset: str) -> dict[str, tuple[int, int]]:
         simulate = self.datasets[dataset]["simulate"]

@@ -9,7 +9,8 @@ from graincast.files.atomic import write_if_changed
 from graincast.files.expansion import expand
 from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
-from graincast.raw import manifest, sources
+from graincast.raw import manifest
+from graincast.raw.sources import SOURCES
 
 
 class RawData:
@@ -55,7 +56,8 @@ class RawData:
             if dataset in self.plan.simulated:
                 continue
             root, source = self.folder(dataset), settings["source"]
-            find_runs, raw_files = sources.RUNS[source], sources.FILES[source]
+            find_runs, raw_files = SOURCES[source].runs, SOURCES[source].files
+            assert find_runs is not None  # else the data set is simulated
             try:
                 manifest.scan(root, find_runs, raw_files, settings["shards"], Path(self.plan.manifest_folder(dataset)))
             except OSError as error:
@@ -73,6 +75,7 @@ class RawData:
                 linked = Path(self.plan.manifest_folder(dataset), manifest.LINKED)
                 yield from map(Path, json.loads(linked.read_text(encoding="utf-8")) if linked.is_file() else [])
         yield from self.results().values()
+        yield from (folder.resolve() for folder in self.plan.extensions)
         yield from (weights.parent for weights in map(self.weights, self.plan.vision) if weights)
 
     def _copy_split_table(self, split: str, copy: str) -> None:

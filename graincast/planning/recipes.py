@@ -9,7 +9,7 @@ reverted files, and whatever its own records say.
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +41,16 @@ class State:
     upstream: bool = False
 
 
-def build(project: Path, jobs: Iterable[Job], shells: Mapping[str, str]) -> dict[str, dict]:
+def build(
+    project: Path, jobs: Iterable[Job], shells: Mapping[str, str], extensions: Sequence[Path] = ()
+) -> dict[str, dict]:
     """The recipe of each job, by the job's name.
 
     shells  the template of each rule's shell command
     """
     jobs = list(jobs)
     maker = {path: job for job in jobs for path in job.outputs}
-    by_programs = {programs: _code(project, programs) for programs in {tuple(job.programs) for job in jobs}}
+    by_programs = {programs: _code(project, programs, extensions) for programs in {tuple(j.programs) for j in jobs}}
     recipes = {}
     for job in jobs:
         paths = [path for group in job.inputs.values() for path in group]
@@ -215,9 +217,11 @@ def _read(path: Path) -> dict | None:
         return None
 
 
-def _code(project: Path, programs: tuple[str, ...]) -> dict[str, dict]:
-    files = sources.counted(sources.closure(project, *programs))
-    versions = packages.versions(project, sources.packages(project, files))
+def _code(project: Path, programs: tuple[str, ...], extensions: Sequence[Path]) -> dict[str, dict]:
+    files = sources.counted(sources.closure(project, *programs, extensions=extensions))
+    own = [file for file in files if not Path(file).is_absolute()]
+    others = sources.packages(project, set(files) - set(own), extensions)
+    versions = packages.versions(project, sources.packages(project, own), others)
     return {"sources": sources.digests(project, files), "packages": versions}
 
 

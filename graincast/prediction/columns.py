@@ -1,6 +1,10 @@
-"""Input and output columns of a served model; kept apart from predict.py, which is slow to import."""
+"""Input and output columns of a trained model."""
 
 GRAINS = ("microstructure", "grain", "candidate", "neighbours")
-LENGTHS = "boundary_length"
-OUTPUT = {"abnormal": "probability_abnormal", "growth-ratio": "predicted_growth_ratio"}
+"""The columns of a frame with one row per grain, besides features."""
+OUTPUT = {
+    "abnormal": "probability_abnormal",
+    "growth-ratio": "predicted_growth_ratio",
+    "label": "predicted_class",
+}
 """The column of the predictions, by kind of target."""

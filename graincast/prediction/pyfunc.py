@@ -1,13 +1,12 @@
 """A trained model as MLflow serves it. This file works where the project is not installed.
 
-The sources it needs are beside it in graincast.zip, and are used if no `graincast` can be imported. Input and output:
-see graincast/prediction/predict.py.
+The sources it needs are an artifact, and are used if no `graincast` can be imported. Input and output: see
+graincast/prediction/trained_model.py.
 """
 
 import atexit
 import importlib
 import importlib.util
-import json
 import shutil
 import sys
 import tempfile
@@ -15,31 +14,30 @@ import zipfile
 from pathlib import Path
 
 import pandas as pd
-import torch
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
 class Served(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
+        settings = context.model_config
+        folder = Path(tempfile.mkdtemp(prefix="graincast-"))  # unpacked, as numba caches compiled code beside sources
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        with zipfile.ZipFile(context.artifacts["sources"]) as sources:
+            sources.extractall(folder)
         spec = importlib.util.find_spec("graincast")
         if spec is None or spec.origin is None:  # a folder of that name, such as a clone, is not the package
             sys.modules.pop("graincast", None)
-            folder = tempfile.mkdtemp(prefix="graincast-")  # unpacked, as numba caches compiled code beside the sources
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            with zipfile.ZipFile(context.artifacts["sources"]) as sources:
-                sources.extractall(folder)
-            sys.path.append(folder)
+            sys.path.append(str(folder))
             importlib.invalidate_caches()
-        self.serving = importlib.import_module("graincast.prediction.predict")
-        self.about = json.loads(Path(context.artifacts["about"]).read_text(encoding="utf-8"))
-        models = torch.load(context.artifacts["parameters"], weights_only=True)
-        self.models = models[self.about["trial"]] if self.about["trial"] else models
+        trained_model = importlib.import_module("graincast.prediction.trained_model")
+        extensions = [folder / name for name in settings["extensions"]]
+        self.model = trained_model.load(context.artifacts["model"], settings["threshold"] or None, extensions)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict | None = None
     ) -> pd.DataFrame:
-        return self.serving.predict(model_input, self.about, self.models)
+        return self.model.predict(model_input)
 
 
 set_model(Served())

@@ -1,4 +1,4 @@
-"""The raw runs in a folder: DeepSPPARKS JSON graphs, SPPARKS/meso run folders, labelled images.
+"""The sources of raw data: how the runs in a folder are found, and which files one has.
 
 A run folder has one of two layouts:
 
@@ -10,7 +10,8 @@ Symlinked folders are followed, each real folder once; hidden names are skipped.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,9 +84,61 @@ def _numerical(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], path.parent.name
 
 
-RUNS = {"deepspparks-json": json_graphs, "spparks": run_folders, "labelled-images": image_files}
-FILES = {"deepspparks-json": lambda graph: [graph], "spparks": run_files, "labelled-images": lambda image: [image]}
-"""By source of a data set: the functions that list its runs, and the files of a run."""
+def _itself(run: Path) -> list[Path]:
+    return [run]
 
-READERS = {"deepspparks-json": "deepspparks", "spparks": "spparks", "simulate": "spparks"}
-"""By the source of a data set: the module of graincast/raw whose `read` reads one run."""
+
+@dataclass(frozen=True)
+class Source:
+    """A source of raw data.
+
+    description  one line for the documentation
+    reader       module of graincast/raw whose `read` reads one run; "" for images, which have no grains
+    runs         lists the runs below a data set's `path`; None where the workflow makes them itself
+    files        lists the files of a run
+    keys         of a data set that have an effect with this source, besides source, results and max_rejected
+    required     those of them that must be there
+    settings     further keys of its own, as {key: JSON Schema}
+    """
+
+    description: str
+    reader: str
+    runs: Callable[[Path], list[Path]] | None
+    files: Callable[[Path], list[Path]]
+    keys: tuple[str, ...]
+    required: tuple[str, ...] = ("path",)
+    settings: Mapping[str, dict] = field(default_factory=dict)
+
+
+SOURCES = {
+    "deepspparks-json": Source(
+        "a folder of DeepSPPARKS JSON graphs",
+        reader="deepspparks",
+        runs=json_graphs,
+        files=_itself,
+        keys=("path", "shards", "hops", "time_steps"),
+    ),
+    "spparks": Source(
+        "a SPPARKS/meso run folder, or a folder of them",
+        reader="spparks",
+        runs=run_folders,
+        files=run_files,
+        keys=("path", "shards", "hops", "time_steps"),
+    ),
+    "simulate": Source(
+        "the built-in Potts simulator; one shard per batch",
+        reader="spparks",
+        runs=None,
+        files=run_files,
+        keys=("hops", "time_steps", "simulate"),
+        required=("simulate",),
+    ),
+    "labelled-images": Source(
+        "a folder of images named after their class, such as `Cr_1.bmp`; no grains",
+        reader="",
+        runs=image_files,
+        files=_itself,
+        keys=("path", "shards"),
+    ),
+}
+"""All sources of data sets."""

@@ -8,10 +8,12 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from graincast.tracking import parents, registry, store
+from graincast.files import nested
+from graincast.prediction import trained_model
+from graincast.tracking import champions, parents, store
 from graincast.tracking.trial_runs import log_dataset, log_values, record_tags, scalars
 
-FILES = ("test_metrics.json", "trials.csv", "predictions.csv", "model.pt")
+FILES = ("test_metrics.json", "trials.csv", "predictions.csv")
 
 
 def log_experiment(folder: Path, note: dict, tracking: dict, advance: Callable[[], None] = lambda: None) -> None:
@@ -51,15 +53,10 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
     trial_runs = parents.settle(client, experiment_id, name, parent, current)
     advance()
     _log_curves(client, folder, result, trial_runs)
-    from graincast.experiment.trained import read_models  # imports torch, which logging trials does not need
-
-    trained = read_models(folder / "model.pt")
+    about = nested.read_about(folder / champions.MODEL, trained_model.FORMAT)
     for threshold in result["thresholds"]:
-        models = {
-            key.partition("/")[2]: chosen["model"] for key, chosen in trained.items() if key.startswith(f"{threshold}/")
-        }
         registered = f"{tracking['experiment_prefix']}{name}{suffix(threshold).replace('_', '-')}"
-        registry.register(client, parent, registered, result, threshold, note["about"], models)
+        champions.register(client, parent, registered, folder, threshold, about)
         advance()
     client.set_terminated(run_id, end_time=now)
 

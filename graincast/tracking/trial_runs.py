@@ -1,8 +1,7 @@
-"""Log trials as MLflow runs: parameters, metrics by step, the data set, the record, the model."""
+"""Log trials as MLflow runs: parameters, metrics by step, the data set. Their weights stay in the results."""
 
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from graincast.experiment.record import read_record
 from graincast.files import hdf5
 from graincast.tracking import parents, store
-from graincast.tracking.parameters import Parameters, read_parameters
-from graincast.tracking.served_models import log_model
 
 CALL_LIMITS = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits, and 1000 items in total
 LONGEST_VALUE, LONGEST_LIST = 6000, 500  # characters
@@ -31,7 +28,6 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
     Runs that an earlier attempt with the same note finished are kept; other runs of this job's trials are replaced.
     """
     record = read_record(folder)
-    parameters = read_parameters(folder / "models.pt", [trial["trial"] for trial in record["trials"]])
     with hdf5.opened(folder / "history.h5") as file:
         steps, curves = file["steps"][:], file["curves"][:]
     client = store.connect(tracking)
@@ -58,7 +54,7 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
             tags["graincast.replaces"] = ",".join(run.info.run_id for run in former)
         metrics = _metrics(record, trial, steps, curve, round(1000 * note["time"]))
         with store.locked(mlflow.get_tracking_uri()):
-            _log_trial(client, experiment_id, tags, metrics, record, trial, note, parameters[trial["trial"]])
+            _log_trial(client, experiment_id, tags, metrics, record, trial, note)
             for run in former:
                 store.delete(client, run)
         created += 1
@@ -74,18 +70,12 @@ def _log_trial(
     record: dict,
     trial: dict,
     note: dict,
-    parameters: Parameters,
 ) -> None:
     start = round(1000 * note["time"])
     run = client.create_run(experiment_id, tags=tags, run_name=trial["trial"], start_time=start)
     client.update_run(run.info.run_id, status="KILLED")  # the status to leave if this is interrupted
     log_values(client, run.info.run_id, metrics, params(record, trial))
     log_dataset(client, run.info.run_id, record)
-    with tempfile.TemporaryDirectory() as temporary:
-        for name, content in (("experiment", note["about"]), ("trial", trial)):
-            Path(temporary, f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-        client.log_artifacts(run.info.run_id, temporary)
-    log_model(client, run, record, trial["params"].get("threshold"), note["about"], parameters)
     client.set_terminated(run.info.run_id, end_time=start)
 
 

@@ -1,0 +1,115 @@
+"""Experiment files: each may take over another's keys by `base`, and is checked against its model's declaration."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graincast.configuration import checks
+from graincast.configuration.errors import ConfigError, nearest
+from graincast.configuration.schema import checked, of_experiment
+from graincast.configuration.yaml_file import read
+from graincast.evaluation import metrics
+from graincast.experiment import declaration
+
+BASE = "base"
+
+
+def load(name: str, folder: Path, config: dict, file: object, extensions: Sequence[Path]) -> dict:
+    """An experiment with all defaults, checked.
+
+    folder  of the experiment files
+    config  the checked configuration without its experiments; `file` is its name, for messages
+    Raises ConfigError.
+    """
+    path, (written, inherited) = folder / f"{name}.yaml", _inherited(name, folder, file)
+    schema = of_experiment(written.get("model"), extensions)
+    written = _without_removed(written, schema)
+    try:
+        experiment = checked(written, schema, path)
+    except ConfigError as error:
+        raise ConfigError(f"{error}{_origin(str(error), written, inherited)}") from None
+    for key, section in (("dataset", "datasets"), ("split", "splits")):
+        if experiment[key] not in config[section]:
+            raise ConfigError(
+                f"{path}: {key}: {experiment[key]!r} is not among the {section} of {file} "
+                f"({', '.join(config[section])}){nearest(experiment[key], config[section])}"
+            )
+    declared = declaration.read(experiment["model"], extensions)
+    checks.check_experiment(path, written, experiment, config, declared, file)
+    experiment["grid"] = {key: experiment["grid"][key] for key in declared.grid}
+    experiment["training"] = {key: experiment["training"][key] for key in declared.training}
+    if experiment["select"] is None:
+        experiment["select"] = declared.select or metrics.selecting(experiment["target"]["kind"])[0]
+    return experiment
+
+
+class _Removed:
+    """The value of a key that a file removes from its base."""
+
+    def __init__(self, inherited: Any) -> None:
+        self.inherited = inherited
+
+
+def _inherited(name: str, folder: Path, file: object, above: tuple[str, ...] = ()) -> tuple[dict, dict[str, str]]:
+    """The content of an experiment's file merged into that of its bases, and {key: base that it comes from}."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        names = [entry.stem for entry in folder.glob("*.yaml")]
+        where = f"{folder / above[-1]}.yaml: {BASE}" if above else f"{file}: experiments"
+        raise ConfigError(f"{where}: no file {path}{nearest(name, names)}")
+    own = read(path)
+    base = own.pop(BASE, None)
+    if base is None:
+        return own, {}
+    if not isinstance(base, str):
+        raise ConfigError(f"{path}: {BASE}: {base!r} is not the name of an experiment")
+    chain = (*above, name)
+    if base in chain:
+        raise ConfigError(f"{path}: {BASE}: a cycle, {' → '.join([*chain, base])}; remove one of them")
+    inherited, origins = _inherited(base, folder, file, chain)
+    origins = {**dict.fromkeys(_keys(inherited), base), **origins}
+    own_keys = set(_keys(own))
+    return merged(inherited, own), {key: of for key, of in origins.items() if key not in own_keys}
+
+
+def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping over another: mappings are merged, other values replaced, and what is null in `own` marked removed."""
+    result = dict(base)
+    for key, value in own.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            result[key] = merged(base[key], value)
+        else:
+            result[key] = _Removed(base[key]) if value is None and key in base else value
+    return result
+
+
+def _without_removed(instance: Any, schema: dict) -> Any:
+    """A copy without removed keys; where null is one of a key's values, the key is null instead."""
+    if not isinstance(instance, dict):
+        return copy.deepcopy(instance)
+    kept = {}
+    for key, value in instance.items():
+        part = schema.get("properties", {}).get(key, {})
+        if isinstance(value, _Removed):
+            if "null" in part.get("type", ()) or None in part.get("enum", ()):
+                kept[key] = None
+        else:
+            kept[key] = _without_removed(value, part)
+    return kept
+
+
+def _keys(content: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The dotted keys of all values."""
+    found = []
+    for key, value in content.items():
+        found += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
+    return found
+
+
+def _origin(message: str, written: dict, inherited: Mapping[str, str]) -> str:
+    """Where the key of a message comes from, if its file inherits it."""
+    for key, base in inherited.items():
+        if f": {key}: " in message:
+            return f"; inherited from {base}, `{key.rpartition('.')[2]}: null` removes it"
+    return ""

@@ -1,0 +1,40 @@
+"""Reading YAML files: one mapping with unique keys."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from graincast.configuration.errors import ConfigError
+from graincast.configuration.messages import shown
+
+
+def read(path: str | os.PathLike) -> dict:
+    """The mapping in a YAML file. Raises ConfigError."""
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
+    except yaml.MarkedYAMLError as error:
+        problem = f"not valid YAML: {error.context}, {error.problem}" if error.context else error.problem
+        assert error.problem_mark is not None  # the loader gives each error a position
+        raise ConfigError(f"{path}: line {error.problem_mark.line + 1}: {problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds {shown(content)}, not a mapping of keys")
+    return content
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A YAML loader that rejects duplicate keys in a mapping, as the YAML standard requires."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        first: dict[tuple, yaml.ScalarNode] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                earlier = first.setdefault((key.tag, key.value), key)
+                if earlier is not key:
+                    problem = f"duplicate key {key.value!r}, first in line {earlier.start_mark.line + 1}"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+        return node

@@ -1,0 +1,12 @@
+"""Edge features of grain graphs: one entry per feature. A feature set names some of them, in order."""
+
+from graincast.features.feature import Feature
+
+BOUNDARY_LENGTH = "boundary_length"
+EDGE_FEATURES = {
+    BOUNDARY_LENGTH: Feature(
+        lambda m: m.microstructure.boundary_length,
+        "pairs of sites",
+        "unlike pairs of first- and second-neighbour sites along the boundary",
+    ),
+}

@@ -1,0 +1,46 @@
+"""What a feature is: a function of a microstructure, with its unit and formula."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from graincast.microstructure import Microstructure
+
+SHIFT, ROTATION, REFLECTION = "shift", "rotation", "reflection"
+SYMMETRIES = (SHIFT, ROTATION, REFLECTION)
+"""Operations on a periodic label image: cyclic shifts, rotations by 90 degrees, and mirror images."""
+
+
+class Measured:
+    """A microstructure, and measures of it that several features share, each computed once.
+
+    microstructure  n grains, m directed edges
+    """
+
+    def __init__(self, microstructure: Microstructure) -> None:
+        self.microstructure = microstructure
+
+    @functools.cached_property
+    def shapes(self) -> dict[str, np.ndarray]:
+        """The shape of each grain, float64 [n], by name (see regionprops.measure)."""
+        from graincast.features.regionprops import measure  # compiled; only features of shape need it
+
+        return measure(self.microstructure.labels, self.microstructure.grain_id.size)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature of each grain or of each directed edge.
+
+    function     returns the feature from a measured microstructure, [n] for grains, [m] for edges
+    unit         such as "sites"; "" for a number without unit
+    formula      what it is, in a line, for the documentation
+    invariances  operations on the label image that leave it unchanged
+    """
+
+    function: Callable[[Measured], np.ndarray]
+    unit: str
+    formula: str
+    invariances: tuple[str, ...] = SYMMETRIES

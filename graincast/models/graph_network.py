@@ -1,0 +1,244 @@
+"""What all message-passing networks share: targets, normalisation, loss, batches, measuring, checkpoints.
+
+A model is a module with a `Network` and a declaration that extends graph_network.yaml; gat.py shows it. A Network is
+made with the numbers of node and edge features and the declaration's own training settings:
+
+    Network(columns, edge_columns, **settings)
+    forward(x [n, columns], edge_index [2, m], edge_attr [m, edge_columns]) -> [n]
+    SELF_LOOPS   whether graphs get a self-loop at each node, with the mean features of its edges
+
+The output for each grain is the logit of abnormal growth or the scaled growth ratio; the loss is over the candidates
+or over all grains, in minibatches of graphs. Messages go from row 0 of edge_index to row 1.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+from graincast.experiment.targets import ABNORMAL, ALL, Target
+from graincast.experiment.trained import Trained
+from graincast.features import table
+from graincast.features.table import FeatureTable
+from graincast.training import graph_batches
+from graincast.training.device import device_of
+from graincast.training.generators import seeded
+from graincast.training.graph_batches import Batch, Graphs
+from graincast.training.loop import Fitted, Settings, fit
+from graincast.training.normalisation import moments
+
+COLUMNS = {
+    True: ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
+    False: ("train_loss", "validation_loss", "train_mae", "validation_mae"),
+}
+SETTINGS = ("epochs", "patience", "clip", "plateau_factor", "plateau_patience", "mixed_precision")
+SHARED = (*SETTINGS, "batch_size", "loss_grains")
+AXES = ("threshold", "learning_rate", "weight_decay", "seed")
+"""The settings of training, and the axes, that are not a network's own."""
+MEASURED_TOGETHER = 512  # graphs per batch when measuring: fast, and small enough for any memory
+
+read = table.read
+
+
+def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
+    """The total that `advance` counts up to, and its unit."""
+    return points * folds * training["epochs"], "epochs"
+
+
+def train(
+    network: type[torch.nn.Module],
+    data: FeatureTable,
+    subsets: dict[str, np.ndarray],
+    target: Target,
+    grid: dict[str, list],
+    training: dict,
+    *,
+    advance: Callable[[int, str], None] = lambda epochs, note: None,
+    device: str = "cpu",
+    checkpoints: Path | None = None,
+) -> Trained:
+    """Train every point of a grid on every fold, one at a time.
+
+    network      class of the network, see above
+    subsets      {fold: subset of each microstructure, str [g]}: "train", "validation", "test" or ""
+    target       abnormal or not (cross-entropy), or the growth ratio, scaled to the range of the ratios in the loss
+                 (mean squared error); of the candidates or of all grains, which the curves then measure
+    grid         the axes threshold (for abnormal), learning_rate, weight_decay, seed, and a network's own
+    training     the keys SHARED: those of loop.Settings; batch_size, in graphs; and loss_grains, the grains in the
+                 loss: candidate, all, or None for the target's grains; and a network's own
+    advance      called with the number of epochs done and a note of the validation loss
+    checkpoints  a folder to resume from, with one file per trial and fold; the caller deletes it after saving the
+                 result
+    Features of nodes and edges are normalised with mean and std of the training set.
+    """
+    torch_device = device_of(device)
+    result = Trained({}, {}, {}, np.arange(training["epochs"] + 1), COLUMNS[target.kind == ABNORMAL])
+    for fold, subset in subsets.items():
+        normalisation = _normalisation(data, subset == "train")
+        graphs = _graphs(data, normalisation, network).to(torch_device)
+        for trial in itertools.product(*grid.values()):
+            point = dict(zip(grid, trial, strict=True))
+            identity = _identity(network, data, subset, target, point, training)
+            file = f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.pt"
+            task = _Task(data, graphs, subset, target, point.get("threshold"), training)
+            with seeded(point["seed"]):
+                own = {key: value for key, value in training.items() if key not in SHARED}
+                own |= {axis: value for axis, value in point.items() if axis not in AXES}
+                module = network(len(data.columns), len(data.edge_columns), **own)
+            fitted = fit(
+                module,
+                task.batches,
+                task.loss,
+                task.measure,
+                Settings(
+                    learning_rate=point["learning_rate"],
+                    weight_decay=point["weight_decay"],
+                    **{key: training[key] for key in SETTINGS},
+                ),
+                seed=point["seed"],
+                device=device,
+                checkpoint=Path(checkpoints, file) if checkpoints else None,
+                identity=identity,
+                advance=advance,
+            )
+            _record(result, (trial, fold), fitted)
+            result.models[trial, fold] = {
+                "columns": list(data.columns),
+                "edge_columns": list(data.edge_columns),
+                "grains": target.grains,
+                **normalisation,
+                "network": own,
+                **({} if task.classify else {"extremes": [task.low, task.low + task.span]}),
+                "state": {name: value.numpy() for name, value in fitted.state.items()},
+            }
+    return result
+
+
+def predict(network: type[torch.nn.Module], model: dict, data: FeatureTable) -> np.ndarray:
+    """The probability of abnormal growth, or the growth ratio, from one trained model: float64 [g], or [N] for all.
+
+    Raises ValueError if the features are not those that the model was trained on.
+    """
+    for key in ("columns", "edge_columns"):
+        if list(getattr(data, key)) != list(model[key]):
+            raise ValueError(f"the model needs the features {model[key]}, the data have {getattr(data, key)}")
+    module = network(len(data.columns), len(data.edge_columns), **model["network"])
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in model["state"].items()})
+    module.eval()
+    batches = _batches(_graphs(data, model, network), torch.arange(len(data.name)))
+    with torch.no_grad():
+        score = torch.cat([torch.zeros(0), *(_scores(module, batch, model["grains"])[0] for batch in batches)])
+    if "extremes" in model:
+        low, high = model["extremes"]
+        return low + (high - low) * score.double().numpy()
+    return torch.sigmoid(score.double()).numpy()
+
+
+class _Task:
+    """The learning task of one trial on one fold: batches with targets, loss, and measurements."""
+
+    def __init__(
+        self,
+        data: FeatureTable,
+        graphs: Graphs,
+        subset: np.ndarray,
+        target: Target,
+        threshold: float | None,
+        training: dict,
+    ) -> None:
+        self.classify, self.grains = target.kind == ABNORMAL, target.grains
+        self.loss_grains = training["loss_grains"] or target.grains
+        self.batch_size = training["batch_size"]
+        y = _grain_targets(data, target, threshold)
+        in_loss = np.repeat(subset == "train", np.diff(data.node_ptr))
+        if self.loss_grains != ALL:
+            in_loss &= data.candidate
+        self.low, self.span = 0.0, 1.0
+        if not self.classify:
+            self.low = float(y[in_loss].min())
+            self.span = float(y[in_loss].max() - self.low) or 1.0
+        scaled = torch.from_numpy(((y - self.low) / self.span).astype(np.float32))
+        self.graphs = graph_batches.with_targets(graphs, scaled)
+        indices = {name: torch.from_numpy(np.flatnonzero(subset == name)) for name in ("train", "validation")}
+        self.train = indices["train"]
+        self.subsets = {name: _batches(self.graphs, index) for name, index in indices.items()}
+
+    def batches(self, order: torch.Generator) -> Iterator[Batch]:
+        for index in torch.randperm(len(self.train), generator=order).split(self.batch_size):
+            yield self.graphs.batch(self.train[index].to(self.graphs.x.device))
+
+    def loss(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        return self._loss(*_scores(network, batch, self.loss_grains))
+
+    def measure(self, network: torch.nn.Module) -> dict[str, float]:
+        measured = {}
+        for name, batches in self.subsets.items():
+            pairs = [_scores(network, batch, self.grains) for batch in batches]
+            score, y = (torch.cat(values).double() for values in zip(*pairs, strict=True))
+            second = ((score > 0) == (y > 0.5)).double() if self.classify else self.span * (score - y).abs()
+            measured[name] = self._loss(score, y), second.mean()
+        columns = COLUMNS[self.classify]
+        return {column: float(measured[column.partition("_")[0]][i // 2]) for i, column in enumerate(columns)}
+
+    def _loss(self, score: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (binary_cross_entropy_with_logits if self.classify else mse_loss)(score, y)
+
+
+def _scores(network: torch.nn.Module, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The network's output and the targets, float32, for the candidates or all grains of a batch."""
+    score = network(batch.x, batch.edge_index, batch.edge_attr).float()
+    return (score, batch.y) if grains == ALL else (score[batch.candidate], batch.y[batch.candidate])
+
+
+def _grain_targets(data: FeatureTable, target: Target, threshold: float | None) -> np.ndarray:
+    """The target of each grain, float64 [N]; NaN for other grains if only candidates have one."""
+    y = np.full(len(data.x), np.nan) if target.all_values is None else target.all_values[threshold].astype(float)
+    if target.grains == ALL:
+        return target.values[threshold].astype(float)
+    y[data.candidate_index] = target.values[threshold]
+    return y
+
+
+def _normalisation(data: FeatureTable, mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean and std, float64, of the node and edge features of the graphs in `mask` (bool [g]).
+
+    A constant feature gets a std of 1.
+    """
+    normalisation = {}
+    for prefix, values, ptr in (("", data.x, data.node_ptr), ("edge_", data.edge_x, data.edge_ptr)):
+        mean, std = moments(values[np.repeat(mask, np.diff(ptr))])
+        normalisation[f"{prefix}mean"], normalisation[f"{prefix}std"] = mean, std
+    return normalisation
+
+
+def _graphs(data: FeatureTable, normalisation: dict, network: type[torch.nn.Module]) -> Graphs:
+    """The graphs with normalised features, and with self-loops if the network needs them."""
+    mean, std, edge_mean, edge_std = (normalisation[key] for key in ("mean", "std", "edge_mean", "edge_std"))
+    graphs = graph_batches.of_table(data, (data.x - mean) / std, (data.edge_x - edge_mean) / edge_std)
+    return graph_batches.with_self_loops(graphs) if network.SELF_LOOPS else graphs
+
+
+def _batches(graphs: Graphs, indices: torch.Tensor) -> list[Batch]:
+    return [graphs.batch(index.to(graphs.x.device)) for index in indices.split(MEASURED_TOGETHER) if len(index)]
+
+
+def _identity(
+    network: type[torch.nn.Module], data: FeatureTable, subset: np.ndarray, target: Target, point: dict, training: dict
+) -> str:
+    """Checkpoint key: network, data, target, trial and settings."""
+    values = hashlib.sha256(_grain_targets(data, target, point.get("threshold")).tobytes())
+    values.update("\n".join(subset.tolist()).encode())
+    inputs = {"data": data.fingerprint, "kind": target.kind, "grains": target.grains, "values": values.hexdigest()}
+    return f"{network.__module__} " + json.dumps({**inputs, "point": point, "training": training}, sort_keys=True)
+
+
+def _record(result: Trained, key: tuple, fitted: Fitted) -> None:
+    """Add a trial's curves, with NaN after an early stop, and the epoch of its best state to the result."""
+    curves = np.full((len(result.steps), len(result.columns)), np.nan)
+    curves[: len(fitted.curves)] = fitted.curves
+    result.curves[key], result.iterations[key] = curves, fitted.epoch

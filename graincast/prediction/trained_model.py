@@ -1,0 +1,112 @@
+"""A trained model: the ensemble of networks or estimators that evaluation chose, in one file.
+
+The file is HDF5 (files/nested.py), attributes format = "graincast model", version = 1; reading it runs no code.
+
+    models/{threshold}/{fold}   parameters and normalisation; threshold "-" where the target has none
+    ranges/nodes, ranges/edges  float64 [columns, 2], smallest and largest value of each feature in training
+    about                       model, target, features (nodes, edges), network and classes of images, raw (how a raw
+                                file becomes what the model takes; null if that needs more than the file),
+                                experiment, dataset, fingerprint, metrics on test data by threshold, requirements
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graincast.files import hdf5, nested
+from graincast.microstructure import BadInput
+from graincast.prediction.columns import OUTPUT
+
+FORMAT: hdf5.Format = {"format": "graincast model", "version": 1}
+NO_THRESHOLD = "-"
+
+
+class TrainedModel:
+    """A model at one threshold; its predictions are averaged over the folds that it was trained on.
+
+    about    what it is, see above
+    ranges   of its features in training
+    """
+
+    def __init__(self, about: dict, models: Mapping[str, dict], ranges: dict, extensions: Sequence[Path] = ()) -> None:
+        from graincast.models import by_name
+        from graincast.program.extensions import install
+
+        install(extensions)
+        self.about, self.ranges, self._models, self._extensions = about, ranges, models, extensions
+        self._module = by_name.load(about["model"], extensions)
+
+    def predict(self, data: pd.DataFrame | str | os.PathLike | Sequence[str | os.PathLike]) -> pd.DataFrame:
+        """Predictions, one row per microstructure, or per grain if the model predicts all grains.
+
+        data  a raw file or folder, a list of them, or a frame: with a column `path` of raw files and folders, with one
+              row per grain or with one row per image (see frames.py)
+        Returns the columns microstructure, grain (for all grains) and OUTPUT of the kind of target.
+        Raises BadInput for what is none of these.
+        """
+        kind = self.about["target"]["kind"]
+        names, table, grains = self._table(data)
+        values = np.mean([self._module.predict(model, table) for model in self._models.values()], axis=0)
+        if kind == "label":
+            values = np.array(self.about["classes"])[values.argmax(axis=1)]
+        if self.about["target"].get("grains") == "all":
+            owners = np.repeat(names, [len(numbers) for numbers in grains])
+            return pd.DataFrame({"microstructure": owners, "grain": np.concatenate(grains), OUTPUT[kind]: values})
+        return pd.DataFrame({"microstructure": names, OUTPUT[kind]: values})
+
+    def _table(self, data: Any) -> tuple[list[str], Any, list[np.ndarray]]:
+        from graincast.prediction import frames
+
+        features, raw = self.about["features"], self.about["raw"]
+        if not isinstance(data, pd.DataFrame):
+            data = pd.DataFrame({"path": [data] if isinstance(data, str | os.PathLike) else list(data)})
+        if "path" in data and data["path"].notna().all() and len(data):
+            if not raw:
+                raise BadInput(f"path: this model cannot read raw files, {self.about['why_not_raw']}")
+            from graincast.prediction import raw_files
+
+            paths = [str(path) for path in data["path"]]
+            table, grains = raw_files.read(paths, raw, self._extensions)
+            return paths, table, grains
+        if self.about["network"]:
+            return *frames.of_images(data, features["nodes"], self.about["network"]), []
+        return frames.of_grains(data, features["nodes"], features["edges"])
+
+
+def write(path: str | os.PathLike, about: dict, models: Mapping[str, Mapping[str, dict]], ranges: dict) -> None:
+    """Write a trained model's file whole. models: {threshold as text, "" without one: {fold: model}}."""
+    by_threshold = {threshold or NO_THRESHOLD: dict(folds) for threshold, folds in models.items()}
+    nested.write(path, FORMAT, {"models": by_threshold, "ranges": ranges}, about)
+
+
+def thresholds(path: str | os.PathLike) -> list[str]:
+    """The thresholds of a trained model's file; [""] where its target has none. Raises BadInput."""
+    found = nested.read(path, FORMAT)[0]["models"]
+    return ["" if name == NO_THRESHOLD else name for name in found]
+
+
+def load(
+    path: str | os.PathLike, threshold: float | str | None = None, extensions: Sequence[str | os.PathLike] = ()
+) -> TrainedModel:
+    """A trained model from its file, such as results/experiments/sgc/model.h5.
+
+    threshold   of the growth ratio, where the file holds models for several
+    extensions  the folders with the model and the features, where they are not graincast's own
+    Raises BadInput if the file is none of a trained model, or does not hold the threshold.
+    """
+    content, about = nested.read(path, FORMAT)
+    models = content["models"]
+    wanted = next(iter(models)) if threshold is None and len(models) == 1 else _text(threshold)
+    if wanted not in models:
+        raise BadInput(f"{path}: holds models for the thresholds {', '.join(models)}; name one of them")
+    return TrainedModel(about, models[wanted], content["ranges"], [Path(folder) for folder in extensions])
+
+
+def _text(threshold: float | str | None) -> str:
+    from graincast.experiment.grid import number
+
+    return (threshold if isinstance(threshold, str) else number(threshold)) or NO_THRESHOLD

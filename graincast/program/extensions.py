@@ -1,0 +1,55 @@
+"""Extensions: folders of a user's own models and features, used as packages of the folder's name."""
+
+import argparse
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from graincast.microstructure import BadInput
+
+FEATURES = "features"
+"""The module of an extension that holds NODE_FEATURES and EDGE_FEATURES; it may be missing."""
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument --extensions."""
+    help_text = "folders with models and features of your own"
+    parser.add_argument("--extensions", type=Path, nargs="*", default=[], metavar="FOLDER", help=help_text)
+
+
+def install(folders: Sequence[Path]) -> None:
+    """Make each folder importable as a package of its name. Raises BadInput where that name is taken, or no folder."""
+    for folder in map(Path, folders):
+        name = folder.resolve().name
+        if not folder.is_dir():
+            raise BadInput(f"extensions: no folder {folder}; correct the path")
+        if not name.isidentifier():
+            raise BadInput(f"extensions: {folder}: a package cannot have this name; use letters, digits and _")
+        present = sys.modules.get(name)
+        if present is not None and list(getattr(present, "__path__", [])) == [str(folder.resolve())]:
+            continue
+        if present is not None or _importable(name):
+            raise BadInput(f"extensions: {folder}: another package is called {name}; rename the folder")
+        spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [str(folder.resolve())]
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+
+
+def module(folder: Path, name: str) -> ModuleType | None:
+    """A module of an installed extension; None where it has none. Raises BadInput where it cannot be imported."""
+    if not (folder / f"{name}.py").is_file():
+        return None
+    try:
+        return importlib.import_module(f"{folder.resolve().name}.{name}")
+    except (ImportError, SyntaxError, AttributeError, NameError, TypeError, ValueError) as error:
+        raise BadInput(f"{folder / name}.py: cannot be imported: {type(error).__name__}: {error}") from None
+
+
+def _importable(name: str) -> bool:
+    """Whether a package or module of this name is found elsewhere; a plain folder of that name is none."""
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin is not None
