@@ -13,8 +13,9 @@ from graincast.program.main import OneLineParser, run
 
 def config(arguments: argparse.Namespace) -> None:
     """Print a configuration, or one section of it, as JSON, with all defaults filled in."""
-    from graincast.configuration.load import load, read, section
+    from graincast.configuration.load import load, section
     from graincast.configuration.paths import check_paths
+    from graincast.configuration.yaml_file import read
 
     content = load(read(arguments.config), arguments.config)
     if arguments.paths:
@@ -81,7 +82,8 @@ def verify(arguments: argparse.Namespace) -> None:
 
 def prune(arguments: argparse.Namespace) -> None:
     """List what no configuration names (recipes, experiments, trials, data sets, MLflow experiments) or remove it."""
-    from graincast.configuration.load import load, read
+    from graincast.configuration.load import load
+    from graincast.configuration.yaml_file import read
     from graincast.planning import pruning
     from graincast.planning.jobs import jobs
     from graincast.planning.plan import Plan
@@ -131,7 +133,8 @@ def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
     from graincast.planning import dry_run
 
     process = dry_run.start(config_file)  # it takes its time, in which this process gets ready
-    from graincast.configuration.load import load, read
+    from graincast.configuration.load import load
+    from graincast.configuration.yaml_file import read
     from graincast.planning import recipes
     from graincast.planning.jobs import finished, jobs
     from graincast.planning.plan import Plan

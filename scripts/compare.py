@@ -4,26 +4,20 @@ import argparse
 import json
 from pathlib import Path
 
+from graincast.evaluation.metrics import BASELINES, METRICS, headline, selection_score
 from graincast.files import csv_table
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
 
 ABOUT = ("dataset", "experiment", "model", "features", "network", "split")
-METRICS = {
-    "abnormal": ("accuracy", "balanced_accuracy", "auc", "precision_abnormal", "recall_abnormal", "brier", "nll"),
-    "growth-ratio": ("r2", "mae", "rmse"),
-    "label": ("accuracy", "balanced_accuracy", "macro_f1"),
-}
-BASELINES = ("majority_class_accuracy", "mean_prediction_mae")
 
 
 def main(args: argparse.Namespace) -> None:
     rows = []
-    metrics = list(dict.fromkeys(name for names in METRICS.values() for name in names))
     for path in args.metrics:
         result = json.loads(path.read_text(encoding="utf-8"))
         kind = result["target"]["kind"]
-        first = METRICS[kind][0]
+        first = headline(kind)
         for threshold, outcome in result["thresholds"].items():
             test = outcome["test"]
             rows.append(
@@ -33,13 +27,13 @@ def main(args: argparse.Namespace) -> None:
                     "threshold": float(threshold) if threshold else "",
                     "folds": len(outcome["test_by_fold"]),
                     "test_predictions": test["count"],
-                    **{name: test.get(name, "") for name in metrics},
+                    **{name: test.get(name, "") for name in METRICS},
                     "std": outcome["test_std_over_folds"][first],
                     **{name: test.get(name, "") for name in BASELINES},
                     "chosen_trial": outcome["chosen_trial"],
                 }
             )
-            rows[-1]["rank"] = -(test[first] or 0)
+            rows[-1]["rank"] = -selection_score(first, test[first])
     rows.sort(key=lambda row: (row["dataset"], row["target"], row["threshold"] or 0, row["rank"], row["experiment"]))
     for row in rows:
         del row["rank"]

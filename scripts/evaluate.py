@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graincast.evaluation import testing
+from graincast.evaluation import metrics, testing
 from graincast.experiment import declaration, splits, targets
 from graincast.experiment.record import read_record
 from graincast.experiment.trained import read_models
@@ -76,15 +76,9 @@ def main(args: argparse.Namespace) -> None:
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")
     cost.write(args.out)
     for threshold, outcome in tested.thresholds.items():
-        print(f"{first['experiment']}{f', threshold {threshold}' if threshold else ''}: {in_words(outcome)}")
-
-
-def in_words(outcome: dict) -> str:
-    """The main test metrics and the chosen trial in one line."""
-    test = outcome["test"]
-    names = [name for name in ("accuracy", "auc", "r2", "mae") if name in test]
-    values = [f"{name} {'undefined' if test[name] is None else f'{test[name]:.3f}'}" for name in names]
-    return f"{', '.join(values)} on {test['count']} test predictions; chosen {outcome['chosen_trial']}"
+        task = f"{first['experiment']}{f', threshold {threshold}' if threshold else ''}"
+        result = f"{metrics.in_words(kind, outcome['test'])} on {outcome['test']['count']} test predictions"
+        print(f"{task}: {result}; chosen {outcome['chosen_trial']}")
 
 
 def described(record: dict, thresholds: dict[str, dict], parameters: dict, folders: list[Path]) -> dict:

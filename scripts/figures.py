@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from graincast.evaluation import ablation
+from graincast.evaluation import ablation, metrics
 from graincast.experiment.record import read_record
 from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO
 from graincast.figures import experiment
@@ -18,7 +18,6 @@ from graincast.microstructure import BadInput
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
 
-SCORE = {GROWTH_RATIO: "r2"}  # for all others, accuracy
 AGAINST = ("propagation_steps", "variance", "c")
 """The axes of a grid that a figure shows the score against."""
 
@@ -29,23 +28,20 @@ def main(args: argparse.Namespace) -> None:
     trials = [trial for record in records.values() for trial in record["trials"]]
     title = f"{result['experiment']} ({result['network']})" if result["network"] else result["experiment"]
     kind, select = result["target"]["kind"], result["select"]
-    score = SCORE.get(kind, "accuracy")
+    score = metrics.headline(kind)
     with whole(args.out) as folder:
         folder.mkdir(parents=True)
         for threshold, outcome in result["thresholds"].items():
             suffix = f"_t{threshold}" if threshold else ""
             draw_curves(records, outcome["chosen_trial"], title, folder / f"training_curves{suffix}.png")
             true, predicted = test_values(args.predictions, threshold)
+            target = f", growth ratio > {threshold}" if threshold else ""
+            heading = f"{title}{target}: test {metrics.in_words(kind, outcome['test'])}"
             if kind == GROWTH_RATIO:
-                heading = (
-                    f"{title}: test R² {shown(outcome['test']['r2'])}, mean absolute error {outcome['test']['mae']:.2f}"
-                )
                 figure = experiment.predicted_against_true(true, predicted, heading)
                 save(figure, folder / "predicted_against_true.png")
             else:
-                target = f", growth ratio > {threshold}" if threshold else ""
                 classes = result["classes"] or ["normal", "abnormal"]
-                heading = f"{title}{target}: test accuracy {outcome['test']['accuracy']:.3f}"
                 classified = predicted > 0.5 if kind == ABNORMAL else predicted
                 report(true.astype(int), classified.astype(int), classes, heading, folder, suffix)
         for axis in AGAINST:
@@ -104,8 +100,9 @@ def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path
     for threshold in sorted({trial["params"].get("threshold") for trial in trials}):
         best = ablation.best_by_feature_subset((t for t in trials if t["params"].get("threshold") == threshold), select)
         shown_threshold = "" if threshold is None else f"{threshold:g}"
-        for subset, trial in sorted(best.items(), key=lambda item: -(item[1]["validation"][score] or 0)):
-            values = [f"{trial['validation'][name]:.6g}" for name in (score, select)]
+        ranked = sorted(best.items(), key=lambda item: -metrics.selection_score(score, item[1]["validation"][score]))
+        for subset, trial in ranked:
+            values = [shown(trial["validation"][name]) for name in (score, select)]
             rows.append((shown_threshold, subset.replace("+", " "), subset.count("+") + 1, *values, trial["trial"]))
         gains = ablation.importance(best, score)
         mean, error, _ = (np.array(column) for column in zip(*gains.values(), strict=True))
@@ -117,7 +114,7 @@ def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path
 
 
 def shown(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
+    return "" if value is None else f"{value:.6g}"
 
 
 if __name__ == "__main__":

@@ -3,24 +3,18 @@
 import argparse
 from pathlib import Path
 
+from graincast.evaluation import metrics
 from graincast.files import csv_table
 from graincast.program.main import parser, run
-
-NAMES = {
-    "accuracy": "accuracy",
-    "auc": "AUC",
-    "r2": "R²",
-    "mae": "mean error",
-    "majority_class_accuracy": "majority class",
-    "mean_prediction_mae": "mean error of predicting the mean",
-    "network": "by",
-}
 
 
 def shown(row: dict[str, str]) -> str:
     """The main metrics of a row of the comparison, and the trivial baseline."""
-    values = {name: row[key] for key, name in NAMES.items() if row[key]}
-    return ", ".join(f"{name} {value if name == 'by' else f'{float(value):.3f}'}" for name, value in values.items())
+    kind = row["target"]
+    measured = {name: float(row[name]) if row[name] else None for name in metrics.main_metrics(kind)}
+    baselines = [f"{label} {float(row[name]):.3f}" for name, label in metrics.BASELINES.items() if row[name]]
+    network = [f"by {row['network']}"] if row["network"] else []
+    return ", ".join([metrics.in_words(kind, measured), *baselines, *network])
 
 
 def main(args: argparse.Namespace) -> None:

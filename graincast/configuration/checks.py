@@ -197,7 +197,8 @@ def _check_limits(path: Path, written: dict, experiment: dict, dataset: dict, mo
             if limit is not None and largest > limit:
                 name = f"datasets.{experiment['dataset']}.{limiting}" if of == "dataset" else f"{of}.{limiting}"
                 raise ConfigError(
-                    f"{path}: {section}.{key}: {largest} is more than {name} ({limit}); lower the one or raise the other"
+                    f"{path}: {section}.{key}: {largest} is more than {name} ({limit}); "
+                    "lower the one or raise the other"
                 )
 
 

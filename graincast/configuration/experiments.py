@@ -88,7 +88,7 @@ def _without_removed(instance: Any, schema: dict) -> Any:
     """A copy without removed keys; where null is one of a key's values, the key is null instead."""
     if not isinstance(instance, dict):
         return copy.deepcopy(instance)
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, value in instance.items():
         part = schema.get("properties", {}).get(key, {})
         if isinstance(value, _Removed):

@@ -42,10 +42,10 @@ def header(kind: str) -> tuple[str, ...]:
 def choose(trials: list[dict], kind: str, select: str) -> dict[float | None, dict[str, str]]:
     """The trial chosen for each threshold and fold by the validation metric `select`.
 
-    Raises BadInput if the metric does not exist for this kind of target.
+    Raises BadInput if the metric does not exist for this kind of target, or is undefined for all trials.
     """
-    if select not in metrics.NAMES[kind]:
-        raise BadInput(f"--select: {select} is not a metric of {kind}; choose from {', '.join(metrics.NAMES[kind])}")
+    if select not in metrics.selecting(kind):
+        raise BadInput(f"select: {select} is not a metric of {kind}; choose from {', '.join(metrics.selecting(kind))}")
     return selection.choose(trials, select)
 
 
@@ -91,7 +91,7 @@ def run_test(
 
 def trial_rows(trials: list[dict], chosen: dict[float | None, dict[str, str]], kind: str) -> tuple[list, list]:
     """Header and rows of trials.csv: each trial's point, mean validation metrics, and number of folds that chose it."""
-    names = metrics.NAMES[kind]
+    names = metrics.selecting(kind)
     rows = []
     for trial in trials:
         count = list(chosen[trial["params"].get("threshold")].values()).count(trial["trial"])

@@ -4,7 +4,8 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 
-def points(axes: dict[str, Sequence]) -> list[dict]:
+
+def points(axes: Mapping[str, Sequence]) -> list[dict]:
     """All points of a grid as {axis: value}, the last axis varying fastest."""
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 

@@ -36,7 +36,9 @@ NODE_FEATURES = {
         lambda m: m.shapes["perimeter"], "lattice spacings", "length of the outline (scikit-image's perimeter)"
     ),
     "equivalent_diameter": Feature(
-        lambda m: m.shapes["equivalent_diameter"], "lattice spacings", "diameter of the circle of equal area, √(4 area / π)"
+        lambda m: m.shapes["equivalent_diameter"],
+        "lattice spacings",
+        "diameter of the circle of equal area, √(4 area / π)",
     ),
     "major_axis_length": Feature(
         lambda m: m.shapes["major_axis_length"],

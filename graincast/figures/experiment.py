@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from graincast.evaluation.metrics import SMALLER_IS_BETTER, selection_score
+from graincast.evaluation.metrics import METRICS, headline, selection_score
 from graincast.figures.style import BLUE, GREY, RED, titled
 
 BAND = (0.1, 0.9)  # quantiles
@@ -16,7 +16,6 @@ AXIS_NAMES = {
     "variance": "fraction of variance kept by PCA",
     "c": "C of the SVM",
 }
-SCORE_NAMES = {"nll": "loss", "r2": "R²", "auc": "AUC", "mse": "mean squared error", "rmse": "root mean squared error"}
 WIDTH_OF_NUMBER = 0.12  # of an axis from 0 to 1
 LOGARITHMIC = ("c", "learning_rate")
 
@@ -44,7 +43,8 @@ def training_curves(
                 axes.fill_between(steps[ran], low, high, color=colour, alpha=0.2, linewidth=0, label=band)
         checkpoint = "checkpoint kept, median" if len(curves) > 1 else "checkpoint kept"
         axes.axvline(np.median(kept), color=GREY, linestyle=":", linewidth=1, label=checkpoint)
-        axes.set(xlabel=unit, ylabel=columns[first].removeprefix("train_").replace("mae", "mean absolute error"))
+        measure = columns[first].removeprefix("train_")
+        axes.set(xlabel=unit, ylabel=METRICS[measure].label if measure in METRICS else measure)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     titled(figure, title)
     return figure
@@ -110,7 +110,8 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, title:
             ):
                 best[position] = trial
         positions = sorted(best)
-        scores = [[metrics[score] for metrics in best[position]["by_fold"].values()] for position in positions]
+        by_fold = [best[position]["by_fold"].values() for position in positions]
+        scores = [np.array([metrics[score] for metrics in folds_of], float) for folds_of in by_fold]  # undefined: NaN
         mean = [np.mean(fold_scores) for fold_scores in scores]
         label = None if threshold is None else f"growth ratio > {threshold:g}"
         if folds > 1:
@@ -118,15 +119,15 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, title:
             axes.errorbar(positions, mean, error, color=colour, marker="o", capsize=3, label=label)
         else:
             axes.plot(positions, mean, color=colour, marker="o", label=label)
-    axes.set(xlabel=AXIS_NAMES.get(axis, axis), ylabel=f"validation {SCORE_NAMES.get(score, score)}")
+    axes.set(xlabel=AXIS_NAMES.get(axis, axis), ylabel=f"validation {METRICS[score].label}")
     if axis in LOGARITHMIC:
         axes.set_xscale("log")
     else:
         axes.set_xticks(sorted({trial["params"][axis] for trial in trials}))
     if thresholds != [None]:
         axes.legend(frameon=False, fontsize=8)
-    adjective = "lowest" if select in SMALLER_IS_BETTER else "best"
-    caption = f"At each point, the trial with the {adjective} validation {SCORE_NAMES.get(select, select)}." + (
+    adjective = "best" if METRICS[select].larger_is_better else "lowest"
+    caption = f"At each point, the trial with the {adjective} validation {METRICS[select].label}." + (
         f"\nBars: standard error over {folds} folds." if folds > 1 else ""
     )
     figure.supxlabel(caption, fontsize=7, color=GREY)
@@ -141,7 +142,7 @@ def importance(names: Sequence[str], gain: np.ndarray, error: np.ndarray, score:
     axes = figure.subplots()
     axes.barh([names[i] for i in order], gain[order], xerr=error[order], color=BLUE, capsize=2, ecolor=GREY)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel(f"gain in validation {SCORE_NAMES.get(score, score)}")
+    axes.set_xlabel(f"gain in validation {METRICS[score].label}")
     caption = (
         "Gain from adding a feature to a subset without it: mean over all such pairs of subsets.\nBars: standard error."
     )
@@ -153,7 +154,7 @@ def importance(names: Sequence[str], gain: np.ndarray, error: np.ndarray, score:
 def comparison(rows: list[dict[str, str]]) -> Figure:
     """Test results of experiments as bars, with a panel for each data set, kind of target and threshold.
 
-    rows  of comparison.csv; bars are accuracy, or R² of growth ratios, with the standard deviation over several folds;
+    rows  of comparison.csv; bars are the headline metric, with the standard deviation over several folds;
           a line marks the accuracy of the majority class
     """
     panels: dict[tuple, list[dict]] = {}
@@ -163,7 +164,7 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
     figure = Figure(figsize=(7, 0.8 + 0.34 * sum(heights)), layout="constrained")
     grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
     for axes, ((dataset, target, threshold), panel) in zip(grid[:, 0], panels.items(), strict=True):
-        score = "r2" if target == "growth-ratio" else "accuracy"
+        score = headline(target)
         best_on_top = panel[::-1]
         values = [float(row[score] or "nan") for row in best_on_top]
         error = [float(row["std"] or 0) for row in best_on_top]
@@ -178,7 +179,7 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
         if majority := best_on_top[0]["majority_class_accuracy"]:
             axes.axvline(float(majority), color=RED, linewidth=1.5, linestyle=":")
         task = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
-        axes.set_title(f"{dataset}, {task}: test {SCORE_NAMES.get(score, score)}", fontsize=9, loc="left")
+        axes.set_title(f"{dataset}, {task}: test {METRICS[score].label}", fontsize=9, loc="left")
     error_bars = "Error bars: standard deviation over folds. " if any(row["std"] for row in rows) else ""
     caption = f"{error_bars}Dotted: the majority class of the training set."
     figure.supxlabel(caption, fontsize=7, color=GREY)

@@ -11,7 +11,7 @@ from graincast.models import graph_network
 LAYERS = 3
 
 
-class Network(torch.nn.Module):
+class Network(graph_network.Network):
     """Attention layers with exponential linear units, then a linear layer: maps [n, columns] to [n].
 
     hidden             channels of each head; heads are concatenated

@@ -12,7 +12,7 @@ from graincast.models import graph_network
 LAYERS = 3
 
 
-class Network(nn.Module):
+class Network(graph_network.Network):
     """Isomorphism layers, then a linear layer on what all of them give: maps [n, columns] to [n].
 
     Each layer adds to a grain's channels those of its neighbours, shifted by a linear function of the boundary's

@@ -45,13 +45,19 @@ MEASURED_TOGETHER = 512  # graphs per batch when measuring: fast, and small enou
 read = table.read
 
 
+class Network(torch.nn.Module):
+    """What a model's network is, see above."""
+
+    SELF_LOOPS: bool
+
+
 def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
     """The total that `advance` counts up to, and its unit."""
     return points * folds * training["epochs"], "epochs"
 
 
 def train(
-    network: type[torch.nn.Module],
+    network: type[Network],
     data: FeatureTable,
     subsets: dict[str, np.ndarray],
     target: Target,
@@ -119,7 +125,7 @@ def train(
     return result
 
 
-def predict(network: type[torch.nn.Module], model: dict, data: FeatureTable) -> np.ndarray:
+def predict(network: type[Network], model: dict, data: FeatureTable) -> np.ndarray:
     """The probability of abnormal growth, or the growth ratio, from one trained model: float64 [g], or [N] for all.
 
     Raises ValueError if the features are not those that the model was trained on.
@@ -216,7 +222,7 @@ def _normalisation(data: FeatureTable, mask: np.ndarray) -> dict[str, np.ndarray
     return normalisation
 
 
-def _graphs(data: FeatureTable, normalisation: dict, network: type[torch.nn.Module]) -> Graphs:
+def _graphs(data: FeatureTable, normalisation: dict, network: type[Network]) -> Graphs:
     """The graphs with normalised features, and with self-loops if the network needs them."""
     mean, std, edge_mean, edge_std = (normalisation[key] for key in ("mean", "std", "edge_mean", "edge_std"))
     graphs = graph_batches.of_table(data, (data.x - mean) / std, (data.edge_x - edge_mean) / edge_std)
@@ -228,7 +234,7 @@ def _batches(graphs: Graphs, indices: torch.Tensor) -> list[Batch]:
 
 
 def _identity(
-    network: type[torch.nn.Module], data: FeatureTable, subset: np.ndarray, target: Target, point: dict, training: dict
+    network: type[Network], data: FeatureTable, subset: np.ndarray, target: Target, point: dict, training: dict
 ) -> str:
     """Checkpoint key: network, data, target, trial and settings."""
     values = hashlib.sha256(_grain_targets(data, target, point.get("threshold")).tobytes())

@@ -1,7 +1,8 @@
 """The plan of a configuration: which files each rule reads and writes, and the parameters that shape them.
 
 Pure functions of the checked configuration and the declarations: nothing else is read from disk, and all paths are
-relative to the working directory. Names of files never contain an experiment's name before the experiment stage, so experiments share them.
+relative to the working directory. Names of files never contain an experiment's name before the experiment stage, so
+experiments share them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -163,7 +164,8 @@ class Plan:
     def _source(self, path: Path) -> str:
         """A source file as planning/sources.py names it."""
         project = Path(__file__).parents[2]
-        return path.relative_to(project).as_posix() if path.is_relative_to(project / "graincast") else str(path.resolve())
+        own = path.is_relative_to(project / "graincast")
+        return path.relative_to(project).as_posix() if own else str(path.resolve())
 
     def training_jobs(self, experiment: str) -> dict[str, dict]:
         """An experiment's training jobs: the part of the grid that each trains, by the job's name."""

@@ -1,9 +1,9 @@
 """The sources that a program runs, and digests of what they do.
 
-A program's sources are itself and, by the import statements, all that it imports from this project and from extensions. What cannot change
-a result does not count: docstrings and comments, the annotations of arguments, returns and local variables, and the
-modules of NOT_COUNTED. Of a declaration, only what programs read counts (files/declaration.py). A source is a path
-below the project's folder or, in an extension, an absolute one.
+A program's sources are itself and, by the import statements, all that it imports from this project and from
+extensions. What cannot change a result does not count: docstrings and comments, the annotations of arguments, returns
+and local variables, and the modules of NOT_COUNTED. Of a declaration, only what programs read counts
+(files/declaration.py). A source is a path below the project's folder or, in an extension, an absolute one.
 """
 
 import ast

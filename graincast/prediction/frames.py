@@ -1,8 +1,8 @@
 """Data frames as the tables that models take.
 
-    grains  one row per grain: microstructure (text), grain (its number), candidate (bool), neighbours (list of
-            numbers), node features, and each edge feature as a list in the order of the neighbours
-    images  one row per image: microstructure (text) and, for each column of features, a list of numbers
+grains  one row per grain: microstructure (text), grain (its number), candidate (bool), neighbours (list of
+        numbers), node features, and each edge feature as a list in the order of the neighbours
+images  one row per image: microstructure (text) and, for each column of features, a list of numbers
 """
 
 from collections.abc import Sequence

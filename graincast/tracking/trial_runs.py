@@ -10,13 +10,13 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
+from graincast.evaluation.metrics import main_metrics
 from graincast.experiment.record import read_record
 from graincast.files import hdf5
 from graincast.tracking import parents, store
 
 CALL_LIMITS = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits, and 1000 items in total
 LONGEST_VALUE, LONGEST_LIST = 6000, 500  # characters
-FOLD_METRICS = ("accuracy", "mae")
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")  # if the record names none
 
 
@@ -132,8 +132,9 @@ def _metrics(record: dict, trial: dict, steps: np.ndarray, curve: np.ndarray, no
         points = zip(steps[recorded], mean[recorded], strict=True)
         metrics += [Metric(name, float(value), now, int(step)) for step, value in points]
     metrics += scalars("best_validation_{}", trial["validation"], now)
+    main = main_metrics(record["target"]["kind"])
     for i, values in enumerate(trial["by_fold"].values()):
-        metrics += scalars("fold_{}", {key: values.get(key) for key in FOLD_METRICS}, now, i)
+        metrics += scalars("fold_{}", {name: values[name] for name in main}, now, i)
     return metrics
 
 

@@ -57,6 +57,7 @@ BARRED = {
 HEAVY = {"torch", "torch_geometric", "mlflow", "matplotlib", "sklearn"}
 """Packages that take long to load."""
 MAY_LOAD = {
+    "compare": {"sklearn"},
     "comparison_figure": {"matplotlib", "sklearn"},
     "encoder_figures": {"matplotlib", "sklearn"},
     "figures": {"matplotlib", "sklearn"},
@@ -65,6 +66,7 @@ MAY_LOAD = {
     "train": {"torch", "torch_geometric", "sklearn"},
     "vision_features": {"torch", "torch_geometric", "sklearn"},
     "track": HEAVY,
+    "where": {"sklearn"},
 }
 """The heavy packages that a program may load; all other programs load none."""
 

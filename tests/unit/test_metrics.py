@@ -1,5 +1,6 @@
-"""Metrics against scikit-learn, cases worked by hand, and undefined metrics."""
+"""Metrics: properties of every entry of the table, scikit-learn's values, and cases worked by hand."""
 
+import itertools
 import json
 
 import numpy as np
@@ -7,38 +8,142 @@ import pytest
 from sklearn import metrics as reference
 
 from graincast.evaluation import metrics
+from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO, LABEL
 
-RNG = np.random.default_rng(0)
-CASES = [(RNG.random(n) < fraction, np.round(RNG.random(n), 2)) for n, fraction in ((40, 0.5), (333, 0.1), (57, 0.9))]
+N, BLOCK = 120, 20
+EACH = [(name, kind) for name, metric in metrics.METRICS.items() for kind in metric.kinds]
+TRUE = {
+    ABNORMAL: np.random.default_rng(0).random(N) < 0.4,
+    GROWTH_RATIO: np.random.default_rng(1).uniform(0, 20, N),
+    LABEL: np.random.default_rng(2).integers(0, 3, N),
+}
+HOLDS = {
+    "": lambda true, predicted: False,
+    "all values are of one class": lambda true, predicted: len(set(true.tolist())) == 1,
+    "all values are equal": lambda true, predicted: len(set(true.tolist())) == 1,
+    "no value is abnormal": lambda true, predicted: not true.any(),
+    "no value is predicted to be abnormal": lambda true, predicted: predicted.max() <= 0.5,
+}
+"""What the reasons say for which a metric is undefined."""
+REFERENCE = {
+    "accuracy": lambda true, predicted, decided: reference.accuracy_score(true, decided),
+    "balanced_accuracy": lambda true, predicted, decided: reference.balanced_accuracy_score(true, decided),
+    "auc": lambda true, predicted, decided: reference.roc_auc_score(true, predicted),
+    "precision_abnormal": lambda true, predicted, decided: reference.precision_score(true, decided),
+    "recall_abnormal": lambda true, predicted, decided: reference.recall_score(true, decided),
+    "brier": lambda true, predicted, decided: reference.brier_score_loss(true, predicted),
+    "nll": lambda true, predicted, decided: reference.log_loss(true, np.clip(predicted, 1e-12, 1 - 1e-12)),
+    "r2": lambda true, predicted, decided: reference.r2_score(true, predicted),
+    "mae": lambda true, predicted, decided: reference.mean_absolute_error(true, predicted),
+    "rmse": lambda true, predicted, decided: reference.root_mean_squared_error(true, predicted),
+    "mse": lambda true, predicted, decided: reference.mean_squared_error(true, predicted),
+    "macro_f1": lambda true, predicted, decided: reference.f1_score(true, decided, average="macro"),
+}
 
 
-@pytest.mark.parametrize(("abnormal", "probability"), CASES)
-def test_classification_metrics_equal_those_of_scikit_learn(abnormal, probability):
-    measured = metrics.classification(abnormal, probability)
-    predicted = probability > 0.5
-    clipped = np.clip(probability, 1e-12, 1 - 1e-12)
-    expected = {
-        "accuracy": reference.accuracy_score(abnormal, predicted),
-        "balanced_accuracy": reference.balanced_accuracy_score(abnormal, predicted),
-        "auc": reference.roc_auc_score(abnormal, probability),
-        "precision_abnormal": reference.precision_score(abnormal, predicted),
-        "recall_abnormal": reference.recall_score(abnormal, predicted),
-        "brier": reference.brier_score_loss(abnormal, probability),
-        "nll": reference.log_loss(abnormal, clipped),
-    }
-    (tn, fp), (fn, tp) = reference.confusion_matrix(abnormal, predicted)
-    counts = dict(zip(metrics.COUNTS, (abnormal.size, abnormal.sum(), tp, fp, fn, tn), strict=True))
-    assert measured == pytest.approx({**expected, **counts}, rel=1e-12)
-    assert all(type(value) in (int, float) for value in measured.values())  # JSON takes no NumPy scalars
+def perfect(kind: str, true: np.ndarray) -> np.ndarray:
+    return np.eye(3)[true] if kind == LABEL else true.astype(float)
+
+
+def wrong(kind: str, true: np.ndarray, count: int) -> np.ndarray:
+    """Perfect predictions, except for the first `count`."""
+    predicted = perfect(kind, true)
+    if kind == GROWTH_RATIO:
+        predicted[:count] += 3
+    else:
+        predicted[:count] = perfect(kind, ~true[:count] if kind == ABNORMAL else (true[:count] + 1) % 3)
+    return predicted
+
+
+def noisy(kind: str, true: np.ndarray, seed: int) -> np.ndarray:
+    """Predictions that are often right, with ties."""
+    predicted = perfect(kind, true)
+    noise = np.random.default_rng(seed).uniform(0, 1, predicted.shape)
+    return np.round(predicted + noise if kind == GROWTH_RATIO else 0.4 * predicted + 0.6 * noise, 2)
+
+
+def samples(kind: str):
+    """True and predicted values: ordinary ones, and ones that leave something out."""
+    true = TRUE[kind]
+    several = [true, np.full_like(true, true[0]), np.full_like(true, true[1]), true[:1]]
+    if kind == ABNORMAL:
+        several += [np.ones(5, bool), np.zeros(5, bool)]
+    if kind == GROWTH_RATIO:
+        several += [np.full(3, 0.1)]  # its variance is not 0
+    for values in several:
+        yield values, perfect(kind, values)
+        yield values, noisy(kind, values, seed=5)
+        yield values, np.full(perfect(kind, values).shape, 0.1)
+        yield values, np.full(perfect(kind, values).shape, 0.9)
+
+
+@pytest.mark.parametrize(("name", "kind"), EACH)
+def test_a_metric_gets_worse_with_every_wrong_prediction(name, kind):
+    true, metric = TRUE[kind], metrics.METRICS[name]
+    values = [metric.function(true, wrong(kind, true, count)) for count in range(0, N - BLOCK, BLOCK)]
+    scores = [metrics.selection_score(name, value) for value in values]
+    assert all(better > worse for better, worse in itertools.pairwise(scores)), values
+    assert values[0] == pytest.approx(1 if metric.larger_is_better else 0)
+
+
+@pytest.mark.parametrize(("name", "kind"), EACH)
+@pytest.mark.filterwarnings("error")
+def test_a_metric_is_undefined_exactly_where_its_entry_says(name, kind):
+    metric = metrics.METRICS[name]
+    for true, predicted in samples(kind):
+        value = metric.function(true, predicted)
+        assert (value is None) == HOLDS[metric.undefined](true, predicted)
+        assert value is None or (type(value) is float and np.isfinite(value))  # JSON takes no NumPy scalars
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kind in EACH if name in REFERENCE])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_metric_equals_that_of_scikit_learn(name, kind, seed):
+    true = TRUE[kind]
+    predicted = noisy(kind, true, seed)
+    decided = predicted.argmax(axis=1) if kind == LABEL else predicted > 0.5
+    expected = REFERENCE[name](true, predicted, decided)
+    assert metrics.METRICS[name].function(true, predicted) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", TRUE)
+def test_metrics_and_counts_are_measured_together(kind):
+    true, predicted = TRUE[kind], noisy(kind, TRUE[kind], 0)
+    measured = metrics.measure(kind, true, predicted)
+    expected = {name: metrics.METRICS[name].function(true, predicted) for name in metrics.names(kind)}
+    if kind == ABNORMAL:
+        (tn, fp), (fn, tp) = reference.confusion_matrix(true, predicted > 0.5)
+        expected |= dict(zip(metrics.COUNTS, (true.size, true.sum(), tp, fp, fn, tn), strict=True))
+    else:
+        expected["count"] = N
+    assert measured == expected
+    assert json.loads(json.dumps(measured)) == measured
+
+
+@pytest.mark.parametrize("kind", TRUE)
+def test_the_lists_of_a_kind_hold_its_metrics(kind):
+    names = metrics.names(kind)
+    assert set(metrics.selecting(kind)) == {name for name in names if metrics.METRICS[name].selects}
+    assert metrics.selecting(kind)[0] == metrics.default(kind, calibrated=True) == metrics.DEFAULT[kind]
+    assert metrics.headline(kind) in metrics.main_metrics(kind)
+    assert set(metrics.main_metrics(kind)) <= set(names)
+
+
+def test_uncalibrated_probabilities_are_not_chosen_by_their_loss():
+    assert metrics.default(ABNORMAL, calibrated=False) == "accuracy"
+
+
+def test_main_metrics_in_words():
+    assert metrics.in_words(ABNORMAL, {"accuracy": 0.9123, "auc": None, "nll": 1.0}) == "accuracy 0.912, AUC undefined"
 
 
 def test_a_probability_of_one_half_predicts_normal():
-    measured = metrics.classification([True, False], np.array([0.5, 0.5]))
+    measured = metrics.measure(ABNORMAL, [True, False], np.array([0.5, 0.5]))
     assert (measured["true_abnormal"], measured["false_normal"], measured["true_normal"]) == (0, 1, 1)
 
 
 def test_metrics_of_a_case_worked_by_hand():
-    measured = metrics.classification([True, True, False, False, False], np.array([0.9, 0.2, 0.6, 0.1, 0.3]))
+    measured = metrics.measure(ABNORMAL, [True, True, False, False, False], np.array([0.9, 0.2, 0.6, 0.1, 0.3]))
     assert measured["accuracy"] == 0.6
     assert measured["auc"] == pytest.approx(4 / 6)
     assert measured["precision_abnormal"] == measured["recall_abnormal"] == 0.5
@@ -47,31 +152,13 @@ def test_metrics_of_a_case_worked_by_hand():
 
 
 def test_a_certain_and_wrong_prediction_has_a_finite_loss():
-    measured = metrics.classification([True, False], np.array([0.0, 1.0]))
+    measured = metrics.measure(ABNORMAL, [True, False], np.array([0.0, 1.0]))
     assert measured["nll"] == pytest.approx(-np.log(1e-12), rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", [True, False])
-@pytest.mark.filterwarnings("error")
-def test_metrics_that_one_class_leaves_undefined_are_none(kind):
-    measured = metrics.classification(np.full(3, kind), np.array([0.2, 0.3, 0.4]))
-    undefined = {name for name, value in measured.items() if value is None}
-    never_abnormal = set() if kind else {"recall_abnormal"}
-    assert undefined == {"auc", "balanced_accuracy", "precision_abnormal"} | never_abnormal
-    assert measured["accuracy"] == (0 if kind else 1)
-    assert "NaN" not in json.dumps(measured)
-
-
-def test_the_selection_score_negates_losses_and_puts_undefined_last():
-    assert metrics.selection_score("nll", 0.3) > metrics.selection_score("nll", 0.4)
-    assert metrics.selection_score("brier", 0.3) > metrics.selection_score("brier", 0.4)
-    for name in ("accuracy", "balanced_accuracy", "auc"):
-        assert (
-            metrics.selection_score(name, 0.4)
-            > metrics.selection_score(name, 0.3)
-            > metrics.selection_score(name, None)
-        )
-    assert metrics.selection_score("nll", 1e9) > metrics.selection_score("nll", None)
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_an_undefined_metric_scores_worst(name):
+    assert min(metrics.selection_score(name, value) for value in (-1e9, 1e9)) > metrics.selection_score(name, None)
 
 
 def test_mean_and_std_are_over_the_folds_that_define_a_metric():
@@ -86,19 +173,9 @@ def test_mean_and_std_are_over_the_folds_that_define_a_metric():
     assert std == pytest.approx({"accuracy": 0.1, "auc": 0.0, "precision_abnormal": None})
 
 
-def test_regression_metrics_equal_those_of_scikit_learn():
-    rng = np.random.default_rng(0)
-    true, predicted = rng.uniform(0, 20, (2, 50))
-    measured = metrics.regression(true, predicted)
-    assert measured["r2"] == pytest.approx(reference.r2_score(true, predicted))
-    assert measured["mae"] == pytest.approx(reference.mean_absolute_error(true, predicted))
-    assert measured["rmse"] ** 2 == pytest.approx(reference.mean_squared_error(true, predicted))
-    assert metrics.regression(np.ones(3), np.zeros(3))["r2"] is None
-
-
 def test_the_class_with_the_largest_score_is_predicted():
     scores = np.array([[0.1, 3, 2], [5, 1, 1], [0, 1, 4], [0, 2, 1]])
-    measured = metrics.multiclass(np.array([1, 0, 2, 2]), scores)
+    measured = metrics.measure(LABEL, np.array([1, 0, 2, 2]), scores)
     assert measured["accuracy"] == 0.75
     assert measured["balanced_accuracy"] == pytest.approx((1 + 1 + 0.5) / 3)
     assert measured["macro_f1"] == pytest.approx((2 / 3 + 1 + 2 / 3) / 3)

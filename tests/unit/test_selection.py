@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from graincast.evaluation.metrics import METRICS, measure
 from graincast.evaluation.selection import choose, most_chosen
+from graincast.microstructure import BadInput
 
 
 def trial(name, threshold, **scores):
@@ -45,9 +47,37 @@ def test_the_first_of_equals_is_chosen(metric):
     assert choose(trials, metric) == {1: {"all": "z"}}
 
 
-def test_a_trial_with_an_undefined_metric_is_chosen_only_without_alternative():
-    trials = [trial("none", 1, f1=(0, None), f2=(0, None)), trial("low", 1, f1=(0, 0.01), f2=(0, None))]
-    assert choose(trials, "accuracy") == {1: {"f1": "low", "f2": "none"}}
+def test_a_trial_with_an_undefined_metric_ranks_last():
+    trials = [trial("none", 1, f1=(0, None)), trial("low", 1, f1=(0, 0.01)), trial("none too", 1, f1=(0, None))]
+    assert choose(trials, "accuracy") == {1: {"f1": "low"}}
+
+
+@pytest.mark.parametrize(
+    ("threshold", "task", "remedies"),
+    [
+        (8.0, "threshold 8, fold f2", "another `select`, a larger validation fraction or another threshold"),
+        (None, "fold f2", "another `select` or a larger validation fraction"),
+    ],
+)
+@pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.selects and metric.undefined])
+def test_a_metric_that_is_undefined_for_all_trials_chooses_none(metric, threshold, task, remedies):
+    values = {"f1": {metric: 0.5}, "f2": {metric: None}}
+    trials = [{"trial": name, "params": {"threshold": threshold}, "by_fold": values} for name in "ab"]
+    with pytest.raises(BadInput) as refused:
+        choose(trials, metric)
+    message = str(refused.value)
+    assert f"by {metric} for {task}: " in message
+    assert message.endswith(f"{METRICS[metric].undefined}; choose {remedies}")
+    assert "\n" not in message
+
+
+def test_validation_data_of_one_class_leave_no_choice_by_auc():
+    true, predicted = np.zeros(4, bool), np.array([0.1, 0.2, 0.3, 0.4])
+    measured = {"all": measure("abnormal", true, predicted)}
+    trials = [{"trial": name, "params": {"threshold": 2}, "by_fold": measured} for name in "ab"]
+    with pytest.raises(BadInput, match="all values are of one class"):
+        choose(trials, "auc")
+    assert choose(trials, "nll") == {2: {"all": "a"}}
 
 
 def test_the_trial_chosen_by_most_folds_is_named():

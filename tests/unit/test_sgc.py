@@ -190,7 +190,7 @@ def test_the_returned_model_is_the_best_and_not_the_last(table, result):
     for (point, name), curves in result.curves.items():
         held_out = folds(len(table.name))[name] == "validation"
         probability = sgc.predict(result.models[point, name], table)[held_out]
-        measured = metrics.classification(abnormal[point[0]][held_out], probability)
+        measured = metrics.measure("abnormal", abnormal[point[0]][held_out], probability)
         assert measured["nll"] == pytest.approx(curves[:, 1].min(), abs=1e-12)
         best = int(curves[:, 1].argmin())
         assert measured["accuracy"] == pytest.approx(curves[best, 3])
