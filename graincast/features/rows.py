@@ -10,6 +10,7 @@ def row(microstructure: Microstructure, columns: Sequence[str]) -> dict:
     """A microstructure's entry in a feature table, as `table.assemble` takes it."""
     return {
         "name": microstructure.name,
+        "group": microstructure.group,
         "x": features(microstructure, columns),
         "candidate": microstructure.candidate,
         "edges": microstructure.edges,
