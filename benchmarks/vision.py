@@ -52,7 +52,7 @@ def rates(count: int, batches: list[int]) -> None:
 
 
 def svms(data: table.VisionTable, threshold: float) -> None:
-    names = splits.k_fold(data.name, folds=5, repeats=1, validation=0.2, seed=0)
+    names = splits.k_fold(data.group, folds=5, repeats=1, validation=0.2, seed=0)
     subsets = {fold: np.array(subset) for fold, subset in names.items()}
     target, grid = targets.of_data(data, [threshold]), {"threshold": [threshold], **GRID}
     start = time.perf_counter()

@@ -135,6 +135,11 @@ def check_experiment(path: Path, written: dict, experiment: dict, config: dict, 
             f"({', '.join(set_names)}){nearest(experiment['features'], set_names)}"
         )
     _check_target(path, written["target"], target, experiment, dataset)
+    if dataset["source"] == "labelled-images" and config["splits"][experiment["split"]]["stratify"]:
+        raise ConfigError(
+            f"{path}: split: {experiment['split']} is stratified by growth ratio, which labelled images do not have; "
+            f"choose another, or set splits.{experiment['split']}.stratify to false"
+        )
     for section, keys in (("grid", GRID_KEYS[name]), ("training", model.training)):
         for key in written.get(section, {}):
             if key not in keys:
