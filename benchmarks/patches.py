@@ -97,7 +97,7 @@ def million(count: int) -> None:
     while patched < count:
         labels, types, pairs = voronoi(len(microstructures))
         name = f"{len(microstructures):05d}"
-        microstructures.append(LabelRuns(name, labels.shape, *encode(labels), types, pairs.astype(np.int32)))
+        microstructures.append(LabelRuns(name, name, labels.shape, *encode(labels), types, pairs.astype(np.int32)))
         patched += len(pairs)
     print(f"{len(microstructures)} microstructures, {patched:,} boundaries; peak memory {peak():.2f} GiB", flush=True)
     sample = Sample(microstructures, patches.BOUNDARY).at_most(count)

@@ -52,7 +52,7 @@ def rates(count: int, batches: list[int]) -> None:
 
 
 def svms(data: table.VisionTable, threshold: float) -> None:
-    names = splits.k_fold(data.name, folds=5, repeats=1, validation=0.2, seed=0)
+    names = splits.k_fold(data.group, folds=5, repeats=1, validation=0.2, seed=0)
     subsets = {fold: np.array(subset) for fold, subset in names.items()}
     target, grid = targets.of_data(data, [threshold]), {"threshold": [threshold], **GRID}
     start = time.perf_counter()
@@ -102,7 +102,8 @@ def synthetic(count: int = 600, features: int = 4096) -> table.VisionTable:
     hidden = rng.normal(size=(count, 400)) / np.arange(1, 401) ** 0.7
     x = np.maximum(hidden @ rng.normal(size=(400, features)), 0).astype(np.float32)
     ratio = 10 + 5 * hidden[:, :5].sum(axis=1) + 3 * rng.normal(size=count)
-    return table.of_microstructures([f"m{i:04d}" for i in range(count)], "synthetic", x, list(ratio[:, None]))
+    names = [f"m{i:04d}" for i in range(count)]
+    return table.of_microstructures(names, names, "synthetic", x, list(ratio[:, None]))
 
 
 if __name__ == "__main__":

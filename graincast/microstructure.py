@@ -17,6 +17,8 @@ class Microstructure:
     """The initial state of growth runs as a grain graph, n grains and m directed edges.
 
     name             unique within its data set, independent of where the data are stored
+    group            name of the source microstructure, shared by all candidates of one map and all regrowths of one
+                     state; the name itself where there is only one. Splits and bootstraps act on groups
     labels           int32 [height, width], periodic; node index + 1, or 0 outside the stored grains
     grain_id         int32 [n], the id in the raw data, ascending
     grain_type       int8 [n], CANDIDATE, LOW_MOBILITY or HIGH_MOBILITY
@@ -29,6 +31,7 @@ class Microstructure:
     """
 
     name: str
+    group: str
     labels: np.ndarray
     grain_id: np.ndarray
     grain_type: np.ndarray
@@ -47,7 +50,7 @@ class Microstructure:
     @property
     def growth_ratios(self) -> np.ndarray:
         """Final over initial area of each grain in each growth run, float64 [runs, n]."""
-        return np.stack([area[-1] / area[0] for area in self.areas])
+        return np.reshape([area[-1] / area[0] for area in self.areas], (-1, self.grain_id.size))
 
     @property
     def candidate_growth_ratios(self) -> np.ndarray:

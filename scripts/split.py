@@ -1,7 +1,9 @@
-"""Assign each microstructure of a data set to training, validation or test data."""
+"""Assign the microstructures of a data set to training, validation and test data, whole groups at a time."""
 
 import argparse
 from pathlib import Path
+
+import numpy as np
 
 from graincast.experiment import splits
 from graincast.graphs import shards
@@ -14,23 +16,28 @@ from graincast.raw import manifest
 def main(args: argparse.Namespace) -> None:
     if args.manifests:
         names = sorted(entry["name"] for path in args.manifests for entry in manifest.read(path))
+        group_of = dict(zip(names, names, strict=True))
     else:
-        names = shards.names(args.graphs)
+        group_of = shards.groups(args.graphs)
     try:
-        parameters = args.recipe.take("method", optional=("seed", "validation", "test", "folds", "repeats"))
-        subsets = splits.subsets_by_fold(names, parameters, args.table)
+        parameters = args.recipe.take("method", optional=("seed", "validation", "test", "folds", "repeats", "stratify"))
+        ratios = growth_ratios(args.graphs or []) if parameters.get("stratify") else None
+        subsets = splits.subsets_by_fold(group_of, parameters, args.table, ratios)
     except ValueError as error:
         raise BadInput(str(error)) from None
-    splits.write(args.out, names, subsets)
+    splits.write(args.out, list(group_of), subsets)
     for name, subset in list(subsets.items())[:1]:
-        print(
-            f"{args.out.stem}: {len(names)} microstructures, {count(subset)}"
-            + (f" in {name}" if len(subsets) > 1 else "")
-        )
+        in_fold = f" in {name}" if len(subsets) > 1 else ""
+        print(f"{args.out.stem}: {len(group_of)} microstructures, {count(subset)}{in_fold}")
     if args.table:
-        unknown = sorted(splits.read_table(args.table).keys() - set(names))
+        unknown = sorted(splits.read_table(args.table).keys() - group_of.keys())
         if unknown:
             print(f"{args.out.stem}: {len(unknown)} names of the table are not in the data set, {unknown[0]} first")
+
+
+def growth_ratios(graphs: list[Path]) -> dict[str, np.ndarray]:
+    """Each microstructure's growth ratio of the candidate grain in each growth run, float64 [runs]."""
+    return {one.name: one.candidate_growth_ratios for path in graphs for one in shards.read(path)}
 
 
 def count(subset: list[str]) -> str:

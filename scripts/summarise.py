@@ -16,14 +16,17 @@ def main(args: argparse.Namespace) -> None:
     rows = {}
     for path in track(args.graphs, f"summary {args.name}", len(args.graphs), "shards"):
         for one in shards.read(path):
-            rows[one.name] = (one.grain_id.size, one.candidate_growth_ratios)
-    growth_runs = max((len(ratios) for _, ratios in rows.values()), default=0)
-    header = ["microstructure", "grains", *(f"cgr_{i + 1}" for i in range(growth_runs))]
+            rows[one.name] = (one.group, one.grain_id.size, one.candidate_growth_ratios)
+    growth_runs = max((len(ratios) for *_, ratios in rows.values()), default=0)
+    grouped = any(group != name for name, (group, *_) in rows.items())
+    header = ["microstructure", *(["group"] if grouped else []), "grains"]
+    header += [f"cgr_{i + 1}" for i in range(growth_runs)]
     header += [f"{split}{suffix}" for split, (suffixes, _) in columns.items() for suffix in suffixes]
     lines = []
-    for name, (grains, ratios) in sorted(rows.items()):
+    for name, (group, grains, ratios) in sorted(rows.items()):
         padded = [f"{ratio:.6g}" for ratio in ratios] + [""] * (growth_runs - len(ratios))
-        lines.append([name, grains, *padded, *(part for _, of in columns.values() for part in of[name])])
+        subsets = [part for _, of in columns.values() for part in of[name]]
+        lines.append([name, *([group] if grouped else []), grains, *padded, *subsets])
     csv_table.write(args.out, header, lines)
     rejected = sorted(row for path in args.rejected for row in csv_table.rows(path))
     csv_table.write(args.out_rejected, ["file", "reason"], rejected)

@@ -44,18 +44,19 @@ def of_graphs(args: argparse.Namespace, settings: dict, network: str, compute: C
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.graphs_rejected)
     rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
-    names, ratios = [], []
+    names, groups, ratios = [], [], []
 
     def pictures() -> Iterator[np.ndarray]:
         for path in args.graphs:
             for graph in shards.read(path):
                 names.append(graph.name)
+                groups.append(graph.group)
                 ratios.append(graph.candidate_growth_ratios)
                 yield images.of_microstructure(graph, settings["crop"], settings["size"])
 
     x = compute(pictures(), Progress(f"vision {args.name}", total, "images").advance)
     write_rejected(args.rejected, [])  # microstructures were rejected when the graphs were made
-    return table.of_microstructures(names, network, x, ratios)
+    return table.of_microstructures(names, groups, network, x, ratios)
 
 
 def of_images(args: argparse.Namespace, settings: dict, network: str, compute: Callable) -> table.VisionTable:

@@ -20,6 +20,7 @@ def microstructure(name: str, seed: int, size: int = 16, grains: int = 7, record
     areas = [np.concatenate([[first], rng.integers(0, 99, (count - 1, n))]).astype(np.int32) for count in records]
     return Microstructure(
         name=name,
+        group=name,
         labels=labels,
         grain_id=np.sort(rng.choice(1000, n, replace=False)).astype(np.int32),
         grain_type=types,

@@ -135,6 +135,11 @@ def check_experiment(
             f"({', '.join(set_names)}){nearest(experiment['features'], set_names)}"
         )
     _check_target(path, written["target"], target, experiment, dataset, model)
+    if target["kind"] == LABEL and config["splits"][experiment["split"]]["stratify"]:
+        raise ConfigError(
+            f"{path}: split: {experiment['split']} is stratified by growth ratio, which labelled images do not have; "
+            f"choose another, or set splits.{experiment['split']}.stratify to false"
+        )
     axes = [axis for axis in model.prefixes if axis != "threshold" or target["kind"] == ABNORMAL]
     for axis in experiment["fan_out"]:
         if axis not in axes:

@@ -22,9 +22,10 @@ POOL = 4096  # patches in memory at once; a random order mixes patches within on
 
 @dataclass(frozen=True)
 class LabelRuns:
-    """The data that patches are cut from: name, run-length encoded labels, grain types, undirected boundaries."""
+    """What patches are cut from: name, group, run-length encoded labels, grain types, undirected boundaries."""
 
     name: str
+    group: str
     shape: tuple[int, int]
     value: np.ndarray
     length: np.ndarray
@@ -45,10 +46,9 @@ class LabelRuns:
 
 def compact(microstructure: Microstructure) -> LabelRuns:
     """The part of a microstructure that patches need, run-length encoded."""
-    labels = microstructure.labels
-    value, length = label_runs.encode(labels)
-    pairs = patches.undirected(microstructure.edges)[0].astype(np.int32)
-    return LabelRuns(microstructure.name, labels.shape, value, length, microstructure.grain_type, pairs)
+    m = microstructure
+    pairs = patches.undirected(m.edges)[0].astype(np.int32)
+    return LabelRuns(m.name, m.group, m.labels.shape, *label_runs.encode(m.labels), m.grain_type, pairs)
 
 
 def read(paths: Iterable[str | os.PathLike]) -> list[LabelRuns]:
@@ -58,19 +58,19 @@ def read(paths: Iterable[str | os.PathLike]) -> list[LabelRuns]:
 
 
 def divided(microstructures: Sequence[LabelRuns], fraction: float) -> tuple[list[LabelRuns], list[LabelRuns]]:
-    """Training and held-out microstructures: `fraction` of them held out, by a hash of their names; never all or none.
+    """Training and held-out microstructures: `fraction` of the groups held out, by hash; never all or none.
 
-    Raises BadInput for fewer than two microstructures.
+    Raises BadInput for fewer than two groups.
     """
-    if len(microstructures) < 2:
+    position = {runs.group: uniform("encoder", runs.group) for runs in microstructures}
+    if len(position) < 2:
         raise BadInput(
-            "an encoder needs two microstructures or more, as one is held out to measure its error; there are "
-            f"{len(microstructures)}"
+            "an encoder needs two source microstructures or more, as one is held out to measure its error; there are "
+            f"{len(position)}"
         )
-    position = {runs.name: uniform("encoder", runs.name) for runs in microstructures}
     bound = min(max(fraction, np.nextafter(min(position.values()), 1)), max(position.values()))
-    train = [runs for runs in microstructures if position[runs.name] >= bound]
-    return train, [runs for runs in microstructures if position[runs.name] < bound]
+    train = [runs for runs in microstructures if position[runs.group] >= bound]
+    return train, [runs for runs in microstructures if position[runs.group] < bound]
 
 
 @dataclass(frozen=True)

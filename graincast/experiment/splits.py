@@ -1,14 +1,16 @@
-"""Splits into training, validation and test data, by a hash of each microstructure's name and a seed.
+"""Splits into training, validation and test data, by a hash of each group's name and a seed.
 
-Nothing is shuffled, so adding or removing a microstructure moves no other. All growth runs from one initial state
-belong to one microstructure, and therefore to one subset.
+A group is every microstructure that stems from one source; all of it is in the same subset. Nothing is shuffled:
+`fractions` goes by the hash itself, so that adding a group moves no other; `k-fold` goes by the rank of the hash, so
+that folds are equal, and adding a group moves some.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from graincast.experiment.k_fold import k_fold, mean_growth_ratios
 from graincast.files import csv_table
 from graincast.files.name_hash import uniform
 from graincast.microstructure import BadInput
@@ -16,37 +18,20 @@ from graincast.microstructure import BadInput
 SUBSETS = ("train", "validation", "test")
 METHOD_KEYS = {
     "fractions": ("seed", "validation", "test"),
-    "k-fold": ("seed", "validation", "folds", "repeats"),
+    "k-fold": ("seed", "validation", "folds", "repeats", "stratify"),
     "file": (),
 }
 """The settings that each split method needs."""
 
 
-def fractions(names: Sequence[str], validation: float, test: float, seed: int) -> dict[str, list[str]]:
-    """A single fold, {"all": subset of each name}."""
+def fractions(groups: Sequence[str], validation: float, test: float, seed: int) -> dict[str, list[str]]:
+    """A single fold, {"all": subset of each microstructure}, from the group of each microstructure."""
 
-    def subset(name: str) -> str:
-        u = uniform("fractions", seed, name)
+    def subset(group: str) -> str:
+        u = uniform("fractions", seed, group)
         return "test" if u < test else "validation" if u < test + validation else "train"
 
-    return {"all": [subset(name) for name in names]}
-
-
-def k_fold(names: Sequence[str], folds: int, repeats: int, validation: float, seed: int) -> dict[str, list[str]]:
-    """Repeated k-fold, {"r1f1": subset of each name, "r1f2": …}: one fold per repeat and test subset.
-
-    validation  fraction of the names outside the test subset that is held out to choose trials and checkpoints
-    """
-    subsets = {}
-    for repeat in range(1, repeats + 1):
-        test_fold = [int(folds * uniform("fold", seed, repeat, name)) + 1 for name in names]
-        held_out = [uniform("validation", seed, repeat, name) < validation for name in names]
-        for fold in range(1, folds + 1):
-            subsets[f"r{repeat}f{fold}"] = [
-                "test" if tested_in == fold else "validation" if held else "train"
-                for tested_in, held in zip(test_fold, held_out, strict=True)
-            ]
-    return subsets
+    return {"all": [subset(group) for group in groups]}
 
 
 def read_table(path: str | os.PathLike) -> dict[str, str]:
@@ -74,34 +59,57 @@ def read_table(path: str | os.PathLike) -> dict[str, str]:
     return subsets
 
 
-def by_table(names: Sequence[str], path: str | os.PathLike) -> dict[str, list[str]]:
-    """A single fold from a user's CSV (see `read_table`); names that it does not list get no subset ("").
+def by_table(group_of: Mapping[str, str], path: str | os.PathLike) -> dict[str, list[str]]:
+    """A single fold from a user's CSV (see `read_table`); microstructures that it does not list get no subset ("").
 
-    Raises ValueError if the table is malformed or shares no name with the data set.
+    group_of  {microstructure: group}
+
+    Raises ValueError if the table is malformed, shares no name with the data set or divides a group.
     """
     try:
         table = read_table(path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if not table.keys() & set(names):
+    if not table.keys() & group_of.keys():
         raise ValueError(f"{path}: none of its {len(table)} microstructures is in the data set")
-    return {"all": [table.get(name, "") for name in names]}
+    first_of: dict[str, str] = {}
+    for name in filter(table.__contains__, group_of):
+        first = first_of.setdefault(group_of[name], name)
+        if table[first] != table[name]:
+            raise ValueError(
+                f"{path}: {first} is {table[first]} and {name} is {table[name]}, but both stem from "
+                f"{group_of[name]}; put them in the same subset"
+            )
+    return {"all": [table.get(name, "") for name in group_of]}
 
 
-def subsets_by_fold(names: Sequence[str], split: dict, table: str | os.PathLike | None = None) -> dict[str, list[str]]:
-    """{fold: subset of each name} under a configured split (see config/README.md, splits).
+def subsets_by_fold(
+    group_of: Mapping[str, str],
+    split: dict,
+    table: str | os.PathLike | None = None,
+    growth_ratios: Mapping[str, Iterable[float]] | None = None,
+) -> dict[str, list[str]]:
+    """{fold: subset of each microstructure} under a configured split (see config/README.md, splits).
 
-    Raises ValueError if the split lacks a key that its method needs, or the table is malformed.
+    group_of       {microstructure: group}
+    table          CSV file, for method file
+    growth_ratios  {microstructure: the candidate's growth ratio in each growth run}, for a stratified split
+
+    Raises ValueError if the split lacks a key that its method needs, the table is malformed or divides a group, there
+    are too few groups, or a microstructure has no growth run to stratify by.
     """
     lacking = [key for key in METHOD_KEYS.get(split["method"], ()) if key not in split]
     if lacking:
         raise ValueError(f"the split lacks {lacking[0]}, which its method {split['method']} needs")
+    groups = list(group_of.values())
     if split["method"] == "fractions":
-        return fractions(names, split["validation"], split["test"], split["seed"])
+        return fractions(groups, split["validation"], split["test"], split["seed"])
     if split["method"] == "k-fold":
-        return k_fold(names, split["folds"], split["repeats"], split["validation"], split["seed"])
+        growth_ratio = mean_growth_ratios(group_of, growth_ratios or {}) if split["stratify"] else None
+        folds, repeats = split["folds"], split["repeats"]
+        return k_fold(groups, folds, repeats, split["validation"], split["seed"], growth_ratio)
     assert table is not None  # the method needs one
-    return by_table(names, table)
+    return by_table(group_of, table)
 
 
 def write(path: str | os.PathLike, names: Sequence[str], subsets: dict[str, list[str]]) -> None:

@@ -24,6 +24,7 @@ def row(
     of = Measured(microstructure)
     return {
         "name": microstructure.name,
+        "group": microstructure.group,
         "x": measured(tables[0], nodes, of, microstructure.grain_id.size),
         "candidate": microstructure.candidate,
         "edges": microstructure.edges,

@@ -1,9 +1,10 @@
 """The file of a feature set: node and edge features and growth ratios of a whole data set, not normalised.
 
-HDF5, attributes format = "graincast features", version = 2, columns and edge_columns (names of the node and edge
+HDF5, attributes format = "graincast features", version = 3, columns and edge_columns (names of the node and edge
 features), fingerprint (hash of the whole content). With g microstructures, N grains and E directed edges in all:
 
     name             str [g]
+    group            str [g]            name of the source microstructure
     node_ptr         int64 [g + 1]
     x                float64 [N, columns]
     candidate        bool [N]
@@ -25,8 +26,9 @@ import numpy as np
 from graincast.features.edges import BOUNDARY_LENGTH
 from graincast.files import fingerprint, hdf5
 
-FORMAT: hdf5.Format = {"format": "graincast features", "version": 2}
-LISTS = ("columns", "edge_columns")
+FORMAT: hdf5.Format = {"format": "graincast features", "version": 3}
+TEXTS = ("name", "group")
+ATTRIBUTES = ("columns", "edge_columns")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class FeatureTable:
     """A data set as arrays; the fields are those of the file (see above)."""
 
     name: list[str]
+    group: list[str]
     columns: list[str]
     edge_columns: list[str]
     node_ptr: np.ndarray
@@ -73,23 +76,28 @@ class FeatureTable:
         return fingerprint.content_hash(self)
 
 
+ARRAYS = [field.name for field in fields(FeatureTable) if field.name not in TEXTS + ATTRIBUTES]
+
+
 def write(path: str | os.PathLike, table: FeatureTable) -> None:
     """Write the file atomically."""
     with hdf5.written(path, libver="latest") as file:
         file.attrs.update(**FORMAT, fingerprint=table.fingerprint)
-        file.attrs.update({key: np.array(getattr(table, key), "S") for key in LISTS})
-        file.create_dataset("name", data=table.name, dtype=h5py.string_dtype(), shape=(len(table.name),))
-        for field in fields(table)[1 + len(LISTS) :]:
-            value = getattr(table, field.name)
-            file.create_dataset(field.name, data=value, **({"compression": "gzip"} if value.size > 64 else {}))
+        file.attrs.update({key: np.array(getattr(table, key), "S") for key in ATTRIBUTES})
+        for key in TEXTS:
+            file.create_dataset(key, data=getattr(table, key), dtype=h5py.string_dtype(), shape=(len(table.name),))
+        for key in ARRAYS:
+            value = getattr(table, key)
+            file.create_dataset(key, data=value, **({"compression": "gzip"} if value.size > 64 else {}))
 
 
 def read(path: str | os.PathLike) -> FeatureTable:
     """Read the file. Raises BadInput if it is not of this format and version."""
     with hdf5.opened(path, FORMAT) as file:
-        arrays: dict[str, Any] = {field.name: file[field.name][()] for field in fields(FeatureTable)[1 + len(LISTS) :]}
-        lists: dict[str, Any] = {key: [column.decode() for column in file.attrs[key]] for key in LISTS}
-        return FeatureTable(name=file["name"].asstr()[:].tolist(), **lists, **arrays)
+        content: dict[str, Any] = {key: file[key][()] for key in ARRAYS}
+        content |= {key: file[key].asstr()[:].tolist() for key in TEXTS}
+        content |= {key: [column.decode() for column in file.attrs[key]] for key in ATTRIBUTES}
+        return FeatureTable(**content)
 
 
 def assemble(
@@ -97,7 +105,7 @@ def assemble(
 ) -> FeatureTable:
     """A table from one dict per microstructure: name, x, candidate, edges, edge_x, growth_ratio [runs, grains].
 
-    The table is sorted by name.
+    A dict may have a group; without one, the microstructure's group is its name. The table is sorted by name.
     """
     ordered = sorted(rows, key=lambda row: row["name"])
 
@@ -109,6 +117,7 @@ def assemble(
 
     return FeatureTable(
         name=[row["name"] for row in ordered],
+        group=[row.get("group", row["name"]) for row in ordered],
         columns=list(columns),
         edge_columns=list(edge_columns),
         node_ptr=pointers([len(row["x"]) for row in ordered]),

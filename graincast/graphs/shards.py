@@ -4,6 +4,7 @@ Format 1 (attributes format = "graincast grain graphs", version = 1). With g mic
 offsets: the entries of microstructure i lie in [ptr[i], ptr[i + 1]).
 
     name            str [g]
+    group           str [g]            name of the source microstructure; older files lack it: group = name
     shape           int32 [g, 2]       height and width of the periodic lattice, in sites
     nodes/ptr       int64 [g + 1]
     nodes/id        int32 [nodes]      the grain's id in the raw data
@@ -48,9 +49,9 @@ def write(path: str | os.PathLike, microstructures: Sequence[Microstructure]) ->
     times = [time for graph in graphs for time in graph.times]
     with hdf5.written(path, libver="latest") as file:
         file.attrs.update(FORMAT)
-        file.create_dataset(
-            "name", data=[graph.name for graph in graphs], dtype=h5py.string_dtype(), shape=(len(graphs),)
-        )
+        for key in ("name", "group"):
+            texts = [getattr(graph, key) for graph in graphs]
+            file.create_dataset(key, data=texts, dtype=h5py.string_dtype(), shape=(len(graphs),))
 
         def put(name: str, arrays: list[np.ndarray], dtype: str, columns: tuple[int, ...] = ()) -> None:
             data = np.concatenate([np.zeros((0, *columns), dtype), *arrays]).astype(dtype)
@@ -78,11 +79,21 @@ def write(path: str | os.PathLike, microstructures: Sequence[Microstructure]) ->
 
 def names(paths: Iterable[str | os.PathLike]) -> list[str]:
     """The names of all microstructures in these shards, sorted, without reading the rest."""
-    collected = []
+    return list(groups(paths))
+
+
+def groups(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
+    """{name: group} of all microstructures in these shards, sorted by name, without reading the rest."""
+    collected: dict[str, str] = {}
     for path in paths:
         with hdf5.opened(path, FORMAT) as file:
-            collected += file["name"].asstr()[:].tolist()
-    return sorted(collected)
+            collected.update(zip(*_names_and_groups(file), strict=True))
+    return dict(sorted(collected.items()))
+
+
+def _names_and_groups(file: h5py.File) -> tuple[list[str], list[str]]:
+    name, group = (file[key].asstr()[:].tolist() for key in ("name", "group" if "group" in file else "name"))
+    return name, group
 
 
 def read(path: str | os.PathLike) -> Iterator[Microstructure]:
@@ -90,12 +101,12 @@ def read(path: str | os.PathLike) -> Iterator[Microstructure]:
     with hdf5.opened(path, FORMAT) as file:
         data: dict[str, np.ndarray] = {}
         file.visititems(lambda name, item: data.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-        data["name"] = file["name"].asstr()[:]
+        names_and_groups = _names_and_groups(file)
 
     area_start = 0
-    for i, name in enumerate(data["name"]):
+    for i, (name, group) in enumerate(zip(*names_and_groups, strict=True)):
         node, edge, label, growth = (
-            slice(*data[f"{group}/ptr"][i : i + 2]) for group in ("nodes", "edges", "labels", "growth")
+            slice(*data[f"{section}/ptr"][i : i + 2]) for section in ("nodes", "edges", "labels", "growth")
         )
         n = node.stop - node.start
         times, areas = [], []
@@ -105,7 +116,8 @@ def read(path: str | os.PathLike) -> Iterator[Microstructure]:
             areas.append(data["growth/area"][area_start : area_start + (last - first) * n].reshape(-1, n))
             area_start += (last - first) * n
         yield Microstructure(
-            name=str(name),
+            name=name,
+            group=group,
             labels=label_runs.decode(
                 data["labels/value"][label], data["labels/length"][label], tuple(data["shape"][i])
             ),

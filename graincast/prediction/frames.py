@@ -59,7 +59,7 @@ def of_images(frame: pd.DataFrame, columns: Sequence[str], network: str) -> tupl
         x = np.concatenate([np.stack([np.asarray(v, np.float32) for v in frame[c]]) for c in columns], axis=1)
     except ValueError:
         raise BadInput(f"the column {columns[0]}: needs a list of numbers in each row, all of one length") from None
-    return names, VisionTable(name=names, network=network, x=x)
+    return names, VisionTable(name=names, group=names, network=network, x=x)
 
 
 def _graph(where: str, rows: pd.DataFrame, nodes: Sequence[str], edges: Sequence[str]) -> tuple[dict, np.ndarray]:

@@ -71,6 +71,7 @@ def parse(document: object, name: str) -> Microstructure:
     pairs, length = _edges(edges, {key: i for i, key in enumerate(keys)}, labels)
     return Microstructure(
         name=name,
+        group=name,
         labels=labels,
         grain_id=grain_id,
         grain_type=grain_type,

@@ -43,6 +43,7 @@ def read(run_folder: Path, name: str) -> Microstructure:
     edges, length = adjacency(labels, n)
     return Microstructure(
         name=name,
+        group=name,
         labels=labels,
         grain_id=np.arange(1, n + 1, dtype=np.int32),
         grain_type=grain_type,

@@ -1,9 +1,10 @@
 """Vision tables: a network's features of each image of a data set, not normalised, and their file.
 
-HDF5, attributes format = "graincast vision", version = 1, network (its name, with its weights' hash or random seed),
+HDF5, attributes format = "graincast vision", version = 2, network (its name, with its weights' hash or random seed),
 fingerprint (of the whole content). For g images with f features each:
 
     name             str [g]
+    group            str [g]            name of the source microstructure; of a labelled image: its own name
     x                float32 [g, f]
   for microstructures also
     growth_ptr       int64 [g + 1]      growth runs of each microstructure
@@ -21,8 +22,8 @@ import numpy as np
 
 from graincast.files import fingerprint, hdf5
 
-FORMAT: hdf5.Format = {"format": "graincast vision", "version": 1}
-TEXTS = ("name", "classes")
+FORMAT: hdf5.Format = {"format": "graincast vision", "version": 2}
+TEXTS = ("name", "group", "classes")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class VisionTable:
     """The content of the file as arrays (see above); fields that do not apply are None."""
 
     name: list[str]
+    group: list[str]
     network: str
     x: np.ndarray
     growth_ptr: np.ndarray | None = None
@@ -53,12 +55,15 @@ class VisionTable:
         return fingerprint.content_hash(self)
 
 
-def of_microstructures(name: list[str], network: str, x: np.ndarray, ratios: list[np.ndarray]) -> VisionTable:
+def of_microstructures(
+    name: list[str], group: list[str], network: str, x: np.ndarray, ratios: list[np.ndarray]
+) -> VisionTable:
     """A table of microstructures, sorted by name. ratios: the candidate's growth ratio in each growth run."""
     order = sorted(range(len(name)), key=name.__getitem__)
     ordered = [np.asarray(ratios[i], np.float64) for i in order]
     return VisionTable(
         name=[name[i] for i in order],
+        group=[group[i] for i in order],
         network=network,
         x=x[order],
         growth_ptr=np.concatenate([[0], np.cumsum([runs.size for runs in ordered])]).astype(np.int64),
@@ -71,7 +76,8 @@ def of_labelled(name: list[str], network: str, x: np.ndarray, labels: list[str])
     order = sorted(range(len(name)), key=name.__getitem__)
     classes = sorted(set(labels))
     label = np.array([classes.index(labels[i]) for i in order], np.int64)
-    return VisionTable([name[i] for i in order], network, x[order], label=label, classes=classes)
+    ordered = [name[i] for i in order]
+    return VisionTable(ordered, ordered, network, x[order], label=label, classes=classes)
 
 
 def write(path: str | os.PathLike, table: VisionTable) -> None:

@@ -47,6 +47,7 @@ def microstructure(labels, candidate=0):
     area = np.bincount(labels.ravel(), minlength=n + 1)[1:].astype(np.int32)
     return Microstructure(
         name="a",
+        group="map",
         labels=labels,
         grain_id=np.arange(n, dtype=np.int32) * 3 + 5,
         grain_type=np.where(np.arange(n) == candidate, 0, 1).astype(np.int8),
@@ -138,6 +139,7 @@ def test_hop_distances_equal_a_breadth_first_search():
 def test_a_k_hop_subgraph_keeps_the_grains_within_k_hops(hops):
     whole = microstructure(blocks(80, 9, seed=5), candidate=31)
     subgraph = k_hop_subgraph(whole, hops)
+    assert (subgraph.name, subgraph.group) == (whole.name, whole.group)
     distance = hop_distance(whole.edges, whole.grain_id.size, [31])
     reached = np.flatnonzero(distance <= hops)
     assert subgraph.grain_id.tolist() == whole.grain_id[reached].tolist()

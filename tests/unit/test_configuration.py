@@ -164,6 +164,7 @@ WRONG_CONFIG = [
     ({f"{GROWTH}.record": "[10, 100, 100]"}, f"{GROWTH}.record: the times [10, 100, 100] do not ascend"),
     ({GROWTH: "{time: 100, record: [10, 200]}"}, f"{GROWTH}.record: 200 is later than growth.time (100)"),
     ({"splits.folds.test": 0.3}, "splits.folds.test: no effect with method k-fold; it is for fractions"),
+    ({"splits.held-out.stratify": True}, "splits.held-out.stratify: no effect with method fractions; it is for k-fold"),
     ({"splits.held-out.method": "file"}, "splits.held-out: method file needs the key 'path'"),
     ({"splits.held-out.test": 0.8}, "splits.held-out: validation and test together leave nothing to train on"),
 ]
@@ -216,6 +217,13 @@ def test_a_wrong_experiment_is_rejected_in_one_line(project, changes, expected):
     message = rejection(project, IMAGES | CODES, changes)
     assert message.startswith(f"{project.experiment_file}: ")
     assert expected in message
+
+
+def test_labelled_images_cannot_be_stratified(project):
+    images = SVM | {"split": "folds"}
+    project(IMAGES, images)
+    message = rejection(project, IMAGES | {"splits.folds.stratify": True}, images)
+    assert "first.yaml: split: folds is stratified by growth ratio, which labelled images do not have;" in message
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,14 @@ def test_images_are_found_in_all_folders(tmp_path):
 def test_tables_are_read_back_unchanged(tmp_path, kind):
     x = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
     if kind == "grains":
-        vision_table = table.of_microstructures(["c", "a/ü", "b"], "a network", x, [[1.5], [2, 3], [4]])
+        vision_table = table.of_microstructures(
+            ["c", "a/ü", "b"], ["m", "ü", "m"], "a network", x, [[1.5], [2, 3], [4]]
+        )
+        assert vision_table.group == ["ü", "m", "m"]
         assert [ratios.tolist() for ratios in vision_table.candidate_ratios()] == [[2, 3], [4], [1.5]]
     else:
         vision_table = table.of_labelled(["c", "a/ü", "b"], "a network", x, ["Cr", "PS", "Cr"])
+        assert vision_table.group == vision_table.name
         assert vision_table.label.tolist() == [1, 0, 0] and vision_table.classes == ["Cr", "PS"]
     assert vision_table.name == ["a/ü", "b", "c"] and vision_table.columns == ["fc1[5]"]
     np.testing.assert_array_equal(vision_table.x, x[[1, 2, 0]])
@@ -138,7 +142,10 @@ def test_the_program_on_labelled_images(tmp_path, monkeypatch, capsys):
 
 
 def test_the_program_on_grain_graphs(tmp_path, monkeypatch):
-    microstructures = [microstructure(f"m{seed}", seed, records=(2, 3)[: seed % 2 + 1]) for seed in range(5)]
+    microstructures = [
+        replace(microstructure(f"m{seed}", seed, records=(2, 3)[: seed % 2 + 1]), group=f"map {seed // 2}")
+        for seed in range(5)
+    ]
     shards.write(tmp_path / "0.h5", microstructures[::2])
     shards.write(tmp_path / "1.h5", microstructures[1::2])
     graphs = [tmp_path / "0.h5", tmp_path / "1.h5"]
@@ -148,6 +155,7 @@ def test_the_program_on_grain_graphs(tmp_path, monkeypatch):
     assert csv_table.rows(tmp_path / "rejected.csv") == []
     features = table.read(tmp_path / "x.h5")
     assert features.name == [m.name for m in microstructures] and features.label is None
+    assert features.group == [m.group for m in microstructures]
     module, _ = vgg16.load({"random": 3}, 2, 12)
     expected = vgg16.features(module, [images.of_microstructure(m, 12, 32) for m in microstructures])
     np.testing.assert_allclose(features.x, expected, rtol=1e-4, atol=1e-6)

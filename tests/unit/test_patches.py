@@ -193,16 +193,31 @@ def test_a_short_last_batch_joins_the_one_before(batch, least):
     assert set(sizes[:-1]) <= {batch}
 
 
-def test_validation_microstructures_are_chosen_by_name():
-    compact = [stream.compact(replace(microstructures(1)[0], name=f"n{i}")) for i in range(400)]
+def named(name: str, group: str) -> stream.LabelRuns:
+    return stream.compact(replace(microstructures(1)[0], name=name, group=group))
+
+
+def test_groups_are_held_out_by_name():
+    compact = [named(f"n{i}", f"n{i}") for i in range(400)]
     train, held_out = stream.divided(compact, 0.25)
     assert 70 < len(held_out) < 130 and len(train) + len(held_out) == 400
     held_out_of_half = stream.divided(compact[:200], 0.25)[1]
     assert [m.name for m in held_out_of_half] == [m.name for m in held_out if int(m.name[1:]) < 200]
     for fraction in (1e-9, 1 - 1e-9):
         assert min(map(len, stream.divided(compact[:5], fraction))) == 1
-    with pytest.raises(BadInput, match="two microstructures or more"):
-        stream.divided(compact[:1], 0.5)
+
+
+def test_a_group_is_held_out_whole():
+    compact = [named(f"{i % 7}/{i}", f"{i % 7}") for i in range(60)]
+    for fraction in (1e-9, 0.3, 0.6, 1 - 1e-9):
+        train, held_out = stream.divided(compact, fraction)
+        assert train and held_out and len(train) + len(held_out) == 60
+        assert not {m.group for m in train} & {m.group for m in held_out}
+
+
+def test_a_single_group_cannot_be_divided():
+    with pytest.raises(BadInput, match=r"two source microstructures or more.* there are 1"):
+        stream.divided([named("a", "one"), named("b", "one")], 0.5)
 
 
 def test_every_type_has_its_own_grey_levels_plain_and_raised():

@@ -17,6 +17,7 @@ def varied_microstructures() -> list[Microstructure]:
     labels = np.where(gaps.labels == 2, 0, gaps.labels)
     lone = Microstructure(
         name="lone",
+        group="lone",
         labels=np.ones((3, 5), np.int32),
         grain_id=np.array([7], np.int32),
         grain_type=np.zeros(1, np.int8),
@@ -30,7 +31,7 @@ def varied_microstructures() -> list[Microstructure]:
     return [
         microstructure("b", 1, size=20, grains=9, records=(3, 2, 5)),
         microstructure("sub/ünï a", 2, size=12, grains=4),
-        replace(gaps, labels=labels),
+        replace(gaps, labels=labels, group="sub/ünï"),
         lone,
     ]
 
@@ -38,7 +39,7 @@ def varied_microstructures() -> list[Microstructure]:
 def assert_same(left: Microstructure, right: Microstructure):
     for field in fields(Microstructure):
         a, b = getattr(left, field.name), getattr(right, field.name)
-        if field.name == "name":
+        if isinstance(a, str):
             assert a == b
             continue
         for x, y in zip(*((a, b) if isinstance(a, list) else ([a], [b])), strict=True):
@@ -77,6 +78,23 @@ def test_the_file_follows_its_format(tmp_path):
         np.testing.assert_array_equal(file["edges/index"][len(first.edges) :], second.edges)
         assert file["growth/ptr"][:].tolist() == [0, 1, 3]
         assert file["growth/records"][:].tolist() == [0, 2, 4, 8]
+
+
+def test_groups_are_listed_by_name(tmp_path):
+    shards.write(tmp_path / "0.h5", varied_microstructures())
+    shards.write(tmp_path / "1.h5", [replace(microstructure("a", 4), group="sub/ünï")])
+    expected = {"a": "sub/ünï", "b": "b", "gaps": "sub/ünï", "lone": "lone", "sub/ünï a": "sub/ünï a"}
+    listed = shards.groups([tmp_path / "0.h5", tmp_path / "1.h5"])
+    assert list(listed.items()) == list(expected.items())
+
+
+def test_without_stored_groups_each_microstructure_is_its_own(tmp_path):
+    path = tmp_path / "shard.h5"
+    shards.write(path, varied_microstructures())
+    with h5py.File(path, "a") as file:
+        del file["group"]
+    assert [m.group for m in shards.read(path)] == ["b", "gaps", "lone", "sub/ünï a"]
+    assert all(name == group for name, group in shards.groups([path]).items())
 
 
 def test_an_empty_shard_is_read_back(tmp_path):

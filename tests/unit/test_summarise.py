@@ -1,8 +1,31 @@
-"""What the summary of a data set prints about rejected input."""
+"""The summary of a data set: its table, and what it prints about rejected input."""
 
+import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from scripts.summarise import reasons
+import pytest
+
+from graincast.files import csv_table
+from graincast.graphs import shards
+from scripts.summarise import main, reasons
+from tests.tables import microstructure
+
+
+@pytest.mark.parametrize(("group", "columns"), [("b", {}), ("a", {"group": ["a", "a"]})])
+def test_groups_are_listed_if_one_differs_from_its_name(tmp_path, group, columns):
+    graphs = [microstructure("a", 1), replace(microstructure("b", 2), group=group)]
+    shards.write(tmp_path / "0.h5", graphs)
+    out = {"out": tmp_path / "summary.csv", "out_rejected": tmp_path / "rejected.csv"}
+    main(argparse.Namespace(name="made", graphs=[tmp_path / "0.h5"], rejected=[], splits=[], **out))
+    header, rows = csv_table.read(tmp_path / "summary.csv")
+    assert header == ["microstructure", *columns, "grains", "cgr_1"]
+    assert dict(zip(header, zip(*rows, strict=True), strict=True)) | {"cgr_1": ()} == {
+        "microstructure": ("a", "b"),
+        **{key: tuple(values) for key, values in columns.items()},
+        "grains": tuple(str(one.grain_id.size) for one in graphs),
+        "cgr_1": (),
+    }
 
 
 def test_reasons_are_listed_with_the_path_of_their_table():

@@ -33,7 +33,7 @@ def grains(count: int = 80, seed: int = 1) -> VisionTable:
     """Microstructures of one to three growth runs, whose growth correlates with their features."""
     labelled, rng = images(2, count=count, seed=seed), np.random.default_rng(seed)
     ratios = [rng.uniform(0, 6, int(rng.integers(1, 4))) + 6 * label for label in labelled.label]
-    return table.of_microstructures(labelled.name, labelled.network, labelled.x, ratios)
+    return table.of_microstructures(labelled.name, labelled.group, labelled.network, labelled.x, ratios)
 
 
 def folds(count: int) -> dict[str, np.ndarray]:

@@ -102,6 +102,7 @@ KEYS = {
     "splits.test": (SMALL, {"splits.held-out.test": 0.4}, BOTH_HELD_OUT),
     "splits.folds": (SMALL, {"splits.folds.folds": 3}, SPLIT["folds"]),
     "splits.repeats": (SMALL, {"splits.folds.repeats": 2}, SPLIT["folds"]),
+    "splits.stratify": (SMALL, {"splits.folds.stratify": True}, SPLIT["folds"]),
     "splits.path": (SMALL, {"splits.table.path": "$RAW_DATA_ROOT/copy/split.csv"}, NOTHING),
     "feature_sets": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
     "encoded_sets.encoder": (
