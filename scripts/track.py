@@ -1,30 +1,27 @@
 """Log trials and experiments to MLflow. A store that does not answer fails nothing: `sync` sends the rest later."""
 
 import argparse
-import contextlib
 import fcntl
 import gc
 import json
 import os
-import secrets
 import signal
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 from graincast.files.atomic import write_text
-from graincast.planning import provenance
+from graincast.microstructure import BadInput
 from graincast.program.main import describe, json_with, parser, run
 from graincast.program.recipe import Recipe, add_argument
-from graincast.tracking import addresses
+from graincast.tracking import addresses, notes
+from graincast.tracking.notes import UNSENT, Busy
 
-UNSENT = "unsent.json"
-RECORDS = {"trials": "trials.json", "experiment": "test_metrics.json"}
 LOCK = Path("tracking", "sync.lock")
 LONGEST = 120  # characters of a cause
 LATER = "results are unaffected, `make sync-tracking` sends it"
@@ -34,13 +31,9 @@ class Expired(BaseException):
     """Deadline passed. A BaseException, so that HTTP clients cannot swallow it and retry."""
 
 
-class Busy(Exception):
-    """Another process is sending this record."""
-
-
 def main(args: argparse.Namespace) -> None:
     if args.what == "sync":
-        status = sync(args.results, args.tracking)
+        status = sync(args.results, args.tracking, args.all, quiet=args.never_fail)
         sys.exit(0 if args.never_fail else status)
     if args.what == "store":
         attempt(lambda tracking, advance: tracking.connect(args.tracking), args.tracking)
@@ -48,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
     if args.what == "unsent":
         note_unsent(args.folder, Recipe(args.unchecked), args.out)
         return
-    leave_note(args.folder, args.what, args.recipe.parameters)
+    notes.leave(args.folder, args.what, args.recipe.parameters)
     waits = why_later(args.folder, args.what, args.tracking)
     if waits:
         print(f"tracking: {waits}", file=sys.stderr)
@@ -66,16 +59,10 @@ def note_unsent(folder: Path, recipe: Recipe, out: Path) -> None:
     """End a logging step whose program was ended or refused its inputs; the step runs again in the next run."""
     if not (folder / UNSENT).is_file():
         what = "trials" if recipe.content.get("rule") == "log_trials" else "experiment"
-        leave_note(folder, what, recipe.parameters)
+        notes.leave(folder, what, recipe.parameters)
     print(f"tracking: not sent (the program did not finish); {LATER}", file=sys.stderr)
     write_sent(out)
     recipe.note({})
-
-
-def leave_note(folder: Path, what: str, about: dict) -> None:
-    """Write unsent.json beside the results: what is to be logged, and where and when they were made."""
-    note = {"id": secrets.token_hex(8), "what": what, "about": about, "time": time.time()}
-    write_text(folder / UNSENT, json.dumps({**note, "tags": provenance.tags(folder, what)}) + "\n")
 
 
 def why_later(folder: Path, what: str, settings: dict) -> str:
@@ -88,49 +75,31 @@ def why_later(folder: Path, what: str, settings: dict) -> str:
 
 def send(tracking: ModuleType, folder: Path, settings: dict, advance: Callable[[], None] = lambda: None) -> None:
     """Log a folder's unsent record, and remove its note."""
-    with held(folder / UNSENT) as note:
+    with notes.held(folder / UNSENT) as note:
         if note is None:
             return  # another process was faster
         log = {"trials": tracking.log_trials, "experiment": tracking.log_experiment}[note["what"]]
         log(folder, note, settings, advance)
-        if read(folder / UNSENT)["id"] == note["id"]:
+        if notes.read(folder / UNSENT)["id"] == note["id"]:
             (folder / UNSENT).unlink()
 
 
-def read(note: Path) -> dict:
-    """A note, with defaults for keys that earlier releases did not write."""
-    given = json.loads(note.read_text(encoding="utf-8"))
-    about = {"description": "", **given["about"]}
-    made = {"id": str(note.stat().st_mtime_ns), "time": note.stat().st_mtime, "tags": {}, **given}
-    return {**made, "about": about, "tags": {"graincast.execution": provenance.BY_HAND, **made["tags"]}}
+def sync(results: Path, settings: dict, everything: bool, quiet: bool) -> int:
+    """Send everything unsent, the earliest first and trials before their experiment, until the store fails.
 
-
-@contextlib.contextmanager
-def held(path: Path) -> Iterator[dict | None]:
-    """Lock a note and yield it; None if it is gone. Raises Busy where another process holds it."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy("another process is sending it") from None
-            except OSError:
-                pass  # a file system without locks
-            yield read(path) if path.is_file() else None
-    except FileNotFoundError:
-        if path.is_file():
-            raise
-        yield None
-
-
-def sync(results: Path, settings: dict) -> int:
-    """Send everything unsent, the earliest first and trials before their experiment, until the store fails once.
-
-    Returns the exit status.
+    everything  log all finished results; what the store has already is not repeated
+    quiet       say nothing if there was nothing to do
+    A damaged record is named and passed over. Returns the exit status.
     """
-    notes = unsent(results)
-    if not notes:
-        return 0
+    if everything:
+        notes.leave_for_finished(results)
+    waiting, damaged = notes.unsent(results)
+    for line in damaged:
+        print(f"tracking: not sent ({line})", file=sys.stderr)
+    if not waiting:
+        if not damaged and not quiet:
+            print("tracking: nothing is unsent", flush=True)
+        return bool(damaged)
     (results / LOCK).parent.mkdir(parents=True, exist_ok=True)
     with (results / LOCK).open("w") as lock:
         try:
@@ -139,35 +108,22 @@ def sync(results: Path, settings: dict) -> int:
             print("tracking: another process is sending what is unsent", flush=True)
             return 0
         sent = 0
-        for note in notes:
-            if not attempt(lambda tracking, advance, of=note.parent: send(tracking, of, settings, advance), settings):
+        for path in waiting:
+            failure = attempt(
+                lambda tracking, advance, of=path.parent: send(tracking, of, settings, advance), settings, path.parent
+            )
+            sent += not failure
+            if failure and not isinstance(failure, BadInput | Busy):
                 break
-            sent += 1
-    print(f"tracking: {sent} of {len(notes)} unsent records sent", flush=True)
-    return 0 if sent == len(notes) else 1
+    print(f"tracking: {sent} of {len(waiting)} unsent records sent", flush=True)
+    return 0 if sent == len(waiting) and not damaged else 1
 
 
-def unsent(results: Path) -> list[Path]:
-    """All unsent notes, in the order in which they are sent; notes without results are removed."""
-    when: dict[Path, tuple] = {}
-    for folder in sorted(results.glob("experiments/*")):
-        last = 0.0
-        for note in [*sorted(folder.glob(f"trials/*/{UNSENT}")), folder / UNSENT]:
-            if not note.is_file():
-                continue
-            given = read(note)
-            if not (note.parent / RECORDS[given["what"]]).is_file():
-                note.unlink()
-                continue
-            is_experiment = given["what"] == "experiment"
-            time_ = max(last, given["time"]) if is_experiment else given["time"]
-            last = max(last, time_)
-            when[note] = (time_, is_experiment, str(note))
-    return sorted(when, key=when.__getitem__)
+def attempt(act: Callable, settings: dict, of: Path | None = None) -> BaseException | None:
+    """Act within the configured time, which each advance renews; print a failure in one line, and return it.
 
-
-def attempt(act: Callable, settings: dict) -> bool:
-    """Act within the configured time, which each advance renews; print a failure in one line. Returns success."""
+    of  the folder of the results that are sent, for messages
+    """
 
     def expired(*_: object) -> None:
         raise Expired(f"no end after {settings['timeout']:g} s")
@@ -182,11 +138,12 @@ def attempt(act: Callable, settings: dict) -> bool:
         from graincast.tracking import api as tracking  # inside the deadline: importing MLflow can hang
 
         act(tracking, advance)
-        return True
+        return None
     except (Expired, Exception) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        print(f"tracking: not sent ({essence(error)}); {LATER}", file=sys.stderr)
-        return False
+        place = f"{of}: " if of and isinstance(error, BadInput) and str(of) not in str(error) else ""
+        print(f"tracking: not sent ({place}{essence(error)}); {LATER}", file=sys.stderr)
+        return error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -237,6 +194,7 @@ if __name__ == "__main__":
         step.add_argument("--out", type=Path, required=True, help="JSON that is written whatever becomes of it")
     step = steps.add_parser("sync", help="send all that is unsent")
     step.add_argument("--results", type=Path, default="results")
+    step.add_argument("--all", action="store_true", help="log all finished results that the store does not have")
     step.add_argument("--never-fail", action="store_true", help="exit with status 0 also when the store fails")
     status = 0
     try:

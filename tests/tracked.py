@@ -9,7 +9,8 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from graincast.experiment import grid, splits
+from graincast.evaluation import metrics
+from graincast.experiment import declaration, grid, splits
 from graincast.features import table
 from scripts import evaluate, figures, measure, track, train
 from tests.recipes import recipe
@@ -18,7 +19,7 @@ from tests.tables import feature_table
 ROOT = Path(__file__).parents[1]
 GRID = {"threshold": [8], "propagation_steps": [1, 2], "learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
 TRAINING = {"iterations": 30, "evaluate_every": 10}
-TRIALS = [grid.trial_name(point) for point in grid.points(GRID)]
+TRIALS = [grid.trial_name(point, declaration.read("sgc").prefixes) for point in grid.points(GRID)]
 ABOUT = {"description": "A made-up experiment", "dataset": "made", "model": "sgc"}
 
 
@@ -41,17 +42,19 @@ def make_results(root: Path) -> Path:
     return root
 
 
-def train_and_test(root: Path, features: Path, split: Path, model: str, axes: dict, training: dict, **target) -> None:
+def train_and_test(
+    root: Path, features: Path, split: Path, model: str, axes: dict, training: dict, raw: dict | None = None, **target
+) -> None:
     """Train and evaluate the experiment `one`."""
     job = job_of(root)
-    inputs = {"features": features, "split": split}
+    inputs = {"features": features, "split": split, "extensions": []}
     parameters = recipe(root / "recipes/train.json", model=model, target=target, grid=axes, training=training)
     options = {"threads": 1, "device": "cpu", "out": job}
     train.main(argparse.Namespace(recipe=parameters, name="one/all", **inputs, **options))
     trained, validation = job / "trained.json", job / "validation.h5"
     measure.main(argparse.Namespace(recipe=None, trained=trained, validation=validation, out=job / "trials.json"))
-    select = "nll" if target["kind"] == "abnormal" else "mae"
-    parameters = recipe(root / "recipes/evaluate.json", model=model, select=select)
+    select = metrics.selecting(target["kind"])[0]
+    parameters = recipe(root / "recipes/evaluate.json", model=model, select=select, raw=raw)
     evaluate.main(argparse.Namespace(recipe=parameters, trials=[job], **inputs, out=experiment_of(root)))
 
 
@@ -72,10 +75,18 @@ def job_of(root: Path) -> Path:
     return experiment_of(root) / "trials" / "all"
 
 
-def run_track(step: str, settings: dict, folder: Path | None = None, about: dict = ABOUT) -> int:
+def run_track(
+    step: str, settings: dict, folder: Path | None = None, about: dict = ABOUT, everything: bool = False
+) -> int:
     """Run scripts.track in this process; returns its exit status."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it
-    arguments: dict = {"tracking": settings, "folder": folder, "results": folder, "never_fail": False}
+    arguments: dict = {
+        "tracking": settings,
+        "folder": folder,
+        "results": folder,
+        "never_fail": False,
+        "all": everything,
+    }
     if step in ("trials", "experiment"):
         arguments |= {"recipe": recipe(folder / "recipe.json", **about), "out": folder / "sent.json"}
     try:

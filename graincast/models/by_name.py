@@ -5,11 +5,11 @@ module with `read`, `total_steps`, `train` and `predict` (sgc.py documents them)
 """
 
 import importlib
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from graincast.experiment.declaration import MODELS
 from graincast.microstructure import BadInput
 from graincast.program import extensions
 
@@ -19,7 +19,8 @@ def load(name: str, folders: Sequence[Path] = ()) -> ModuleType:
 
     folders  extensions, which must be installed
     """
-    if name.isidentifier() and (MODELS / f"{name}.py").is_file() and (MODELS / f"{name}.yaml").is_file():
+    spec = importlib.util.find_spec(f"graincast.models.{name}") if name.isidentifier() else None
+    if spec and spec.origin and Path(spec.origin).with_suffix(".yaml").is_file():
         return importlib.import_module(f"graincast.models.{name}")
     for folder in folders:
         module = extensions.module(folder, name)

@@ -1,7 +1,7 @@
 """A trained model as MLflow serves it. This file works where the project is not installed.
 
-The sources it needs are an artifact, and are used if no `graincast` can be imported. Input and output: see
-graincast/prediction/trained_model.py.
+The sources it needs are an artifact, and are used if no `graincast` can be imported; a process that loads several
+models uses those of the first, and adds what these lack. Input and output: see graincast/prediction/trained_model.py.
 """
 
 import atexit
@@ -17,11 +17,14 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+UNPACKED = "graincast-"
+"""The prefix of folders with unpacked sources."""
+
 
 class Served(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         settings = context.model_config
-        folder = Path(tempfile.mkdtemp(prefix="graincast-"))  # unpacked, as numba caches compiled code beside sources
+        folder = Path(tempfile.mkdtemp(prefix=UNPACKED))  # unpacked, as numba caches compiled code beside sources
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         with zipfile.ZipFile(context.artifacts["sources"]) as sources:
             sources.extractall(folder)
@@ -29,7 +32,11 @@ class Served(PythonModel):
         if spec is None or spec.origin is None:  # a folder of that name, such as a clone, is not the package
             sys.modules.pop("graincast", None)
             sys.path.append(str(folder))
-            importlib.invalidate_caches()
+        elif Path(spec.origin).parents[1].name.startswith(UNPACKED):
+            for name, module in list(sys.modules.items()):
+                if name.partition(".")[0] == "graincast" and hasattr(module, "__path__"):
+                    module.__path__.append(str(folder.joinpath(*name.split("."))))
+        importlib.invalidate_caches()
         trained_model = importlib.import_module("graincast.prediction.trained_model")
         extensions = [folder / name for name in settings["extensions"]]
         self.model = trained_model.load(context.artifacts["model"], settings["threshold"] or None, extensions)

@@ -29,6 +29,7 @@ class TrainedModel:
     """A model at one threshold; its predictions are averaged over the folds that it was trained on.
 
     about    what it is, see above
+    models   parameters and normalisation of each fold
     ranges   of its features in training
     """
 
@@ -37,7 +38,7 @@ class TrainedModel:
         from graincast.program.extensions import install
 
         install(extensions)
-        self.about, self.ranges, self._models, self._extensions = about, ranges, models, extensions
+        self.about, self.models, self.ranges, self._extensions = about, models, ranges, extensions
         self._module = by_name.load(about["model"], extensions)
 
     def predict(self, data: pd.DataFrame | str | os.PathLike | Sequence[str | os.PathLike]) -> pd.DataFrame:
@@ -50,7 +51,7 @@ class TrainedModel:
         """
         kind = self.about["target"]["kind"]
         names, table, grains = self._table(data)
-        values = np.mean([self._module.predict(model, table) for model in self._models.values()], axis=0)
+        values = np.mean([self._module.predict(model, table) for model in self.models.values()], axis=0)
         if kind == "label":
             values = np.array(self.about["classes"])[values.argmax(axis=1)]
         if self.about["target"].get("grains") == "all":

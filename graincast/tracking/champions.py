@@ -12,7 +12,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 
@@ -61,18 +61,24 @@ def register(client: MlflowClient, parent: Run, name: str, folder: Path, thresho
 
 def _log(client: MlflowClient, parent: Run, folder: Path, threshold: str, about: dict) -> str:
     """Log the champion as a model of the parent run. Returns the model's id."""
-    with warnings.catch_warnings(), mlflow.start_run(run_id=parent.info.run_id):
-        warnings.simplefilter("ignore")
-        logged = mlflow.pyfunc.log_model(
-            name=f"model_t{threshold}" if threshold else "model",
-            python_model=str(CODE),
-            artifacts={"model": str(folder / MODEL), "sources": str(folder / SOURCES)},
-            model_config={"threshold": threshold, "extensions": about["extensions"]},
-            pip_requirements=[f"mlflow=={mlflow.__version__}", *about["requirements"]],
-            signature=served_frames.signature(about),
-            input_example=served_frames.example(about),
-        )
-    client.update_run(parent.info.run_id, status="KILLED")  # until everything is logged
+    run_id = parent.info.run_id
+    for model in client.search_logged_models([parent.info.experiment_id], filter_string=f"source_run_id = '{run_id}'"):
+        if model.status != LoggedModelStatus.READY:
+            client.delete_logged_model(model.model_id)  # left by an attempt that was interrupted
+    try:
+        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+            warnings.simplefilter("ignore")
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(CODE),
+                artifacts={"model": str(folder / MODEL), "sources": str(folder / SOURCES)},
+                model_config={"threshold": threshold, "extensions": about["extensions"]},
+                pip_requirements=[f"mlflow=={mlflow.__version__}", *about["requirements"]],
+                signature=served_frames.signature(about),
+                input_example=served_frames.example(about),
+            )
+    finally:
+        client.update_run(run_id, status="KILLED")  # until everything is logged
     return logged.model_id
 
 

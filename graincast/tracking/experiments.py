@@ -19,7 +19,8 @@ FILES = ("test_metrics.json", "trials.csv", "predictions.csv")
 def log_experiment(folder: Path, note: dict, tracking: dict, advance: Callable[[], None] = lambda: None) -> None:
     """Log the results of an execution to its parent run, and move the trials' runs under that parent.
 
-    Logging the same execution twice changes nothing; parents of earlier executions keep their results.
+    Logging the same execution twice changes nothing; parents of earlier executions keep their results. If the note is
+    about logging once more, an experiment that was logged from the same recipe is left as it is.
     """
     result = json.loads((folder / "test_metrics.json").read_text(encoding="utf-8"))
     client = store.connect(tracking)
@@ -30,10 +31,13 @@ def log_experiment(folder: Path, note: dict, tracking: dict, advance: Callable[[
 def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking: dict, advance: Callable) -> None:
     name, now = result["experiment"], round(1000 * note["time"])
     experiment_id = store.experiment(client, tracking["experiment_prefix"] + name)
+    logged = parents.latest(client, experiment_id, name) if note["again"] else None
+    if logged and logged.info.status == "FINISHED" and logged.data.tags.get(parents.RECIPE) == note["recipe"]:
+        return
     parent = parents.find_or_create(client, experiment_id, name, note)
     run_id = parent.info.run_id
     client.update_run(run_id, status="KILLED")  # until everything is logged
-    metrics, tags = [], record_tags(result, note)
+    metrics, tags = [], {**record_tags(result, note), parents.RECIPE: note["recipe"]}
     for threshold, chosen in result["thresholds"].items():
         metrics += scalars("test_{}" + suffix(threshold), chosen["test"], now)
         tags["graincast.chosen" + suffix(threshold)] = chosen["chosen_trial"]

@@ -7,6 +7,21 @@ from mlflow.entities import Run
 from graincast.tracking import store
 
 PARENT = "mlflow.parentRunId"
+RECIPE = "graincast.recipe"
+"""The tag with a digest of what a record was made from."""
+SUPERSEDED = "graincast.superseded_by"
+
+
+def of_trials(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Run:
+    """The parent run for trials: that of the note's execution or, if they are logged once more, the latest one."""
+    current = latest(client, experiment_id, name) if note["again"] else None
+    return current or find_or_create(client, experiment_id, name, note)
+
+
+def latest(client: MlflowClient, experiment_id: str, name: str) -> Run | None:
+    """The latest parent run of an experiment, if there is one."""
+    found = store.runs_where(client, experiment_id, parent=name)
+    return next((run for run in reversed(found) if SUPERSEDED not in run.data.tags), None)
 
 
 def find_or_create(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Run:
@@ -61,6 +76,6 @@ def settle(client: MlflowClient, experiment_id: str, name: str, parent: Run, cur
             continue
         if other.data.tags["graincast.execution"] == execution:
             store.delete(client, other)
-        elif "graincast.superseded_by" not in other.data.tags:
-            client.set_tag(other.info.run_id, "graincast.superseded_by", parent_id)
+        elif SUPERSEDED not in other.data.tags:
+            client.set_tag(other.info.run_id, SUPERSEDED, parent_id)
     return trial_runs

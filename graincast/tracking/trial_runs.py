@@ -23,30 +23,33 @@ CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accurac
 def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], None] = lambda: None) -> int:
     """Log each trial in a training job's folder as a run. Returns the number of runs created.
 
-    note     written when the trials were trained: id, about, tags, time
+    note     written when the trials were trained, see notes.py
     advance  called after each trial
-    Runs that an earlier attempt with the same note finished are kept; other runs of this job's trials are replaced.
+    Runs that an earlier attempt with the same note finished are kept, and if the note is about logging once more, those
+    made from the same recipe; other runs of this job's trials are replaced.
     """
     record = read_record(folder)
     with hdf5.opened(folder / "history.h5") as file:
         steps, curves = file["steps"][:], file["curves"][:]
     client = store.connect(tracking)
     experiment_id = store.experiment(client, tracking["experiment_prefix"] + record["experiment"])
-    parent = parents.find_or_create(client, experiment_id, record["experiment"], note)
     earlier: dict[str, list[Run]] = {}
     for run in store.runs_where(client, experiment_id, experiment=record["experiment"], job=record["job"], trial=None):
         earlier.setdefault(run.data.tags["graincast.trial"], []).append(run)
-    created = 0
+    created, parent = 0, None
     for trial, curve in zip(record["trials"], curves, strict=True):
         former = earlier.get(trial["trial"], [])
         same_note = [run for run in former if run.data.tags.get("graincast.note") == note["id"]]
-        if any(run.info.status == "FINISHED" for run in same_note):
+        same_recipe = [run for run in former if note["again"] and run.data.tags.get(parents.RECIPE) == note["recipe"]]
+        if any(run.info.status == "FINISHED" for run in (*same_note, *same_recipe)):
             continue
+        parent = parent or parents.of_trials(client, experiment_id, record["experiment"], note)
         tags = {
             parents.PARENT: parent.info.run_id,
             "graincast.trial": trial["trial"],
             "graincast.job": record["job"],
             "graincast.note": note["id"],
+            parents.RECIPE: note["recipe"],
             **record_tags(record, note),
             **_trial_tags(trial),
         }

@@ -5,7 +5,9 @@ import json
 import h5py
 import pytest
 
-from graincast.experiment.trained import read_models, save
+from graincast.files import nested
+from graincast.files.atomic import write_text
+from graincast.prediction import trained_model
 from scripts import track
 from tests.tracked import (
     ABOUT,
@@ -24,6 +26,14 @@ ENVIRONMENT = {
     "GRAINCAST_DIRTY": "true",
     "GRAINCAST_EXECUTION": "first",
 }
+
+
+def retrain(model) -> None:
+    """Change the weights in a trained model's file."""
+    content, about = nested.read(model, trained_model.FORMAT)
+    for fold in content["models"]["8"].values():
+        fold["bias"] = fold["bias"] + 1
+    nested.write(model, trained_model.FORMAT, content, about)
 
 
 @pytest.fixture
@@ -91,8 +101,7 @@ def test_each_trial_is_a_run_with_its_tags_parameters_metrics_and_data(logged):
         (dataset,) = run.inputs.dataset_inputs
         assert (dataset.dataset.name, dataset.dataset.digest) == ("made", record["fingerprint"])
         assert {(tag.key, tag.value) for tag in dataset.tags} == {("mlflow.data.context", "training")}
-        files = {file.path for file in client.list_artifacts(run.info.run_id)}
-        assert {"experiment.json", "trial.json"} <= files
+        assert run.outputs is None or not run.outputs.model_outputs  # its weights stay in the results
 
 
 def test_the_parent_has_the_results_and_the_registered_champion(logged):
@@ -103,7 +112,7 @@ def test_the_parent_has_the_results_and_the_registered_champion(logged):
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["graincast.chosen_t8"] == result["chosen_trial"]
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
-    assert {"test_metrics.json", "trials.csv", "predictions.csv", "model.pt", "figures", "experiment.yaml"} <= files
+    assert {"test_metrics.json", "trials.csv", "predictions.csv", "figures", "experiment.yaml"} <= files
     curves = client.list_artifacts(children[result["chosen_trial"]].info.run_id)
     assert "training_curves_t8.png" in {file.path for file in curves}
     champion = client.get_model_version_by_alias("graincast.one-t8", "champion")
@@ -124,8 +133,7 @@ def test_a_rerun_replaces_its_runs_and_an_unchanged_model_adds_no_version(origin
         assert run.data.tags["graincast.replaces"] == replaced
         assert client.get_run(replaced).info.lifecycle_stage == "deleted"
     models = client.search_logged_models([parent.info.experiment_id])
-    run_ids = [model.source_run_id for model in models]
-    assert sorted(run_ids) == sorted([parent.info.run_id, *(run.info.run_id for run in after.values())])
+    assert [model.source_run_id for model in models] == [parent.info.run_id]
     assert [version.version for version in client.search_model_versions()] in ([1], ["1"])
 
 
@@ -134,10 +142,7 @@ def test_a_later_execution_takes_over_all_trials_and_the_earlier_parent_stays(or
     monkeypatch.setenv("GRAINCAST_EXECUTION", "first")
     log_execution(root)
     _, (first,), before = runs_of(root)
-    models = read_models(experiment_of(root) / "model.pt")
-    for chosen in models.values():
-        chosen["model"]["bias"] = chosen["model"]["bias"] + 1
-    save(experiment_of(root) / "model.pt", models)
+    retrain(experiment_of(root) / "model.h5")
     monkeypatch.setenv("GRAINCAST_EXECUTION", "second")
     assert run_track("experiment", settings_of(root), experiment_of(root)) == 0
     client, parents, after = runs_of(root)
@@ -174,38 +179,100 @@ def test_removed_trials_and_duplicate_parents_are_deleted(root):
 def test_an_interrupted_run_is_marked_killed_and_the_next_attempt_resumes_after_the_finished_ones(root, monkeypatch):
     from graincast.tracking import trial_runs
 
-    log_model = trial_runs.log_model
+    log_dataset = trial_runs.log_dataset
     calls = []
 
-    def log_model_interrupted(*arguments):
+    def log_dataset_interrupted(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
-            client, run, *_ = arguments
-            client.create_logged_model(run.info.experiment_id, name="model", source_run_id=run.info.run_id)
             raise OSError(5, "interrupted")
-        return log_model(*arguments)
+        return log_dataset(*arguments)
 
-    monkeypatch.setattr(trial_runs, "log_model", log_model_interrupted)
+    monkeypatch.setattr(trial_runs, "log_dataset", log_dataset_interrupted)
     assert run_track("trials", settings_of(root), job_of(root)) == 0
     assert (job_of(root) / track.UNSENT).is_file()
     _, (parent,), first = runs_of(root)
     assert [first[name].info.status for name in TRIALS] == ["FINISHED", "KILLED"]
     assert parent.info.status == "KILLED"
     assert run_track("sync", settings_of(root), root / "results") == 0
-    client, _, second = runs_of(root)
-    models = client.search_logged_models([parent.info.experiment_id])
-    assert {model.source_run_id for model in models} == {run.info.run_id for run in second.values()}
+    _, _, second = runs_of(root)
     assert second[TRIALS[0]].info.run_id == first[TRIALS[0]].info.run_id
     assert second[TRIALS[1]].data.tags["graincast.replaces"] == first[TRIALS[1]].info.run_id
     assert {run.info.status for run in second.values()} == {"FINISHED"}
 
 
+def test_an_interrupted_champion_is_logged_whole_by_the_next_attempt(root, monkeypatch):
+    import mlflow
+
+    run_track("trials", settings_of(root), job_of(root))
+    log_model = mlflow.pyfunc.log_model
+
+    def log_model_interrupted(**arguments):
+        run = mlflow.active_run()
+        mlflow.MlflowClient().create_logged_model(run.info.experiment_id, name="model", source_run_id=run.info.run_id)
+        raise OSError(5, "interrupted")
+
+    monkeypatch.setattr(mlflow.pyfunc, "log_model", log_model_interrupted)
+    assert run_track("experiment", settings_of(root), experiment_of(root)) == 0
+    client, (parent,), _ = runs_of(root)
+    assert parent.info.status == "KILLED"
+    assert not client.search_model_versions()
+    monkeypatch.setattr(mlflow.pyfunc, "log_model", log_model)
+    assert run_track("sync", settings_of(root), root / "results") == 0
+    client, (parent,), _ = runs_of(root)
+    assert parent.info.status == "FINISHED"
+    (model,) = client.search_logged_models([parent.info.experiment_id])
+    assert (model.status, model.source_run_id) == ("READY", parent.info.run_id)
+
+
+def test_all_results_are_logged_once_more_only_where_the_store_does_not_have_them(root, monkeypatch, capsys):
+    recipes = root / "results" / "recipes"
+    for rule, name in (("log_trials", "one/all"), ("log_experiment", "one")):
+        write_text(recipes / rule / f"{name}.json", json.dumps({"parameters": ABOUT}))
+    monkeypatch.setenv("GRAINCAST_EXECUTION", "first")
+    log_execution(root)
+    _, parents, children = runs_of(root)
+    monkeypatch.delenv("GRAINCAST_EXECUTION")
+    again = {"folder": root / "results", "everything": True}
+
+    assert run_track("sync", settings_of(root), **again) == 0
+    assert capsys.readouterr().out.endswith("2 of 2 unsent records sent\n")
+    _, parents_after, children_after = runs_of(root)
+    assert [run.info.run_id for run in parents_after] == [run.info.run_id for run in parents]
+    assert {n: r.info.run_id for n, r in children_after.items()} == {n: r.info.run_id for n, r in children.items()}
+
+    client, _, _ = runs_of(root)
+    client.delete_run(children[TRIALS[0]].info.run_id)
+    assert run_track("sync", settings_of(root), **again) == 0
+    _, (parent,), children_after = runs_of(root)
+    assert children_after[TRIALS[1]].info.run_id == children[TRIALS[1]].info.run_id
+    assert children_after[TRIALS[0]].data.tags["mlflow.parentRunId"] == parent.info.run_id
+
+    elsewhere = settings_of(root, store=f"sqlite:///{root}/other.db")
+    assert run_track("sync", elsewhere, **again) == 0
+    client, (parent,), children_after = runs_of(root, elsewhere["store"])
+    assert set(children_after) == set(TRIALS)
+    assert parent.info.status == "FINISHED"
+    assert client.get_model_version_by_alias("graincast.one-t8", "champion")
+
+
+def test_a_damaged_record_is_named_and_the_others_are_sent(root, capsys):
+    for step, folder in (("trials", job_of(root)), ("experiment", experiment_of(root))):
+        run_track(step, settings_of(root, store="http://127.0.0.1:9"), folder)
+    note = job_of(root) / track.UNSENT
+    note.write_bytes(note.read_bytes()[:30])
+    capsys.readouterr()
+    assert run_track("sync", settings_of(root), root / "results") == 1
+    out, err = capsys.readouterr()
+    assert out == "tracking: 1 of 1 unsent records sent\n"
+    assert err.startswith(f"tracking: not sent ({note}: damaged; remove it,")
+
+
 def test_results_without_threshold_curves_or_a_served_model_are_logged(root):
-    """Growth ratios have no threshold, and an SVM has no training curves and is logged as a file."""
+    """Growth ratios have no threshold, and some models have no training curves, or say why they are not served."""
     job, experiment = job_of(root), experiment_of(root)
     record = json.loads((job / "trials.json").read_text())
-    record |= {"model": "svm", "curves": []}
-    (job / "trials.json").write_text(json.dumps(record))
+    (job / "trials.json").write_text(json.dumps({**record, "curves": []}))
     with h5py.File(job / "history.h5", "r+") as file:
         shape = file["curves"].shape
         del file["curves"], file["steps"]
@@ -213,16 +280,17 @@ def test_results_without_threshold_curves_or_a_served_model_are_logged(root):
     result = json.loads((experiment / "test_metrics.json").read_text())
     (chosen,) = result["thresholds"].values()
     chosen["test"] = {"mae": 1.5, "r2": None, "count": 12}
-    result |= {"thresholds": {"": chosen}, "model": "svm"}
-    (experiment / "test_metrics.json").write_text(json.dumps(result))
+    (experiment / "test_metrics.json").write_text(json.dumps({**result, "thresholds": {"": chosen}}))
+    content, about = nested.read(experiment / "model.h5", trained_model.FORMAT)
+    nested.write(experiment / "model.h5", trained_model.FORMAT, content, {**about, "not_served": "it is too large"})
     log_execution(root)
     client, (parent,), children = runs_of(root)
     assert parent.data.metrics == {"test_mae": 1.5, "test_count": 12.0}
     assert "graincast.chosen" in parent.data.tags
-    for run in children.values():
-        assert run.data.tags["graincast.served"] == "false"
-        assert "train_loss" not in run.data.metrics
-        assert "parameters.pt" in {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert parent.data.tags["graincast.not_served"] == "it is too large"
+    assert "model.h5" in {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert not client.search_model_versions()
+    assert not any("train_loss" in run.data.metrics for run in children.values())
 
 
 def test_early_stopping_gives_a_shorter_curve(root):

@@ -58,7 +58,7 @@ def assert_sync_sends_once(root: Path, settings: dict, store: str, prefix: str, 
     assert not unsent_notes(root)
     first = run_ids(store, prefix)
     assert run_track("sync", settings, root / "results") == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "tracking: nothing is unsent\n"
     assert run_ids(store, prefix) == first
 
 
@@ -75,7 +75,7 @@ def run_ids(store: str, prefix: str) -> set[str]:
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert "test_accuracy_t8" in parents[0].data.metrics
     models = client.search_logged_models([runs[0].info.experiment_id])
-    assert len(models) == len(runs)
+    assert [(model.source_run_id, str(model.status)) for model in models] == [(parents[0].info.run_id, "READY")]
     return {run.info.run_id for run in runs}
 
 

@@ -1,4 +1,4 @@
-"""Logged models give the same predictions where the project is not installed, from data frames and raw files."""
+"""Champions give the same predictions where the project is not installed, from data frames and raw files."""
 
 import csv
 import json
@@ -12,26 +12,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from graincast.experiment import splits
-from graincast.experiment.trained import read_models
+import graincast
+from graincast.experiment import declaration, splits
 from graincast.features import table
-from graincast.features.nodes import features
+from graincast.features.rows import row
 from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.microstructure import BadInput
 from graincast.models import by_name
-from graincast.prediction import predict
+from graincast.prediction import packing
 from graincast.prediction.columns import OUTPUT
+from graincast.prediction.trained_model import TrainedModel
 from graincast.raw import deepspparks, spparks
-from graincast.tracking import parameters
-from graincast.tracking.model_folder import input_example, packed_sources
+from graincast.tracking.served_frames import example
+from graincast.vision import table as vision_table
 from tests.synthetic import graph
-from tests.tracked import ABOUT, experiment_of, job_of, log_execution, run_track, runs_of, settings_of, train_and_test
+from tests.tracked import experiment_of, log_execution, run_track, settings_of, train_and_test
 from tests.unit.test_spparks import write_run
 
 COLUMNS = ["type", "degree", "area", "red_area"]
-ABOUT_RAW = {**ABOUT, "recipe": {"hops": 2, "features": {"columns": COLUMNS}}}
+RAW = {"hops": 2, "nodes": COLUMNS, "edges": ["boundary_length"]}
 THRESHOLD, OPTIMISER = {"threshold": [2]}, {"learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
 MODELS = {
     "sgc": ("sgc", {**THRESHOLD, "propagation_steps": [1], **OPTIMISER}, {"kind": "abnormal"}),
@@ -39,24 +39,13 @@ MODELS = {
     "growth-ratio": ("sgc", {"propagation_steps": [1], **OPTIMISER}, {"kind": "growth-ratio"}),
     "all-grains": ("gat", OPTIMISER, {"kind": "growth-ratio", "grains": "all"}),
 }
-TRAINING = {
-    "sgc": {"iterations": 20, "evaluate_every": 10},
-    "gat": {
-        "epochs": 2,
-        "batch_size": 8,
-        "hidden": 4,
-        "heads": 2,
-        "dropout": 0.0,
-        "attention_dropout": 0.0,
-        "residual": False,
-        "loss_grains": None,
-        "patience": 0,
-        "clip": None,
-        "plateau_factor": 1.0,
-        "plateau_patience": 10,
-        "mixed_precision": False,
-    },
-}
+QUICK = {"iterations": 20, "evaluate_every": 10, "epochs": 2, "hidden": 4}
+
+
+def training_of(model: str) -> dict:
+    """The default training settings of a model, with few iterations."""
+    return {key: QUICK.get(key, setting["default"]) for key, setting in declaration.read(model).training.items()}
+
 
 SERVE = """
 import importlib.util, json, sys, mlflow, mlflow.pyfunc, pandas as pd
@@ -93,18 +82,9 @@ def data(raw):
     for i, path in enumerate(raw):
         read = spparks.read if path.is_dir() else deepspparks.read
         microstructure = k_hop_subgraph(read(path, path.name), 2)
-        growth_ratio = np.stack([area[-1] / area[0] for area in microstructure.areas])
-        growth_ratio[:, microstructure.candidate] = 1 + 2 * (i % 2)
-        rows.append(
-            {
-                "name": microstructure.name,
-                "x": features(microstructure, COLUMNS),
-                "candidate": microstructure.candidate,
-                "edges": microstructure.edges,
-                "edge_x": microstructure.boundary_length[:, None].astype(float),
-                "growth_ratio": growth_ratio,
-            }
-        )
+        one = row(microstructure, COLUMNS)
+        one["growth_ratio"][:, microstructure.candidate] = 1 + 2 * (i % 2)
+        rows.append(one)
     return table.assemble(COLUMNS, rows)
 
 
@@ -118,12 +98,12 @@ def trained(data, tmp_path_factory) -> dict[str, Path]:
     splits.write(split, data.name, splits.k_fold(data.name, 2, 1, 0.3, 0))
     for kind, root in roots.items():
         model, axes, target = MODELS[kind]
-        train_and_test(root, path, split, model, axes, TRAINING[model], **target, aggregate="mean")
+        train_and_test(root, path, split, model, axes, training_of(model), RAW, **target, aggregate="mean")
         if root != first:
             shutil.copy(first / "mlflow.db", root)
         else:
             run_track("store", settings_of(root))
-        log_execution(root, about=ABOUT_RAW)
+        log_execution(root)
     return roots
 
 
@@ -142,21 +122,18 @@ def frame_of(data) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_served_models_predict_the_same_where_the_project_is_not_installed(trained, raw, data, tmp_path):
-    """Trials' models and registered models, from raw files, from one row per grain, and from their input example."""
+def test_champions_predict_the_same_where_the_project_is_not_installed(trained, raw, data, tmp_path):
+    """From raw files, from one row per grain, and from their input example."""
     frame = tmp_path / "frame.json"
     frame_of(data).to_json(frame, orient="records")
     models, expected = [], []
     for kind, root in trained.items():
         model, axes, target = MODELS[kind]
-        _, _, children = runs_of(root)
-        (child,) = children.values()
         name = "graincast.one-t2" if "threshold" in axes else "graincast.one"
-        model_id = child.outputs.model_outputs[0].model_id
-        models.append((settings_of(root)["store"], [f"models:/{name}@champion", f"models:/{model_id}"]))
-        fold_models = read_models(job_of(root) / "models.pt")[child.info.run_name].values()
-        values = np.mean([by_name.load(model).predict(fold_model, data) for fold_model in fold_models], axis=0)
-        expected += 2 * [(OUTPUT[target["kind"]], "grains" in target, values)]
+        models.append((settings_of(root)["store"], [f"models:/{name}@champion"]))
+        fold_models = graincast.load(experiment_of(root) / "model.h5").models
+        values = np.mean([by_name.load(model).predict(one, data) for one in fold_models.values()], axis=0)
+        expected.append((OUTPUT[target["kind"]], "grains" in target, values))
     inputs = {"models": models, "paths": [str(path) for path in raw], "frame": str(frame)}
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "MLFLOW_TRACKING_URI")}
     done = subprocess.run(
@@ -184,43 +161,67 @@ def test_served_models_predict_the_same_where_the_project_is_not_installed(train
 
 @pytest.mark.parametrize("name", ["sgc", "gat"])
 def test_the_model_of_each_fold_reproduces_the_fold_in_predictions_csv(trained, data, name):
-    root = trained[name]
-    with (experiment_of(root) / "predictions.csv").open(newline="") as file:
+    folder = experiment_of(trained[name])
+    with (folder / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    about = {"model": name, "columns": COLUMNS, "kind": "abnormal", "grains": "candidate", "recipe": None}
-    for key, chosen in read_models(experiment_of(root) / "model.pt").items():
-        fold = key.partition("/")[2]
-        served = predict.predict(frame_of(data), about, {fold: chosen["model"]})
+    whole = graincast.load(folder / "model.h5")
+    assert whole.about["metrics"]["2"]["count"] == sum(row["subset"] == "test" for row in rows)
+    for fold, model in whole.models.items():
+        served = TrainedModel(whole.about, {fold: model}, whole.ranges).predict(frame_of(data))
         probability = dict(zip(served["microstructure"], served["probability_abnormal"], strict=True))
         fold_rows = [row for row in rows if row["fold"] == fold]
         assert fold_rows
-        for row in fold_rows:
-            assert probability[row["microstructure"]] == pytest.approx(float(row["probability_abnormal"]), rel=1e-6)
+        for one in fold_rows:
+            assert probability[one["microstructure"]] == pytest.approx(float(one["probability_abnormal"]), rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", MODELS)
-def test_parameters_read_without_torch_are_complete_except_for_tensors(trained, kind):
-    def without_tensors(value):
-        if isinstance(value, dict):
-            return {key: without_tensors(item) for key, item in value.items()}
-        return None if isinstance(value, torch.Tensor) else value
-
-    path = job_of(trained[kind]) / "models.pt"
-    models = parameters.read_without_tensors(path)
-    assert models == without_tensors(read_models(path))
-    (trial,) = models
-    assert parameters.read_parameters(path, [trial])[trial].file == path
-    assert parameters.read_parameters(path, [trial, "other"])[trial].file is None
+def test_the_file_of_a_trained_model_says_what_it_is(trained, data):
+    model = graincast.load(experiment_of(trained["gat"]) / "model.h5", threshold=2)
+    assert model.about["fingerprint"] == data.fingerprint
+    assert model.about["features"] == {"nodes": COLUMNS, "edges": ["boundary_length"]}
+    assert (model.ranges["nodes"][:, 0] >= data.x.min(axis=0)).all()
+    assert (model.ranges["edges"][:, 1] <= data.edge_x.max(axis=0)).all()
+    assert (model.ranges["nodes"][:, 0] <= model.ranges["nodes"][:, 1]).all()
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
-def test_a_file_without_models_is_named(tmp_path, content):
-    (tmp_path / "models.pt").write_bytes(content)
-    with pytest.raises(BadInput, match=r"models\.pt: not a file of trained models"):
-        parameters.read_parameters(tmp_path / "models.pt", ["one"])
+def test_a_file_of_another_kind_or_threshold_is_refused_in_one_line(trained, tmp_path):
+    path = experiment_of(trained["sgc"]) / "model.h5"
+    with pytest.raises(BadInput, match=r"model\.h5: holds models for the thresholds 2; name one of them"):
+        graincast.load(path, threshold=3)
+    (tmp_path / "cut.h5").write_bytes(path.read_bytes()[:900])
+    with pytest.raises(BadInput, match=r"cut\.h5: not an HDF5 file, or cut short"):
+        graincast.load(tmp_path / "cut.h5")
 
 
-ABOUT_FRAME = {"model": "sgc", "columns": ["a"], "kind": "abnormal", "grains": "candidate", "recipe": None}
+def test_images_are_predicted_from_the_features_of_their_network(tmp_path):
+    """An SVM on labelled images takes one row per image, and returns names of classes."""
+    rng = np.random.default_rng(0)
+    labels = ["In", "Cr"] * 15
+    x = rng.normal(size=(30, 6)).astype(np.float32) + 3 * np.array([[label == "Cr"] for label in labels])
+    images = vision_table.of_labelled([f"i{i:02d}" for i in range(30)], "vgg16", x.astype(np.float32), labels)
+    path, split = tmp_path / "results/datasets/images/features/vgg16.h5", tmp_path / "split.csv"
+    vision_table.write(path, images)
+    splits.write(split, images.name, splits.k_fold(images.name, 2, 1, 0.3, 0))
+    axes = {"variance": [0.9], "whiten": [False], "c": [1]}
+    train_and_test(tmp_path, path, split, "svm", axes, {}, kind="label")
+    run_track("store", settings_of(tmp_path))
+    log_execution(tmp_path)
+    model = graincast.load(experiment_of(tmp_path) / "model.h5")
+    frame = pd.DataFrame({"microstructure": images.name, "fc1[6]": list(images.x)})
+    assert (model.predict(frame)["predicted_class"] == labels).mean() > 0.9
+    assert len(model.predict(example(model.about))) == 1
+    with pytest.raises(BadInput, match="vision network, whose weights are not packed; pass one row per image"):
+        model.predict("image.png")
+
+
+ABOUT_FRAME = {
+    "model": "sgc",
+    "features": {"nodes": ["a"], "edges": ["boundary_length"]},
+    "target": {"kind": "abnormal", "grains": "candidate"},
+    "network": None,
+    "raw": None,
+    "why_not_raw": "as its features come from an encoder; pass one row per grain with its features",
+}
 
 
 @pytest.mark.parametrize(
@@ -229,19 +230,25 @@ ABOUT_FRAME = {"model": "sgc", "columns": ["a"], "kind": "abnormal", "grains": "
         (lambda frame: frame.drop(columns="a"), "the column a is missing"),
         (lambda frame: frame.assign(candidate=False), "0 candidate grains; mark exactly one"),
         (lambda frame: frame.assign(neighbours=[[9]] * 4), "neighbour 9 is not one of its grains"),
-        (lambda frame: frame.assign(boundary_length=[[1.0]] * 4), "4 boundary lengths, but 12 neighbours"),
-        (lambda frame: pd.DataFrame({"path": ["x.json"]}), "cannot read raw files; pass one row per grain"),
+        (lambda frame: frame.assign(boundary_length=[[1.0]] * 4), "4 values of boundary_length, but 12 neighbours"),
+        (lambda frame: frame.assign(a=[1.0, np.nan, 1.0, 1.0]), "column a: not all values are finite numbers"),
+        (lambda frame: frame.assign(a=["x"] * 4), "column a: not all values are finite numbers"),
+        (lambda frame: frame.assign(grain=1), "a grain has two rows"),
+        (lambda frame: frame.iloc[:0], "the frame has no rows"),
+        (lambda frame: pd.DataFrame({"path": ["x.json"]}), "cannot read raw files, as its features come from"),
     ],
 )
 def test_a_frame_of_neither_form_is_rejected_in_one_line(change, message):
-    with pytest.raises(BadInput, match=message):
-        predict.predict(change(input_example(("a",))), ABOUT_FRAME, {})
+    with pytest.raises(BadInput, match=message) as caught:
+        TrainedModel(ABOUT_FRAME, {}, {}).predict(change(example(ABOUT_FRAME)))
+    assert "\n" not in str(caught.value)
 
 
 def test_the_packed_sources_are_complete_and_reproducible(tmp_path):
-    assert packed_sources.__wrapped__() == packed_sources.__wrapped__()
-    (tmp_path / "a.zip").write_bytes(packed_sources())
+    assert packing.packed("gat", []) == packing.packed("gat", [])
+    (tmp_path / "a.zip").write_bytes(packing.packed("gat", []))
     names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
-    assert {"graincast/prediction/predict.py", "graincast/models/sgc.py", "graincast/models/gat.py"} <= set(names)
-    assert not any(name.startswith(("scripts", "graincast/tracking")) for name in names)
+    expected = {"prediction/trained_model.py", "models/gat.py", "models/gat.yaml", "models/graph_network.yaml"}
+    assert {f"graincast/{name}" for name in expected} <= set(names)
+    assert not any(name.startswith(("scripts", "graincast/tracking", "graincast/models/sgc")) for name in names)
     assert "graincast/graphs/shards.py" not in names
