@@ -17,8 +17,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from graincast.experiment.trained import read_models, save
 from graincast.tracking import api as tracking
+from graincast.tracking import notes
 from scripts import track
 from tests.recipes import recipe_file
 from tests.tracked import ABOUT, job_of, make_results, settings_of
@@ -30,11 +30,10 @@ MINUTE = 60
 def sweep(root: Path, trials: int) -> Path:
     """A job of many trials, with learning curves of 120 points."""
     job = job_of(root)
-    record, models = json.loads((job / "trials.json").read_text()), read_models(job / "models.pt")
+    record = json.loads((job / "trials.json").read_text())
     first = record["trials"][0]
     record["trials"] = [{**copy.deepcopy(first), "trial": f"trial{i}"} for i in range(trials)]
     (job / "trials.json").write_text(json.dumps(record))
-    save(job / "models.pt", {f"trial{i}": models[first["trial"]] for i in range(trials)})
     with h5py.File(job / "history.h5", "r+") as file:
         shape = (trials, *file["curves"].shape[1:2], 120, 4)
         del file["steps"], file["curves"]
@@ -71,9 +70,9 @@ def main(args: argparse.Namespace) -> None:
                 costs = []  # of one trial and of many, in this process: the difference excludes one-off set-up
                 for count in (1, 1, 1 + args.trials):
                     job = sweep(root, count)
-                    track.leave_note(job, "trials", ABOUT)
+                    notes.leave(job, "trials", ABOUT)
                     started, cpu = time.perf_counter(), time.process_time()
-                    tracking.log_trials(job, track.read(job / track.UNSENT), settings)
+                    tracking.log_trials(job, notes.read(job / track.UNSENT), settings)
                     costs.append((time.perf_counter() - started, time.process_time() - cpu))
                 wall, cpu = ((all_trials - first) / args.trials for first, all_trials in zip(*costs[1:], strict=True))
                 fraction = f"{script:.1f} s | {script_cpu:.1f} s | {script / MINUTE:.1%}"

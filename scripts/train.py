@@ -79,10 +79,10 @@ def axes_of(recipe: Path, parameters: dict, model: Declaration) -> dict[str, lis
     given = parameters["grid"]
     optional = {"threshold", *(setting["axis"] for setting in model.grid.values() if "axis" in setting)}
     check_keys(f"{recipe}: training", parameters["training"], list(model.training), model.name)
-    check_keys(f"{recipe}: grid", given, [a for a in model.prefixes if a in given or a not in optional], model.name)
     for axis, values in given.items():
-        if not (isinstance(values, list) and values):
+        if axis in model.prefixes and not (isinstance(values, list) and values):
             raise BadInput(f"{recipe}: grid: {axis} is {values!r}, not a list of values")
+    check_keys(f"{recipe}: grid", given, list(model.prefixes), model.name, optional)
     return {axis: given[axis] for axis in model.prefixes if axis in given}
 
 

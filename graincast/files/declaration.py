@@ -7,7 +7,7 @@ or among those of the project, whose entries are taken over; own ones replace th
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +75,19 @@ def _parsed(path: Path) -> dict[str, Any]:
     return own
 
 
-def check_keys(where: str, given: Mapping[str, Any], wanted: Sequence[str], of: str) -> None:
+def check_keys(
+    where: str, given: Mapping[str, Any], wanted: Sequence[str], of: str, optional: Collection[str] = ()
+) -> None:
     """Raise BadInput where the keys given by hand are not those that are wanted.
 
-    where  the place of the keys, for messages
-    of     who wants them, for messages
+    where     the place of the keys, for messages
+    of        who wants them, for messages
+    optional  those of the wanted that may be missing
     """
-    takes = f"{of} takes {', '.join(wanted) or 'nothing ({})'}"
-    for key in given:
-        if key not in wanted:
-            raise BadInput(f"{where}: has an unknown key {key} ({takes})")
-    for key in wanted:
-        if key not in given:
-            raise BadInput(f"{where}: lacks {key} ({takes})")
+    takes = f"({of} takes {', '.join(wanted) or 'nothing'})"
+    unknown = [key for key in given if key not in wanted]
+    missing = [key for key in wanted if key not in given and key not in optional]
+    if unknown:
+        raise BadInput(f"{where}: has an unknown key {unknown[0]} {takes}")
+    if missing:
+        raise BadInput(f"{where}: lacks {', '.join(missing)} {takes}")

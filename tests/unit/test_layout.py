@@ -157,7 +157,7 @@ def test_the_library_imports_neither_snakemake_nor_scripts(path):
 
 def test_an_init_file_holds_a_docstring_only():
     for path in LIBRARY:
-        if path.endswith("/__init__.py"):
+        if path.endswith("/__init__.py") and path != "graincast/__init__.py":
             tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
             assert ast.get_docstring(tree) and len(tree.body) == 1, path
 

@@ -114,7 +114,8 @@ WRITERS = {
     "def main(args): write(args.out / 'f', feature_table(40))",
     "growth run": "from graincast.raw.spparks_writing import write_stats\n"
     "def main(args): write_stats(args.out / 'f', np.arange(2000), np.zeros((2000, 50), int))",
-    "models": "from graincast.experiment.trained import save\ndef main(args): save(args.out / 'f', torch.zeros(5000))",
+    "models": "from graincast.files import nested\nform = {'format': 'x', 'version': 1}\n"
+    "def main(args): nested.write(args.out / 'f', form, {'a': np.random.default_rng(0).random(5000)}, {})",
 }
 
 
@@ -140,10 +141,14 @@ PARAMETERS = {"model": "sgc", "target": {}, "grid": {}, "training": {"iterations
         (TRAIN, None, "the following arguments are required: --recipe"),
         (TRAIN, {"model": "sgc"}, "the parameters lack target (keys: model, target, grid, training)"),
         (TRAIN, {**PARAMETERS, "grids": {}}, "the parameters have an unknown key grids (keys: model, target"),
-        (TRAIN, {**PARAMETERS, "grid": {"hop": [1]}}, "grid: has an unknown axis hop (axes: threshold, feature_subset"),
+        (
+            TRAIN,
+            {**PARAMETERS, "grid": {"hop": [1]}},
+            "grid: has an unknown key hop (sgc takes threshold, feature_subset",
+        ),
         (TRAIN, {**PARAMETERS, "grid": {"seed": 1}}, "grid: seed is 1, not a list of values"),
-        (TRAIN, {**PARAMETERS, "training": {}}, "training: sgc takes iterations, evaluate_every"),
-        (TRAIN, PARAMETERS, "grid: sgc needs propagation_steps, learning_rate"),
+        (TRAIN, {**PARAMETERS, "training": {}}, "training: lacks iterations, evaluate_every (sgc takes"),
+        (TRAIN, PARAMETERS, "grid: lacks propagation_steps, learning_rate"),
         (TRAIN, {**PARAMETERS, "model": "sgd"}, "no model 'sgd' in graincast/models"),
     ],
 )

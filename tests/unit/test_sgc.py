@@ -312,7 +312,7 @@ def test_progress_adds_up_to_the_iterations(table, iterations, every):
 def test_the_files_of_a_job_hold_its_trained_models(tmp_path, table, result):
     trials = {f"trial {i}": point for i, point in enumerate(POINTS[:3])}
     trained.write(tmp_path / "job", {"folds": ["r1f1", "r1f2"]}, result, trials)
-    models = trained.read_models(tmp_path / "job" / "models.pt")
+    models = trained.read_models(tmp_path / "job" / "models.h5")
     with h5py.File(tmp_path / "job" / "history.h5") as file:
         np.testing.assert_array_equal(file["steps"], result.steps)
         assert file["trial"].asstr()[:].tolist() == list(trials)

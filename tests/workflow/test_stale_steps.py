@@ -197,12 +197,12 @@ def test_copied_results_are_adopted(copy, monkeypatch):
 
 def test_damaged_results_are_not_adopted_and_are_made_again(copy):
     folder = copy(records=False, times=False)
-    models = folder / "results/experiments/made/trials/all/models.pt"
+    models = folder / "results/experiments/made/trials/all/models.h5"
     content = bytearray(models.read_bytes())
     content[len(content) // 2] ^= 1
     models.write_bytes(content)
     done = graincast(folder, "adopt", "config/small.yaml")
-    assert "not adopted: train/made/all: " in done.stdout and "models.pt is damaged" in done.stdout, done.stdout
+    assert "not adopted: train/made/all: " in done.stdout and "models.h5 is damaged" in done.stdout, done.stdout
     assert "not adopted: evaluate/made: what it was made from is made again" in done.stdout
     assert checkout.stale(folder, *CONFIG) == TRAIN["made"]
 
@@ -300,7 +300,7 @@ def graincast(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 MISSING = {
     "trials.json of training": ("experiments/made/trials/all/trials.json", TRAIN["made"] - {"train:made/all"}),
-    "what was trained": ("experiments/made/trials/all/models.pt", TRAIN["made"]),
+    "what was trained": ("experiments/made/trials/all/models.h5", TRAIN["made"]),
     "test results": ("experiments/given/test_metrics.json", EVALUATE["given"]),
     "features": ("datasets/made/features/plain.h5", {"features:made/plain"} | TRAIN["made"]),
     "codes": ("datasets/given/codes/tiny-2.h5", ENCODE),
