@@ -49,8 +49,8 @@ def load(config: dict, file: str | os.PathLike) -> dict:
 
 def extension_folders(config: dict, file: str | os.PathLike) -> list[Path]:
     """The folders of a configuration's extensions, which are then importable. Raises ConfigError."""
-    folders = [expand(path, f"{file}: extensions") for path in config["extensions"]]
     try:
+        folders = [expand(path, "extensions") for path in config["extensions"]]
         extensions.install(folders)
     except BadInput as error:
         raise ConfigError(f"{file}: {error}") from None

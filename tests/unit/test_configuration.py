@@ -115,6 +115,30 @@ def test_predefined_feature_sets_are_there_unless_replaced(tmp_path):
     }
 
 
+def test_models_and_features_of_extensions_are_known(tmp_path):
+    folder = tmp_path / "own_models_and_features"
+    folder.mkdir()
+    width = '{description: "Width.", type: integer, minimum: 1, default: 2}'
+    (folder / "wide.yaml").write_text(f"description: Wide.\nextends: gat\ntraining: {{width: {width}}}\n")
+    feature = 'from graincast.features.feature import Feature\nNODE_FEATURES = {"zero": Feature(None, "", "0")}\n'
+    (folder / "features.py").write_text(feature)
+    changes = {"extensions": [str(folder)], "feature_sets.two": "[zero, type]"}
+    one = loaded(tmp_path, changes, {"model": "wide", "training.width": 5})
+    assert one["feature_sets"]["two"]["nodes"] == ["zero", "type"]
+    training = one["experiments"]["first"]["training"]
+    assert (training["width"], training["heads"]) == (5, 4)
+    assert "did you mean 'wide'?" in rejection(tmp_path, changes, {"model": "wid"})
+    assert "(it takes iterations, evaluate_every); it is for wide" in rejection(
+        tmp_path, changes, {"training.width": 1}
+    )
+    assert "'zero' is none of type, degree, " in rejection(tmp_path, {"feature_sets.two": "[zero]"})
+
+
+def test_an_extension_that_is_not_there_is_named(tmp_path):
+    assert f"no folder {tmp_path}/none; correct the path" in rejection(tmp_path, {"extensions": [f"{tmp_path}/none"]})
+    assert "the environment variable UNSET_X is not set" in rejection(tmp_path, {"extensions": ["$UNSET_X/own"]})
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
