@@ -144,3 +144,21 @@ def test_abstract_declarations_are_no_models(tmp_path):
     (tmp_path / "mine.yaml").write_text(DECLARED)
     assert "mine" in models.names([tmp_path])
     assert not {"graph_network", "encoder"} & {*models.names([tmp_path]), *METHODS}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1]", "not a mapping of keys"),
+        ("extends: gatt", "no gatt.yaml in "),
+        ("extends: mine", r"extends itself \(mine → mine\)"),
+        ("features: [feature_sets]", "the key 'kinds' is missing"),
+        ("extends: gat\ntraining: 5", "training: not a mapping of settings"),
+        ("extends: gat\ntraining: {width: {type: integer}}", r"training\.width: lacks description and default"),
+        ("extends: gat\ngrid: {width: {description: Width., default: [1]}}", r"grid\.width: lacks short, the prefix"),
+    ],
+)
+def test_a_malformed_declaration_is_refused(tmp_path, text, expected):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(BadInput, match=expected):
+        models.read("mine", [tmp_path])
