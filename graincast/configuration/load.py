@@ -82,4 +82,4 @@ def _with_feature_sets(config: dict) -> dict:
     if not isinstance(own, dict):
         return config
     sets = {**predefined_feature_sets(), **own}
-    return {**config, "feature_sets": {k: {"nodes": v} if isinstance(v, list) else v for k, v in sets.items()}}
+    return {**config, "feature_sets": {k: v if isinstance(v, dict) else {"nodes": v} for k, v in sets.items()}}
