@@ -82,7 +82,7 @@ conda-file: $(READY)  ## make envs/conda.yaml from envs/requirements.lock
 container:  ## build the worker image for --use-singularity (ARGS="--variant cuda --base IMAGE")
 	@docker/build.sh $(ARGS)
 
-config-table: $(READY)  ## make config/README.md from config/schema.yaml
+config-table: $(READY)  ## make config/README.md from the schema and the declarations
 	@python -m tools.config_table config/README.md
 
 $(READY): $(PINS)

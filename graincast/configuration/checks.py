@@ -1,7 +1,7 @@
 """Checks across the keys of a configuration: keys that are missing, contradict each other or have no effect."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from graincast.configuration.errors import ConfigError, nearest
@@ -124,9 +124,21 @@ def _named_features(config: dict, features: tuple[Features, Features]) -> Iterat
 
 
 def check_experiment(
-    path: Path, written: dict, experiment: dict, config: dict, model: Declaration, file: object
+    path: Path, written: dict, experiment: dict, config: dict, models: Mapping[str, Declaration], file: object
 ) -> None:
-    """Raise ConfigError for keys that have no effect or contradict others. `written` lacks the defaults."""
+    """Raise ConfigError for keys that have no effect or contradict others.
+
+    written  lacks the defaults
+    config   without experiments; `file` is its name
+    models   all models by name
+    """
+    for key, section in (("dataset", "datasets"), ("split", "splits")):
+        if experiment[key] not in config[section]:
+            raise ConfigError(
+                f"{path}: {key}: {experiment[key]!r} is not among the {section} of {file} "
+                f"({', '.join(config[section])}){nearest(experiment[key], config[section])}"
+            )
+    model = models[experiment["model"]]
     dataset, target = config["datasets"][experiment["dataset"]], experiment["target"]
     set_names = [set_name for section in model.features for set_name in config[section]]
     if experiment["features"] not in set_names:
@@ -134,7 +146,7 @@ def check_experiment(
             f"{path}: features: {experiment['features']!r} is not among the {' and '.join(model.features)} of {file} "
             f"({', '.join(set_names)}){nearest(experiment['features'], set_names)}"
         )
-    _check_target(path, written["target"], target, experiment, dataset, model)
+    _check_target(path, written["target"], experiment, dataset, models)
     if target["kind"] == LABEL and config["splits"][experiment["split"]]["stratify"]:
         raise ConfigError(
             f"{path}: split: {experiment['split']} is stratified by growth ratio, which labelled images do not have; "
@@ -144,13 +156,13 @@ def check_experiment(
     for axis in experiment["fan_out"]:
         if axis not in axes:
             raise ConfigError(
-                f"{path}: fan_out: {axis} is not an axis of model {model.name} with target.kind {target['kind']} "
+                f"{path}: fan_out: {axis!r} is not an axis of model {model.name} with target.kind {target['kind']} "
                 f"(axes: {', '.join(axes)}){nearest(axis, axes)}"
             )
     if experiment["select"] is not None and experiment["select"] not in metrics.selecting(target["kind"]):
         names = metrics.selecting(target["kind"])
         raise ConfigError(
-            f"{path}: select: {experiment['select']} is not a metric of {target['kind']} "
+            f"{path}: select: {experiment['select']!r} cannot choose a trial of kind {target['kind']} "
             f"(choose {', '.join(names)}){nearest(experiment['select'], names)}"
         )
     _check_limits(path, written, experiment, dataset, model)
@@ -160,11 +172,17 @@ def check_experiment(
         raise ConfigError(f"{path}: training.loss_grains: candidate contradicts target.grains all; remove it")
 
 
-def _check_target(path: Path, written: dict, target: dict, experiment: dict, dataset: dict, model: Declaration) -> None:
+def _check_target(
+    path: Path, written: dict, experiment: dict, dataset: dict, models: Mapping[str, Declaration]
+) -> None:
+    model, target = models[experiment["model"]], experiment["target"]
     kind = target["kind"]
     if kind not in model.kinds:
-        kinds = ", ".join(model.kinds)
-        raise ConfigError(f"{path}: target.kind: model {model.name} cannot learn {kind} (it can learn {kinds})")
+        others = _models(models, lambda other: kind in other.kinds)
+        raise ConfigError(
+            f"{path}: target.kind: model {model.name} cannot learn {kind} (it can learn {', '.join(model.kinds)})"
+            f"; {kind} is for {others}"
+        )
     if (kind == LABEL) == bool(SOURCES[dataset["source"]].reader):
         raise ConfigError(
             f"{path}: target.kind: {kind} does not fit datasets.{experiment['dataset']}, whose source is "
@@ -175,7 +193,10 @@ def _check_target(path: Path, written: dict, target: dict, experiment: dict, dat
     if kind != ABNORMAL and "threshold" in written:
         raise ConfigError(f"{path}: target.threshold: no effect with kind {kind}; it is for abnormal")
     if target["grains"] not in model.grains:
-        raise ConfigError(f"{path}: target.grains: model {model.name} predicts candidate grains only")
+        others = _models(models, lambda other: target["grains"] in other.grains)
+        raise ConfigError(
+            f"{path}: target.grains: model {model.name} predicts candidate grains only; all is for {others}"
+        )
     if kind == LABEL and "aggregate" in written:
         raise ConfigError(f"{path}: target.aggregate: no effect with kind label; remove it")
     if target["aggregate"] == "fraction" and kind != ABNORMAL:
@@ -184,6 +205,11 @@ def _check_target(path: Path, written: dict, target: dict, experiment: dict, dat
         raise ConfigError(
             f"{path}: target.fraction: no effect with aggregate {target['aggregate']}; it is for fraction"
         )
+
+
+def _models(models: Mapping[str, Declaration], suitable: Callable[[Declaration], bool]) -> str:
+    """The names of suitable models, for messages."""
+    return ", ".join(name for name, model in models.items() if suitable(model)) or "none"
 
 
 def _check_limits(path: Path, written: dict, experiment: dict, dataset: dict, model: Declaration) -> None:

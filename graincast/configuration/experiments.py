@@ -13,6 +13,8 @@ from graincast.evaluation import metrics
 from graincast.experiment import declaration
 
 BASE = "base"
+REMOVED: Any = object()
+"""The value of a key that a file removes from its base."""
 
 
 def load(name: str, folder: Path, config: dict, file: object, extensions: Sequence[Path]) -> dict:
@@ -25,18 +27,14 @@ def load(name: str, folder: Path, config: dict, file: object, extensions: Sequen
     path, (written, inherited) = folder / f"{name}.yaml", _inherited(name, folder, file)
     schema = of_experiment(written.get("model"), extensions)
     written = _without_removed(written, schema)
+    models = {name: declaration.read(name, extensions) for name in declaration.names(extensions)}
     try:
         experiment = checked(written, schema, path)
+        checks.check_experiment(path, written, experiment, config, models, file)
     except ConfigError as error:
-        raise ConfigError(f"{error}{_origin(str(error), written, inherited)}") from None
-    for key, section in (("dataset", "datasets"), ("split", "splits")):
-        if experiment[key] not in config[section]:
-            raise ConfigError(
-                f"{path}: {key}: {experiment[key]!r} is not among the {section} of {file} "
-                f"({', '.join(config[section])}){nearest(experiment[key], config[section])}"
-            )
-    declared = declaration.read(experiment["model"], extensions)
-    checks.check_experiment(path, written, experiment, config, declared, file)
+        problem = str(error).removeprefix(f"{path}: ")
+        raise ConfigError(f"{path}: {problem}{_origin(problem, schema, inherited)}") from None
+    declared = models[experiment["model"]]
     experiment["grid"] = {key: experiment["grid"][key] for key in declared.grid}
     experiment["training"] = {key: experiment["training"][key] for key in declared.training}
     if experiment["select"] is None:
@@ -44,18 +42,11 @@ def load(name: str, folder: Path, config: dict, file: object, extensions: Sequen
     return experiment
 
 
-class _Removed:
-    """The value of a key that a file removes from its base."""
-
-    def __init__(self, inherited: Any) -> None:
-        self.inherited = inherited
-
-
 def _inherited(name: str, folder: Path, file: object, above: tuple[str, ...] = ()) -> tuple[dict, dict[str, str]]:
-    """The content of an experiment's file merged into that of its bases, and {key: base that it comes from}."""
+    """The content of an experiment's file merged into that of its bases, and {key: base that sets it}."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        names = [entry.stem for entry in folder.glob("*.yaml")]
+        names = {entry.stem for entry in folder.glob("*.yaml")} - set(above)
         where = f"{folder / above[-1]}.yaml: {BASE}" if above else f"{file}: experiments"
         raise ConfigError(f"{where}: no file {path}{nearest(name, names)}")
     own = read(path)
@@ -74,13 +65,13 @@ def _inherited(name: str, folder: Path, file: object, above: tuple[str, ...] = (
 
 
 def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping over another: mappings are merged, other values replaced, and what is null in `own` marked removed."""
+    """A mapping over another: mappings are merged, other values replaced, and what is null in `own` is REMOVED."""
     result = dict(base)
     for key, value in own.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
             result[key] = merged(base[key], value)
         else:
-            result[key] = _Removed(base[key]) if value is None and key in base else value
+            result[key] = REMOVED if value is None and key in base else value
     return result
 
 
@@ -91,25 +82,34 @@ def _without_removed(instance: Any, schema: dict) -> Any:
     kept: dict[str, Any] = {}
     for key, value in instance.items():
         part = schema.get("properties", {}).get(key, {})
-        if isinstance(value, _Removed):
-            if "null" in part.get("type", ()) or None in part.get("enum", ()):
-                kept[key] = None
-        else:
+        if value is not REMOVED:
             kept[key] = _without_removed(value, part)
+        elif _takes_null(part):
+            kept[key] = None
     return kept
 
 
+def _takes_null(part: dict) -> bool:
+    return "null" in part.get("type", ()) or None in part.get("enum", ())
+
+
 def _keys(content: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The dotted keys of all values."""
+    """The dotted keys of all values, those of mappings included."""
     found = []
     for key, value in content.items():
-        found += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
+        found += [f"{prefix}{key}", *(_keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [])]
     return found
 
 
-def _origin(message: str, written: dict, inherited: Mapping[str, str]) -> str:
-    """Where the key of a message comes from, if its file inherits it."""
-    for key, base in inherited.items():
-        if f": {key}: " in message:
-            return f"; inherited from {base}, `{key.rpartition('.')[2]}: null` removes it"
+def _origin(problem: str, schema: dict, inherited: Mapping[str, str]) -> str:
+    """Where the key of a problem comes from, if its file inherits it, and how to be rid of it."""
+    for key in sorted(inherited, key=len, reverse=True):
+        section, _, last = key.rpartition(".")
+        if problem.startswith((f"{key}: ", f"{key}.", f"{section or 'top level'}: unknown key {last!r}")):
+            part = schema
+            for step in key.split("."):
+                part = part.get("properties", {}).get(step, {})
+            removable = key not in schema["required"] and not _takes_null(part)
+            removal = ": {".join(key.split(".")) + ": null" + "}" * key.count(".")
+            return f"; inherited from base {inherited[key]}" + (f", `{removal}` removes it" if removable else "")
     return ""

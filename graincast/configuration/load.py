@@ -49,8 +49,8 @@ def load(config: dict, file: str | os.PathLike) -> dict:
 
 def extension_folders(config: dict, file: str | os.PathLike) -> list[Path]:
     """The folders of a configuration's extensions, which are then importable. Raises ConfigError."""
-    folders = [expand(path, f"{file}: extensions") for path in config["extensions"]]
     try:
+        folders = [expand(path, "extensions") for path in config["extensions"]]
         extensions.install(folders)
     except BadInput as error:
         raise ConfigError(f"{file}: {error}") from None
@@ -64,6 +64,11 @@ def section(config: dict, name: str, file: str | os.PathLike) -> Any:
     return config[name]
 
 
+def predefined_feature_sets() -> dict[str, list[str]]:
+    """The node features of the feature sets that every configuration has, by name."""
+    return yaml.safe_load(FEATURE_SETS.read_text(encoding="utf-8"))
+
+
 def _features(file: object, folders: Sequence[Path]) -> tuple[Features, Features]:
     try:
         return named.tables(folders)
@@ -72,9 +77,9 @@ def _features(file: object, folders: Sequence[Path]) -> tuple[Features, Features
 
 
 def _with_feature_sets(config: dict) -> dict:
-    """The configuration with the feature sets that are always there; a plain list stands for node features."""
+    """The configuration with the predefined feature sets; a plain list stands for node features."""
     own = config.get("feature_sets", {})
     if not isinstance(own, dict):
         return config
-    sets = {**yaml.safe_load(FEATURE_SETS.read_text(encoding="utf-8")), **own}
-    return {**config, "feature_sets": {k: {"nodes": v} if isinstance(v, list) else v for k, v in sets.items()}}
+    sets = {**predefined_feature_sets(), **own}
+    return {**config, "feature_sets": {k: v if isinstance(v, dict) else {"nodes": v} for k, v in sets.items()}}

@@ -8,9 +8,7 @@ import jsonschema
 
 from graincast.configuration.errors import nearest
 
-RENAMED_KEYS = {("grid", "hops"): "propagation_steps", ("target", "share"): "fraction"}
-RENAMED_VALUES = {"hops": "propagation_steps", "share": "fraction"}
-"""Names used by earlier versions, and their replacements."""
+NAME = "<name>"
 MOST_HOMES = 2
 """A key with more places is a common name, whose places say little."""
 WORDS = {
@@ -29,18 +27,15 @@ def message(error: jsonschema.ValidationError, schema: dict) -> str:
 
     schema  the whole schema, which knows where a misplaced key belongs
     """
-    where = ".".join(str(step) for step in error.absolute_path) or "top level"
-    known = error.schema.get("properties", {})
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        wrong = next(key for key in error.instance if key not in known)
-        return _unknown(where, str(wrong), error.schema, schema)
-    if error.validator == "enum":
-        if error.instance in RENAMED_VALUES:
-            return f"{where}: {error.instance!r} is now called {RENAMED_VALUES[error.instance]!r}"
-        allowed = ", ".join("null" if value is None else str(value) for value in error.validator_value)
-        return f"{where}: {error.instance!r} is none of {allowed}{nearest(error.instance, error.validator_value)}"
+    here = tuple(str(step) for step in error.absolute_path)
+    where = ".".join(here) or "top level"
+    if error.validator == "additionalProperties":
+        return _unknown(here, _unknown_key(error), error.schema, schema)
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
+        if "of" in error.schema:
+            meaning = error.schema["properties"][missing]["description"].partition(". ")[0].rstrip(".")
+            return f"{where}: {error.schema['of']} needs the key {missing!r} ({meaning[0].lower()}{meaning[1:]})"
         return f"{where}: the key {missing!r} is missing (required: {', '.join(error.validator_value)})"
     if error.validator == "oneOf":
         kinds = " or ".join(WORDS[option["type"]].split(" ", 1)[-1] for option in error.validator_value)
@@ -56,36 +51,66 @@ def message(error: jsonschema.ValidationError, schema: dict) -> str:
     return f"{where}: {_wrong(error)}"
 
 
-def _unknown(where: str, key: str, section: dict, schema: dict) -> str:
-    """What to do about an unknown key."""
-    if (where, key) in RENAMED_KEYS:
-        return f"{where}.{key}: renamed to {RENAMED_KEYS[where, key]}"
-    full = key if where == "top level" else f"{where}.{key}"
+def _unknown_key(error: jsonschema.ValidationError) -> str:
+    return str(next(key for key in error.instance if key not in error.schema.get("properties", {})))
+
+
+def _unknown(here: tuple[str, ...], key: str, section: dict, schema: dict) -> str:
+    """What to do about an unknown key of a section, which is at `here` in the schema."""
+    full, known = ".".join((*here, key)), section.get("properties", {})
     if key in section.get("elsewhere", {}):
         return f"{full}: {section['elsewhere'][key]}"
-    known = section.get("properties", {})
-    suggestion = nearest(key, known)
-    homes = [] if suggestion else sorted(set(_homes(key, schema)))
+    homes = sorted(_homes(key, here, schema))
     if 0 < len(homes) <= MOST_HOMES:
-        return f"{full}: belongs to {' or '.join(homes)}"
-    return f"{where}: unknown key {key!r}{suggestion} (known: {', '.join(known) or 'none'})"
+        return f"{full}: belongs to {' or '.join(homes)} (known here: {', '.join(known) or 'no keys'})"
+    return (
+        f"{'.'.join(here) or 'top level'}: unknown key {key!r}{nearest(key, known)} "
+        f"(known: {', '.join(known) or 'no keys'})"
+    )
 
 
-def _homes(key: str, schema: dict, at: str = "") -> Iterator[str]:
-    """The places of a schema that know a key."""
+def _homes(key: str, here: tuple[str, ...], schema: dict) -> set[str]:
+    """The places of a schema that know a key; if some lie below the place `here`, only those."""
+    places = {_beside(here, place) for place in _places(key, schema)}
+    below = {place for place in places if place[: len(here)] == here}
+    return {".".join(place) or "the top level" for place in below or places}
+
+
+def _places(key: str, schema: dict, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The places of a schema that know a key, with NAME for names of the user's own."""
+    named = schema.get("additionalProperties")
+    if isinstance(named, dict):
+        yield from _places(key, named, (*at, NAME))
+        return
     if key in schema.get("properties", {}):
-        yield at or "the top level"
+        yield at
     for name, part in schema.get("properties", {}).items():
-        yield from _homes(key, part, f"{at}.{name}".lstrip("."))
-    if isinstance(schema.get("additionalProperties"), dict):
-        yield from _homes(key, schema["additionalProperties"], f"{at}.<name>".lstrip("."))
+        yield from _places(key, part, (*at, name))
+    for option in schema.get("oneOf", ()):
+        yield from _places(key, option, at)
+
+
+def _beside(here: tuple[str, ...], place: tuple[str, ...]) -> tuple[str, ...]:
+    """A place with the names of `here`, as far as both agree."""
+    named = list(place)
+    for i, (step, own) in enumerate(zip(place, here, strict=False)):
+        if step not in (own, NAME):
+            break
+        named[i] = own
+    return tuple(named)
 
 
 def _wrong(error: jsonschema.ValidationError) -> str:
     """What is wrong with a value, and the likely correction."""
-    if error.validator != "type":
-        return error.message
-    return f"{shown(error.instance)} is not {' or '.join(WORDS[kind] for kind in _types(error))}{_remedy(error)}"
+    if error.validator == "enum":
+        allowed = ", ".join("null" if value is None else str(value) for value in error.validator_value)
+        return f"{shown(error.instance)} is none of {allowed}{nearest(error.instance, error.validator_value)}"
+    if error.validator == "additionalProperties":
+        key, known = _unknown_key(error), error.schema["properties"]
+        return f"unknown key {key!r}{nearest(key, known)}"
+    if error.validator == "type":
+        return f"{shown(error.instance)} is not {' or '.join(WORDS[kind] for kind in _types(error))}{_remedy(error)}"
+    return error.message
 
 
 def _types(error: jsonschema.ValidationError) -> list[str]:

@@ -30,8 +30,10 @@ DECLARED_ONLY = ("axis", "short", "at_most")
 
 @functools.cache
 def shared() -> dict:
-    """`config/schema.yaml`, with its references replaced by the definitions they name."""
+    """`config/schema.yaml` with the names of sources and methods, and with definitions in place of references."""
     schema = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    schema["$defs"]["dataset"]["properties"]["source"]["enum"] = list(SOURCES)
+    schema["$defs"]["encoder"]["properties"]["method"]["enum"] = declaration.names([ENCODERS])
     resolved = _resolve(schema, schema)
     return resolved | {"$defs": {name: _resolve(part, schema) for name, part in schema["$defs"].items()}}
 
@@ -39,71 +41,87 @@ def shared() -> dict:
 def of_configuration(written: Mapping[str, Any]) -> dict:
     """The schema of a configuration: each data set by its source, each encoder by its method."""
     schema = copy.deepcopy({key: value for key, value in shared().items() if key != "$defs"})
-    for section, one in (("datasets", of_dataset), ("encoders", of_encoder)):
-        entries = written.get(section)
+    for section, key, one in (("datasets", "source", of_dataset), ("encoders", "method", of_encoder)):
+        place, entries = schema["properties"][section], written.get(section)
+        place["additionalProperties"] = one()
         if isinstance(entries, dict):
-            key = "source" if section == "datasets" else "method"
-            by_name = {str(n): one(e.get(key)) for n, e in entries.items() if isinstance(e, dict) and key in e}
-            schema["properties"][section]["properties"] = by_name
+            known = {str(name): entry for name, entry in entries.items() if isinstance(entry, dict) and key in entry}
+            place["properties"] = {name: one(entry[key]) for name, entry in known.items()}
     return schema
 
 
-def of_dataset(source: object) -> dict:
-    """The schema of a data set from a source; for an unknown one, of what all have in common."""
+def of_dataset(source: object = None) -> dict:
+    """The schema of a data set from a source; for none or an unknown one, with the keys of all sources."""
     every = shared()["$defs"]["dataset"]
-    properties = {**every["properties"], "source": {**every["properties"]["source"], "enum": list(SOURCES)}}
+    properties = every["properties"]
     one = SOURCES.get(source) if isinstance(source, str) else None
     if one is None:
-        return {**every, "properties": properties, "additionalProperties": True}
+        return {**every, "properties": properties | _joined(other.settings for other in SOURCES.values())}
     taken = {key: properties[key] for key in (*OF_EVERY_SOURCE, *one.keys)} | dict(one.settings)
-    others = {name: (*other.keys, *other.settings) for name, other in SOURCES.items() if name != source}
+    others = {name: (*other.keys, *other.settings) for name, other in SOURCES.items()}
     return {
         **every,
         "properties": taken,
         "required": ["source", *one.required],
-        "elsewhere": no_effect(f"source {source}", taken, others),
+        "of": f"source {source}",
+        "elsewhere": no_effect(f"source {source} ({one.description})", taken, others),
     }
 
 
-def of_encoder(method: object) -> dict:
-    """The schema of an encoder by a method; for an unknown one, of the method alone."""
+def of_encoder(method: object = None) -> dict:
+    """The schema of an encoder by a method; for none or an unknown one, with the keys of all methods."""
     every = shared()["$defs"]["encoder"]
-    known = declaration.names([ENCODERS])
-    properties = {"method": {**every["properties"]["method"], "enum": known}}
-    if method not in known:
-        return {**every, "properties": properties, "additionalProperties": True}
-    taken = properties | declaration.read(str(method), [ENCODERS])["settings"]
-    others = {name: declaration.read(name, [ENCODERS])["settings"] for name in known if name != method}
-    return {**every, "properties": taken, "elsewhere": no_effect(f"method {method}", taken, others)}
+    known = {name: declaration.read(name, [ENCODERS])["settings"] for name in declaration.names([ENCODERS])}
+    properties = every["properties"]
+    one = known.get(method) if isinstance(method, str) else None
+    if one is None:
+        return {**every, "properties": properties | _joined(known.values())}
+    taken = properties | one
+    return {**every, "properties": taken, "elsewhere": no_effect(f"method {method}", taken, known)}
 
 
-def of_experiment(model: object, extensions: Sequence[Path] = ()) -> dict:
-    """The schema of an experiment with a model; for an unknown one, of what all have in common."""
+def of_experiment(model: object = None, extensions: Sequence[Path] = ()) -> dict:
+    """The schema of an experiment with a model; for none or an unknown one, with the keys of all models."""
     schema = copy.deepcopy(shared()["$defs"]["experiment"])
-    known = model_declarations.names(extensions)
-    schema["properties"]["model"]["enum"] = known
-    if model not in known:
-        return schema
-    declared = {name: model_declarations.read(name, extensions) for name in known}
-    one = declared[str(model)]
-    for section, settings in (("grid", one.grid), ("training", one.training)):
-        others = {name: getattr(other, section) for name, other in declared.items() if name != model}
+    known = {name: model_declarations.read(name, extensions) for name in model_declarations.names(extensions)}
+    schema["properties"]["model"]["enum"] = list(known)
+    one = known.get(model) if isinstance(model, str) else None
+    grid = one.grid if one else _joined(other.grid for other in known.values())
+    training = one.training if one else _joined(other.training for other in known.values())
+    for section, settings, written in (("grid", grid, _axis), ("training", training, _setting)):
         schema["properties"][section] |= {
-            "properties": {key: (_axis if section == "grid" else _setting)(value) for key, value in settings.items()},
+            "properties": {key: written(setting) for key, setting in settings.items()},
             "additionalProperties": False,
-            "elsewhere": no_effect(f"model {model}", settings, others, takes=True),
         }
+    if one:
+        others = {name: (*other.grid, *other.training) for name, other in known.items()}
+        taken = (*grid, *training)
+        schema["elsewhere"] = no_effect(f"model {model}", (*schema["properties"], *taken), others)
+        for section, settings in (("grid", grid), ("training", training)):
+            takes = f"model {model} (it takes {', '.join(settings) or 'nothing'})"
+            schema["properties"][section]["elsewhere"] = no_effect(takes, taken, others)
     return schema
 
 
-def no_effect(what: str, taken: Iterable[str], others: Mapping[str, Iterable[str]], takes: bool = False) -> dict:
-    """{key that others take and this one does not: why it has no effect here}."""
+def no_effect(what: str, taken: Iterable[str], by_name: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """{key that others take and this one does not: why it has no effect here}.
+
+    what     this one, for messages
+    by_name  the keys of all, by name
+    """
     owners: dict[str, list[str]] = {}
-    for name, keys in others.items():
+    for name, keys in by_name.items():
         for key in set(keys) - set(taken):
             owners.setdefault(key, []).append(name)
-    own = f" (it takes {', '.join(taken) or 'nothing'})" if takes else ""
-    return {key: f"no effect with {what}{own}; it is for {', '.join(names)}" for key, names in owners.items()}
+    return {key: f"no effect with {what}; it is for {', '.join(names)}" for key, names in owners.items()}
+
+
+def _joined(settings: Iterable[Mapping[str, dict]]) -> dict[str, dict]:
+    """All settings; of several with one name, the first."""
+    joined: dict[str, dict] = {}
+    for one in settings:
+        joined |= {key: setting for key, setting in one.items() if key not in joined}
+    return joined
 
 
 def checked(instance: Any, schema: dict, file: str | os.PathLike) -> Any:

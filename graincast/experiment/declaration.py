@@ -7,6 +7,7 @@ from typing import Any
 
 from graincast.experiment.targets import CANDIDATE
 from graincast.files import declaration
+from graincast.microstructure import BadInput
 
 MODELS = Path(__file__).parents[1] / "models"
 FEATURE_SUBSETS = "feature_subsets"
@@ -57,6 +58,13 @@ def names(extensions: Sequence[Path] = ()) -> list[str]:
 def read(name: str, extensions: Sequence[Path] = ()) -> Declaration:
     """The declaration of a model. Raises BadInput where it is missing or malformed."""
     content = declaration.read(name, folders(extensions))
+    path = declaration.path_of(name, folders(extensions))
+    for key in ("features", "kinds"):
+        if not content.get(key):
+            raise BadInput(f"{path}: the key {key!r} is missing")
+    for key, setting in content["grid"].items():
+        if "short" not in setting:
+            raise BadInput(f"{path}: grid.{key}: lacks short, the prefix of its values in a trial's name")
     served = content.get("served", True)
     return Declaration(
         name=name,

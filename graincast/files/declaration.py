@@ -16,6 +16,8 @@ import yaml
 from graincast.microstructure import BadInput
 
 SECTIONS = ("grid", "training", "settings")
+REQUIRED = ("description", "default")
+"""Entries that each setting has."""
 
 
 def names(folders: Sequence[Path]) -> list[str]:
@@ -34,21 +36,37 @@ def path_of(name: str, folders: Sequence[Path]) -> Path:
 
 def read(name: str, folders: Sequence[Path]) -> dict[str, Any]:
     """A declaration with what it extends; all SECTIONS and `abstract` are there. Raises BadInput."""
-    path = path_of(name, folders)
-    own = _parsed(path)
-    parent = own.get("extends")
-    if parent == name:
-        raise BadInput(f"{path}: extends itself")
-    base = read(parent, folders) if parent else {}
-    sections = {section: {**base.get(section, {}), **(own.get(section) or {})} for section in SECTIONS}
-    return {**base, "abstract": False, **own, **sections}
+    merged: dict[str, Any] = {"abstract": False, **{section: {} for section in SECTIONS}}
+    for path in reversed(chain(name, folders)):
+        own = _parsed(path)
+        sections = {section: {**merged[section], **_section(own, section, path)} for section in SECTIONS}
+        merged = {**merged, "abstract": False, **own, **sections}
+    return merged
 
 
 def chain(name: str, folders: Sequence[Path]) -> list[Path]:
-    """The files that make up a declaration: its own, and those that it extends."""
-    path = path_of(name, folders)
-    parent = _parsed(path).get("extends")
-    return [path, *(chain(parent, folders) if parent else [])]
+    """The files that make up a declaration: its own, and those that it extends. Raises BadInput for a cycle."""
+    found: list[Path] = []
+    following: str | None = name
+    while following:
+        path = path_of(following, folders)
+        if path in found:
+            raise BadInput(f"{path}: extends itself ({' → '.join(one.stem for one in [*found, path])})")
+        found.append(path)
+        following = _parsed(path).get("extends")
+    return found
+
+
+def _section(own: Mapping[str, Any], section: str, path: Path) -> dict[str, dict]:
+    """The settings of a section. Raises BadInput where it is malformed."""
+    settings = own.get(section) or {}
+    if not isinstance(settings, dict):
+        raise BadInput(f"{path}: {section}: not a mapping of settings")
+    for key, setting in settings.items():
+        lacking = [entry for entry in REQUIRED if not isinstance(setting, dict) or entry not in setting]
+        if lacking:
+            raise BadInput(f"{path}: {section}.{key}: lacks {' and '.join(lacking)}")
+    return settings
 
 
 def read_by_programs(content: Mapping[str, Any]) -> dict[str, Any]:

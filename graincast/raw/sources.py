@@ -126,7 +126,7 @@ SOURCES = {
         keys=("path", "shards", "hops", "time_steps"),
     ),
     "simulate": Source(
-        "the built-in Potts simulator; one shard per batch",
+        "the built-in Potts simulator; one shard per `simulate.batch`",
         reader="spparks",
         runs=None,
         files=run_files,

@@ -1,44 +1,70 @@
-"""The registry and the schema agree with each model's module."""
+"""What models and encoders declare: complete, consistent, and what their modules take."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
-from graincast.configuration.load import SCHEMA
-from graincast.encoders import registry as encoders
+from graincast.configuration.schema import ENCODERS, checked
+from graincast.encoders import architectures
 from graincast.evaluation import metrics
-from graincast.experiment.grid import AXES
-from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO, LABEL
+from graincast.experiment import declaration as models
+from graincast.experiment.targets import ABNORMAL, ALL, CANDIDATE, GROWTH_RATIO, LABEL
+from graincast.files import declaration
 from graincast.microstructure import BadInput
 from graincast.models import by_name
-from graincast.models.registry import MODELS
 from graincast.planning.sources import module as module_path
 
 ROOT = Path(__file__).parents[2]
-EXPERIMENT = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["experiment"]["properties"]
+METHODS = declaration.names([ENCODERS])
+SECTIONS = {
+    **{f"{name}.grid": models.read(name).grid for name in models.names()},
+    **{f"{name}.training": models.read(name).training for name in models.names()},
+    **{name: declaration.read(name, [ENCODERS])["settings"] for name in METHODS},
+}
+SETTINGS = {f"{section}.{key}": one for section, settings in SECTIONS.items() for key, one in settings.items()}
+DECLARED = """\
+description: A network of one's own.
+extends: graph_network
+grains: [candidate]
+grid:
+  seed: {short: s, description: "Another seed.", type: integer, minimum: 5, default: [7]}
+training:
+  width: {description: "Width.", type: integer, minimum: 1, default: 2}
+"""
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_model_takes_the_settings_of_its_registry_entry(name):
-    module, model = by_name.load(name), MODELS[name]
+# ---- Models
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_declared_model_has_a_module_that_reads_trains_and_predicts(name):
+    module = by_name.load(name)
     assert (ROOT / module_path("models", name)).samefile(module.__file__)
-    assert set(module.TRAINING) == set(model.training)
-    assert tuple(axis for axis in model.axes if axis != "feature_subset") == module.AXES
-    steps, unit = module.total_steps(6, 5, {"iterations": 7, "epochs": 7})
-    assert steps > 0 and unit
+    assert all(callable(getattr(module, function)) for function in ("read", "total_steps", "train", "predict"))
 
 
-def test_every_key_and_choice_of_the_schema_belongs_to_a_model():
-    axes = {axis for model in MODELS.values() for axis in model.axes}
-    assert axes | {"threshold"} == set(AXES)
-    assert set(EXPERIMENT["grid"]["properties"]) == axes - {"feature_subset"} | {"feature_subsets"}
-    assert set(EXPERIMENT["training"]["properties"]) == {key for model in MODELS.values() for key in model.training}
-    assert set(EXPERIMENT["model"]["enum"]) == set(MODELS)
-    assert set(EXPERIMENT["fan_out"]["items"]["enum"]) == set(AXES) - {"feature_subset"}
-    kinds = {kind for model in MODELS.values() for kind in model.kinds}
-    assert set(EXPERIMENT["target"]["properties"]["kind"]["enum"]) == kinds == {ABNORMAL, GROWTH_RATIO, LABEL}
+@pytest.mark.parametrize("name", models.names())
+def test_a_model_is_described_and_names_what_there_is(name):
+    one = models.read(name)
+    assert one.description.endswith(".")
+    assert one.features and set(one.features) <= {"feature_sets", "encoded_sets", "vision_sets"}
+    assert one.kinds and set(one.kinds) <= {ABNORMAL, GROWTH_RATIO, LABEL}
+    assert CANDIDATE in one.grains and set(one.grains) <= {CANDIDATE, ALL}
+    assert not one.select or all(one.select in metrics.selecting(kind) for kind in one.kinds)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_prefixes_are_unique_letters(name):
+    prefixes = models.read(name).prefixes
+    assert next(iter(prefixes)) == "threshold"
+    assert len(set(prefixes.values())) == len(prefixes)
+    assert all(prefix.isalpha() for prefix in prefixes.values())
+
+
+def test_axes_of_one_name_have_one_prefix_in_all_models():
+    pairs = {pair for name in models.names() for pair in models.read(name).prefixes.items()}
+    assert len(pairs) == len(dict(pairs))
 
 
 def test_every_metric_for_selection_is_measured():
@@ -47,21 +73,92 @@ def test_every_metric_for_selection_is_measured():
         GROWTH_RATIO: ([1.0, 5.0, 9.0], [2.0, 5.0, 7.0]),
         LABEL: ([0, 1, 1], [[3.0, 1.0], [0.0, 1.0], [2.0, 1.0]]),
     }
-    named = set()
     for kind, (true, predicted) in samples.items():
         measured = metrics.measure(kind, np.array(true), np.array(predicted))
-        assert all(measured[name] is not None for name in metrics.NAMES[kind])
-        named |= set(metrics.NAMES[kind])
-    assert named | {None} == set(EXPERIMENT["select"]["enum"])
+        assert all(measured[name] is not None for name in metrics.selecting(kind))
 
 
-def test_the_schema_lists_the_encoders_and_their_settings():
-    encoder = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]["encoder"]["properties"]
-    assert set(encoder["method"]["enum"]) == set(encoders.SETTINGS)
-    assert set(encoder["architecture"]["enum"]) == set(encoders.ARCHITECTURES)
-    assert set(encoder) == {"method"} | {key for keys in encoders.SETTINGS.values() for key in keys}
+@pytest.mark.parametrize("name", ["sgd", "__init__", "os.path", ""])
+def test_an_unknown_model_is_refused(name):
+    with pytest.raises(BadInput, match=f"no model '{name}' in graincast/models"):
+        by_name.load(name)
 
 
-def test_an_unknown_model_is_refused():
-    with pytest.raises(BadInput, match="no model 'sgd' in graincast/models"):
-        by_name.load("sgd")
+# ---- Settings
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_has_a_description_bounds_and_a_valid_default(name):
+    setting = SETTINGS[name]
+    assert setting["description"].endswith(".")
+    types = {setting["type"]} if isinstance(setting.get("type"), str) else set(setting.get("type", ()))
+    assert types or "enum" in setting
+    if types & {"integer", "number"}:
+        assert {"minimum", "exclusiveMinimum"} & setting.keys()
+    in_grid = ".grid." in name
+    assert ("short" in setting) == in_grid
+    values = setting["default"] if in_grid and "axis" not in setting else [setting["default"]]
+    assert values
+    for value in values:
+        checked(value, setting, name)
+
+
+@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if "at_most" in setting])
+def test_a_limit_names_a_key_of_a_data_set_or_of_the_model(name):
+    of, _, key = SETTINGS[name]["at_most"].partition(".")
+    model = name.partition(".")[0]
+    assert (of, key) == ("dataset", "hops") or key in SECTIONS[f"{model}.{of}"]
+
+
+# ---- Encoders
+
+
+def test_a_declared_method_has_a_module_and_says_whether_it_truncates():
+    for name in METHODS:
+        assert (ROOT / module_path("encoders", name)).is_file()
+        assert isinstance(declaration.read(name, [ENCODERS])["truncates"], bool)
+
+
+def test_the_architectures_of_the_autoencoder_are_those_there_are():
+    assert set(SETTINGS["autoencoder.architecture"]["enum"]) == set(architectures.CHANNELS)
+
+
+# ---- Declarations
+
+
+def test_a_declaration_that_extends_another_takes_over_its_entries(tmp_path):
+    (tmp_path / "mine.yaml").write_text(DECLARED)
+    one, parent = models.read("mine", [tmp_path]), declaration.read("graph_network", [models.MODELS])
+    assert one.training == {**parent["training"], "width": one.training["width"]}
+    assert list(one.training)[-1] == "width"
+    assert list(one.grid) == list(parent["grid"])
+    assert one.grid["seed"]["default"] == [7]
+    assert one.grid["learning_rate"] == parent["grid"]["learning_rate"]
+    assert one.features == tuple(parent["features"])
+    assert one.grains == (CANDIDATE,)
+    folders = models.folders([tmp_path])
+    assert declaration.chain("mine", folders) == [tmp_path / "mine.yaml", models.MODELS / "graph_network.yaml"]
+
+
+def test_abstract_declarations_are_no_models(tmp_path):
+    (tmp_path / "mine.yaml").write_text(DECLARED)
+    assert "mine" in models.names([tmp_path])
+    assert not {"graph_network", "encoder"} & {*models.names([tmp_path]), *METHODS}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1]", "not a mapping of keys"),
+        ("extends: gatt", "no gatt.yaml in "),
+        ("extends: mine", r"extends itself \(mine → mine\)"),
+        ("features: [feature_sets]", "the key 'kinds' is missing"),
+        ("extends: gat\ntraining: 5", "training: not a mapping of settings"),
+        ("extends: gat\ntraining: {width: {type: integer}}", r"training\.width: lacks description and default"),
+        ("extends: gat\ngrid: {width: {description: Width., default: [1]}}", r"grid\.width: lacks short, the prefix"),
+    ],
+)
+def test_a_malformed_declaration_is_refused(tmp_path, text, expected):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(BadInput, match=expected):
+        models.read("mine", [tmp_path])

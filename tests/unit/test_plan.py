@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from graincast.configuration.load import load, read
+from graincast.configuration.load import load
+from graincast.configuration.yaml_file import read
 from graincast.planning import recipes
 from graincast.planning.jobs import Job, jobs
 from graincast.planning.plan import Plan

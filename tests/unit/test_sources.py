@@ -9,21 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from graincast.encoders import registry as encoders
+from graincast.configuration.schema import ENCODERS
+from graincast.experiment import declaration as models
+from graincast.files import declaration
 from graincast.microstructure import BadInput
-from graincast.models.registry import MODELS
 from graincast.planning import code_digest, packages, sources
-from graincast.raw.sources import READERS
+from graincast.raw.sources import SOURCES
 
 PROJECT = Path(__file__).parents[2]
 SCRIPTS = sorted(f"scripts/{path.name}" for path in (PROJECT / "scripts").glob("[!_]*.py"))
-BY_NAME = sorted(
-    {
-        *(sources.module("models", name) for name in MODELS),
-        *(sources.module("encoders", name) for name in encoders.SETTINGS),
-        *(sources.module("raw", name) for name in READERS.values()),
-    }
-)
+MODELS = [sources.module("models", name) for name in models.names()]
+METHODS = [sources.module("encoders", name) for name in declaration.names([ENCODERS])]
+READERS = sorted({sources.module("raw", source.reader) for source in SOURCES.values() if source.reader})
+BY_NAME = [*MODELS, *METHODS, *READERS]
 """Modules that programs load by name."""
 
 PLAIN = """\
@@ -199,10 +197,10 @@ def test_a_closure_holds_what_a_program_imports_and_what_that_imports(tmp_path):
 @pytest.mark.parametrize(
     ("program", "absent"),
     [
-        ("scripts/graphs.py", [sources.module("raw", name) for name in READERS.values()]),
-        ("scripts/train.py", [sources.module("models", name) for name in MODELS]),
+        ("scripts/graphs.py", READERS),
+        ("scripts/train.py", MODELS),
         ("scripts/train.py", ["graincast/evaluation/metrics.py"]),
-        ("scripts/encoder.py", [sources.module("encoders", name) for name in encoders.SETTINGS]),
+        ("scripts/encoder.py", METHODS),
     ],
 )
 def test_modules_loaded_by_name_are_not_in_a_programs_closure(program, absent):

@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from graincast.configuration.load import load, read
+from graincast.configuration import schema
+from graincast.configuration.load import load
+from graincast.configuration.yaml_file import read
 from graincast.planning import recipes
 from graincast.planning.jobs import jobs
 from graincast.planning.plan import Plan
 from tests.workflow import small
 from tests.workflow.edits import with_edits
-from tests.workflow.stale_table import KEYS
+from tests.workflow.stale_table import EXTENSION, KEYS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -46,32 +48,46 @@ def stale(made: dict[str, dict], wanted: dict[str, dict]) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_edited_key(made, tmp_path, key):
-    file, edits, expected = KEYS[key]
-    small.write_configuration(tmp_path)
-    path = tmp_path / f"{file}.yaml"
+def stale_after(made, folder: Path, file: str, edits: dict) -> set[str]:
+    """What runs again after edits of a file of the small configuration."""
+    small.write_configuration(folder)
+    path = folder / f"{file}.yaml"
     path.write_text(with_edits(yaml.safe_load(path.read_text()), edits))
-    plan = plan_of(tmp_path)
+    plan = plan_of(folder)
     compared = sorted({*made[0], *plan.test_metrics()})
-    assert stale(made[1], recipes_of(plan, compared)) == expected
+    return stale(made[1], recipes_of(plan, compared))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_edited_key(made, tmp_path, monkeypatch, key):
+    file, edits, expected = KEYS[key]
+    (tmp_path / EXTENSION).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert stale_after(made, tmp_path, file, edits) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "edits"),
+    [
+        ("small", {"datasets.made.time_steps": "all", "splits.held-out.seed": 0}),
+        ("small", {"feature_sets.plain": {"nodes": ["type", "area"], "edges": ["boundary_length"]}}),
+        ("experiments/made", {"grid.seed": [0], "grid.feature_subsets": None, "select": None}),
+        ("experiments/attended", {"training.loss_grains": None, "training.clip": 1, "training.heads": 1.0}),
+    ],
+)
+def test_writing_out_a_default_makes_nothing_stale(made, tmp_path, file, edits):
+    assert stale_after(made, tmp_path, file, edits) == set()
 
 
 def test_every_key_has_a_row():
-    schema = yaml.safe_load((PROJECT / "config/schema.yaml").read_text(encoding="utf-8"))
-
-    def leaves(section: dict, name: str):
-        if "$ref" in section:
-            section = schema["$defs"][section["$ref"].rpartition("/")[2]]
-        below = section.get("properties", {})
-        named = section.get("additionalProperties")
-        if not below and not (isinstance(named, dict) and "$ref" in named):
-            yield name
+    def leaves(part: dict, name: str):
+        below, named = part.get("properties", {}), part.get("additionalProperties")
+        if isinstance(named, dict):
+            yield from leaves(named, name)
         elif below:
             for key, value in below.items():
-                yield from leaves(value, f"{name}.{key}" if name else key)
+                yield from leaves(value, f"{name}.{key}".lstrip("."))
         else:
-            yield from leaves(named, name)
+            yield name
 
-    keys = set(leaves(schema, "")) | set(leaves(schema["$defs"]["experiment"], "experiment"))
-    assert set(KEYS) == keys
+    assert set(KEYS) == {*leaves(schema.of_configuration({}), ""), *leaves(schema.of_experiment(), "experiment")}

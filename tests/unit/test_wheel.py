@@ -32,10 +32,13 @@ def installed(wheel, tmp_path_factory) -> Path:
     return folder
 
 
-def test_it_holds_every_module_the_schema_and_the_mark_of_typed_packages(wheel):
+def test_it_holds_every_module_declaration_the_schema_and_the_mark_of_typed_packages(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "graincast").rglob("*.py")}
-    assert modules | {"graincast/py.typed", "graincast/configuration/schema.yaml"} <= held
+    files = [path for suffix in ("py", "yaml") for path in (ROOT / "graincast").rglob(f"*.{suffix}")]
+    assert {path.relative_to(ROOT).as_posix() for path in files} | {
+        "graincast/py.typed",
+        "graincast/configuration/schema.yaml",
+    } <= held
     assert {name.split("/")[0] for name in held} == {"graincast", "graincast-0.1.0.dist-info"}
 
 
@@ -45,7 +48,7 @@ def test_the_command_works_without_a_checkout(installed, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["held-out"]["method"] == "fractions"
-    where = "import graincast.configuration.load as load; print(load.__file__); print(load.SCHEMA)"
+    where = "import graincast.configuration.schema as schema; print(schema.__file__); print(schema.FILE)"
     done = subprocess.run([sys.executable, "-P", "-c", where], capture_output=True, text=True, env=environment)
     assert all(line.startswith(str(installed)) for line in done.stdout.splitlines()), done.stdout + done.stderr
 

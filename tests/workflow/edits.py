@@ -23,11 +23,14 @@ def edited(path: Path, text: str | None):
 
 
 def with_edits(content: dict, edits: dict) -> str:
-    """A mapping with values replaced, as YAML; edits: {key path: value}."""
+    """A mapping with values replaced, as YAML; edits: {key path: value, or ... to remove the key}."""
     for path, value in edits.items():
         *folders, key = path.split(".")
         section = content
         for folder in folders:
             section = section.setdefault(folder, {})
-        section[key] = value
+        if value is ...:
+            del section[key]
+        else:
+            section[key] = value
     return yaml.safe_dump(content)

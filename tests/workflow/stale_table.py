@@ -56,6 +56,10 @@ BOTH_HELD_OUT = SPLIT["held-out"] | SPLIT["held-out images"]
 # key of the schema: (file, edits of it as {path: value}, what runs again)
 SMALL, MADE, GIVEN, TABLED, ATTENDED, PICTURED = ("small", *(f"experiments/{name}" for name in NAMES))
 SIM = "datasets.made.simulate"
+EXTENSION = "own_models"
+"""A folder beside the small configuration."""
+SAME = ("dataset", "features", "model", "training")
+INHERITED = {"base": "given", **dict.fromkeys(SAME, ...), "grid": None, "fan_out": None}
 KEYS = {
     "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
     "datasets.source": (
@@ -104,7 +108,8 @@ KEYS = {
     "splits.repeats": (SMALL, {"splits.folds.repeats": 2}, SPLIT["folds"]),
     "splits.stratify": (SMALL, {"splits.folds.stratify": True}, SPLIT["folds"]),
     "splits.path": (SMALL, {"splits.table.path": "$RAW_DATA_ROOT/copy/split.csv"}, NOTHING),
-    "feature_sets": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
+    "feature_sets.nodes": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
+    "feature_sets.edges": (SMALL, {"feature_sets.plain": {"nodes": ["type", "area"], "edges": []}}, FEATURES["made"]),
     "encoded_sets.encoder": (
         SMALL,
         {"encoders.pca": {"method": "pca", "components": 2}, "encoded_sets.codes.encoder": "pca"},
@@ -142,12 +147,14 @@ KEYS = {
         {"vision_sets.random.network": {"path": "w.pth", "sha256": "0" * 64}},
         VISION,
     ),
+    "extensions": (SMALL, {"extensions": [EXTENSION]}, NOTHING),  # of which nothing is used
     "device": (SMALL, {"device": "cpu"}, NOTHING),
     "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
     "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),
     "tracking.timeout": (SMALL, {"tracking.timeout": 5}, NOTHING),
     "container.variant": (SMALL, {"container.variant": "cuda"}, NOTHING),  # without containers, that is
     "container.image": (SMALL, {"container.image": "docker://example.org/worker:1"}, NOTHING),
+    "experiment.base": (TABLED, INHERITED, NOTHING),  # all from another experiment, except what differs
     "experiment.description": (MADE, {"description": "other words"}, relogged("made", "all")),
     "experiment.dataset": (
         TABLED,
