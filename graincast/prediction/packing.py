@@ -12,7 +12,7 @@ from graincast.planning import sources
 from graincast.planning.packages import BEARING
 
 ROOT = Path(__file__).parents[2]
-SERVING = "graincast/prediction/trained_model.py"
+SERVING = [f"graincast/prediction/{name}.py" for name in ("pyfunc", "trained_model", "raw_files")]
 OTHERS = {"pandas": "pandas", "yaml": "pyyaml"}
 """Distributions that serving needs besides those that bear on numbers, by the package that sources import."""
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip entry; fixed, so that equal sources give equal bytes
@@ -24,7 +24,7 @@ def files(model: str, extensions: Sequence[Path]) -> dict[str, Path]:
     first = [declared[0].with_suffix(".py"), *declared]
     own = [path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path.resolve()) for path in first]
     own += [str(path.resolve()) for folder in extensions if (path := folder / "features.py").is_file()]
-    found = sources.closure(ROOT, SERVING, *own, extensions=extensions)
+    found = sources.closure(ROOT, *SERVING, *own, extensions=extensions)
     return {_name(source): ROOT / source for source in found}
 
 

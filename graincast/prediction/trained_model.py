@@ -9,6 +9,7 @@ The file is HDF5 (files/nested.py), attributes format = "graincast model", versi
                                 experiment, dataset, fingerprint, metrics on test data by threshold, requirements
 """
 
+import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,8 +69,8 @@ class TrainedModel:
         if "path" in data and data["path"].notna().all() and len(data):
             if not raw:
                 raise BadInput(f"path: this model cannot read raw files, {self.about['why_not_raw']}")
-            from graincast.prediction import raw_files
-
+            # by name: an edited reader changes what reads raw files, not what was evaluated
+            raw_files = importlib.import_module("graincast.prediction.raw_files")
             paths = [str(path) for path in data["path"]]
             table, grains = raw_files.read(paths, raw, self._extensions)
             return paths, table, grains

@@ -7,7 +7,9 @@ evaluation wrote, model.h5 and sources.zip, so what is served is what was traine
 import hashlib
 import re
 import sys
+import tempfile
 import warnings
+import zipfile
 from pathlib import Path
 
 import mlflow
@@ -20,7 +22,7 @@ from graincast.tracking import served_frames, store
 
 ALIAS, DIGEST = "champion", "graincast.digest"
 NO_REGISTRY = ("FEATURE_DISABLED", "NOT_IMPLEMENTED", "ENDPOINT_NOT_FOUND")
-CODE = Path(__file__).parents[1] / "prediction" / "pyfunc.py"
+CODE = "graincast/prediction/pyfunc.py"
 MODEL, SOURCES = "model.h5", "sources.zip"
 
 
@@ -66,14 +68,19 @@ def _log(client: MlflowClient, parent: Run, folder: Path, threshold: str, about:
         if model.status != LoggedModelStatus.READY:
             client.delete_logged_model(model.model_id)  # left by an attempt that was interrupted
     try:
-        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+        with (
+            tempfile.TemporaryDirectory() as unpacked,
+            zipfile.ZipFile(folder / SOURCES) as sources,
+            warnings.catch_warnings(),
+            mlflow.start_run(run_id=run_id),
+        ):
             warnings.simplefilter("ignore")
             logged = mlflow.pyfunc.log_model(
                 name="model",
-                python_model=str(CODE),
+                python_model=sources.extract(CODE, unpacked),
                 artifacts={"model": str(folder / MODEL), "sources": str(folder / SOURCES)},
                 model_config={"threshold": threshold, "extensions": about["extensions"]},
-                pip_requirements=[f"mlflow=={mlflow.__version__}", *about["requirements"]],
+                pip_requirements=about["requirements"],
                 signature=served_frames.signature(about),
                 input_example=served_frames.example(about),
             )

@@ -39,6 +39,11 @@ def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedPro
     return _run(folder, [f"scripts.{name}", *arguments], HOUR, {})
 
 
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run Python with some arguments."""
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=HOUR)
+
+
 def _run(folder: Path, module: list[str], timeout: float, environment: dict[str, str]) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", *module],
