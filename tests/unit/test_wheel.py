@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -51,6 +52,23 @@ def test_the_command_works_without_a_checkout(installed, tmp_path):
     where = "import graincast.configuration.schema as schema; print(schema.__file__); print(schema.FILE)"
     done = subprocess.run([sys.executable, "-P", "-c", where], capture_output=True, text=True, env=environment)
     assert all(line.startswith(str(installed)) for line in done.stdout.splitlines()), done.stdout + done.stderr
+
+
+def test_a_trained_model_is_one_file_that_the_wheel_alone_loads(installed, original_results, tmp_path):
+    model = original_results / "results" / "experiments" / "one" / "model.h5"
+    frame: dict = {"microstructure": "a", "grain": [1, 2, 3], "candidate": [True, False, False]}
+    frame |= {"neighbours": [[2, 3], [1, 3], [1, 2]], "c0": [0.5] * 3, "c1": [1.0, 2.0, 3.0], "c2": [0.0] * 3}
+    code = "import sys, json, graincast, pandas as pd\n"
+    code += "model = graincast.load(sys.argv[1])\n"
+    code += "print(graincast.__file__, model.predict(pd.DataFrame(json.load(sys.stdin)))['probability_abnormal'][0])"
+    command = [sys.executable, "-P", "-c", code, shutil.copy(model, tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    options = {"capture_output": True, "text": True, "cwd": tmp_path, "env": environment, "check": False}
+    done = subprocess.run(command, input=json.dumps(frame), **options)
+    assert done.returncode == 0, done.stderr
+    where, probability = done.stdout.split()
+    assert where.startswith(str(installed))
+    assert 0 < float(probability) < 1
 
 
 def test_what_the_command_does_not_need_is_not_imported():
