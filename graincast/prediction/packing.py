@@ -10,6 +10,7 @@ from graincast.experiment import declaration
 from graincast.files.declaration import chain
 from graincast.planning import sources
 from graincast.planning.packages import BEARING
+from graincast.raw.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
 SERVING = [f"graincast/prediction/{name}.py" for name in ("pyfunc", "trained_model", "raw_files")]
@@ -24,7 +25,8 @@ def files(model: str, extensions: Sequence[Path]) -> dict[str, Path]:
     first = [declared[0].with_suffix(".py"), *declared]
     own = [path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path.resolve()) for path in first]
     own += [str(path.resolve()) for folder in extensions if (path := folder / "features.py").is_file()]
-    found = sources.closure(ROOT, *SERVING, *own, extensions=extensions)
+    readers = sorted({sources.module("raw", source.reader) for source in SOURCES.values() if source.reader})
+    found = sources.closure(ROOT, *SERVING, *readers, *own, extensions=extensions)
     return {_name(source): ROOT / source for source in found}
 
 
