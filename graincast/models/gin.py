@@ -4,7 +4,7 @@ import functools
 
 import torch
 from torch import nn
-from torch.nn.functional import dropout, relu
+from torch.nn.functional import relu
 from torch_geometric.nn import GINEConv
 
 from graincast.models import graph_network
@@ -13,20 +13,20 @@ LAYERS = 3
 
 
 class Network(graph_network.Network):
-    """Isomorphism layers, then a linear layer on what all of them give: maps [n, columns] to [n].
+    """Isomorphism layers, then a linear layer: maps [n, columns] to [n].
 
-    Each layer adds to a grain's channels those of its neighbours, shifted by a linear function of the boundary's
-    features and rectified, and applies a perceptron of two layers to the sum.
+    A layer sums, over a grain's neighbours, their channels plus a linear function of the boundary's features,
+    rectified; adds 1 + ε times the grain's own channels, ε learned; and applies a perceptron with one hidden layer.
 
     hidden   channels of each layer
     dropout  fraction of the channels dropped after each layer in training
+    Without normalisation of channels: it would hide how large a grain's neighbourhood is.
     """
 
     SELF_LOOPS = False
 
     def __init__(self, columns: int, edge_columns: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = dropout
         self.first = nn.Linear(columns, hidden)
         self.layers = nn.ModuleList(
             GINEConv(
@@ -36,16 +36,14 @@ class Network(graph_network.Network):
             )
             for _ in range(LAYERS)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(LAYERS))
-        self.last = nn.Linear(hidden * (LAYERS + 1), 1)
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(hidden, 1)
 
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor) -> torch.Tensor:
-        x = self.first(x)
-        channels = [x]
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = dropout(relu(norm(layer(x, edge_index, edge_attr))), self.dropout, self.training)
-            channels.append(x)
-        return self.last(torch.cat(channels, dim=1))[:, 0]
+        x = relu(self.first(x))
+        for layer in self.layers:
+            x = self.dropout(relu(layer(x, edge_index, edge_attr)))
+        return self.last(x)[:, 0]
 
 
 read, total_steps = graph_network.read, graph_network.total_steps
