@@ -13,7 +13,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from graincast.encoders import autoencoder, codes, pca, registry, stream, trained
+from graincast.encoders import architectures, autoencoder, codes, pca, stream, trained
 from graincast.encoders.architectures import Autoencoder
 from graincast.encoders.patches import BOUNDARY, GRAIN, KINDS, WINDOW
 from graincast.graphs import shards
@@ -100,7 +100,7 @@ def test_an_autoencoder_learns_the_same_every_time_and_beats_the_mean_patch():
     assert autoencoder.train(*samples(BOUNDARY), {**NETWORK, "seed": 2}).errors != first.errors
 
 
-@pytest.mark.parametrize("architecture", registry.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", architectures.CHANNELS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_architecture_reconstructs_patches_of_the_same_shape(architecture, kind):
     size = WINDOW[kind]

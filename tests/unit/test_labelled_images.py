@@ -35,7 +35,7 @@ def write_images(root: Path) -> None:
 
 def scanned(root: Path, folder: Path) -> list[Path]:
     source = "labelled-images"
-    manifest.scan(root, sources.RUNS[source], sources.FILES[source], 2, folder)
+    manifest.scan(root, sources.SOURCES[source].runs, sources.SOURCES[source].files, 2, folder)
     return [folder / "0000.json", folder / "0001.json"]
 
 

@@ -124,13 +124,9 @@ def test_metrics_and_counts_are_measured_together(kind):
 def test_the_lists_of_a_kind_hold_its_metrics(kind):
     names = metrics.names(kind)
     assert set(metrics.selecting(kind)) == {name for name in names if metrics.METRICS[name].selects}
-    assert metrics.selecting(kind)[0] == metrics.default(kind, calibrated=True) == metrics.DEFAULT[kind]
+    assert metrics.selecting(kind)[0] == metrics.DEFAULT[kind]
     assert metrics.headline(kind) in metrics.main_metrics(kind)
     assert set(metrics.main_metrics(kind)) <= set(names)
-
-
-def test_uncalibrated_probabilities_are_not_chosen_by_their_loss():
-    assert metrics.default(ABNORMAL, calibrated=False) == "accuracy"
 
 
 def test_main_metrics_in_words():
