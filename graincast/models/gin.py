@@ -4,7 +4,7 @@ import functools
 
 import torch
 from torch import nn
-from torch.nn.functional import dropout, relu
+from torch.nn.functional import relu
 from torch_geometric.nn import GINEConv
 
 from graincast.models import graph_network
@@ -13,10 +13,12 @@ LAYERS = 3
 
 
 class Network(graph_network.Network):
-    """Isomorphism layers, then a linear layer on what all of them give: maps [n, columns] to [n].
+    """Isomorphism layers, then a linear layer on the channels of all layers: maps [n, columns] to [n].
 
-    Each layer adds to a grain's channels those of its neighbours, shifted by a linear function of the boundary's
-    features and rectified, and applies a perceptron of two layers to the sum.
+    A layer sums, over a grain's neighbours, their channels plus a linear function of the boundary's features,
+    rectified; adds 1 + ε times the grain's own channels, ε learned; and applies a perceptron with one hidden layer.
+    The sum grows with the number of neighbours, so each layer's channels are normalised per grain: unlike batch
+    normalisation, this makes no grain's prediction depend on other graphs.
 
     hidden   channels of each layer
     dropout  fraction of the channels dropped after each layer in training
@@ -26,7 +28,7 @@ class Network(graph_network.Network):
 
     def __init__(self, columns: int, edge_columns: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout = nn.Dropout(dropout)
         self.first = nn.Linear(columns, hidden)
         self.layers = nn.ModuleList(
             GINEConv(
@@ -43,7 +45,7 @@ class Network(graph_network.Network):
         x = self.first(x)
         channels = [x]
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = dropout(relu(norm(layer(x, edge_index, edge_attr))), self.dropout, self.training)
+            x = self.dropout(relu(norm(layer(x, edge_index, edge_attr))))
             channels.append(x)
         return self.last(torch.cat(channels, dim=1))[:, 0]
 

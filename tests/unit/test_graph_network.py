@@ -1,37 +1,52 @@
-"""Graph attention: symmetries, independent trials, and tasks that need its layers."""
+"""What message-passing networks share: normalisation, loss, curves, checkpoints; and tasks that need their layers.
 
-import itertools
+test_models_alike.py has what holds for other models too.
+"""
+
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch_geometric.nn import GATConv
 
-from graincast.experiment import targets
+from graincast.experiment import declaration, targets
 from graincast.features.table import FeatureTable, assemble
-from graincast.models import gat
+from graincast.files.declaration import chain
+from graincast.models import by_name, graph_network
 from graincast.training.generators import seeded
 from tests.tables import feature_table
+from tests.unit.model_suite import LEARNING, Case
 
-TRAINING = {
-    "epochs": 3,
-    "batch_size": 8,
-    "hidden": 4,
-    "heads": 2,
-    "dropout": 0.2,
-    "attention_dropout": 0.1,
-    "residual": True,
-    "loss_grains": "candidate",
-    "patience": 0,
-    "clip": 1.0,
-    "plateau_factor": 0.5,
-    "plateau_patience": 5,
-    "mixed_precision": True,
-}
+NETWORKS = [
+    name
+    for name in declaration.names()
+    if "graph_network" in [path.stem for path in chain(name, declaration.folders())]
+]
+SETTINGS = {key: setting["default"] for key, setting in declaration.read("graph_network").training.items()}
+TRAINING = {**SETTINGS, "epochs": 3, "batch_size": 8, "patience": 0, "width": 4}
 GRID = {"threshold": [10.0], "learning_rate": [0.01], "weight_decay": [0.0], "seed": [0]}
 TRIAL = (10.0, 0.01, 0.0, 0)
 RATIO_GRID = {axis: values for axis, values in GRID.items() if axis != "threshold"}
+
+
+class Plain(graph_network.Network):
+    """A small network: a grain's neighbours and boundaries give messages, whose sum decides."""
+
+    SELF_LOOPS = True
+
+    def __init__(self, columns: int, edge_columns: int, width: int) -> None:
+        super().__init__()
+        self.messages, self.last = torch.nn.Linear(columns + edge_columns, width), torch.nn.Linear(width, 1)
+
+    def forward(self, x, edge_index, edge_attr):
+        source, target = edge_index
+        messages = torch.tanh(self.messages(torch.cat([x[source], edge_attr], dim=1)))
+        return self.last(torch.zeros(len(x), messages.shape[1]).index_add_(0, target, messages))[:, 0]
+
+
+predict = functools.partial(graph_network.predict, Plain)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,15 +62,15 @@ def table():
     return feature_table(40)
 
 
-def subset_of(count: int, seed: int = 2) -> np.ndarray:
-    return np.random.default_rng(seed).choice(["train", "validation", "test", ""], count, p=[0.6, 0.2, 0.1, 0.1])
+def subset_of(count: int) -> np.ndarray:
+    return np.random.default_rng(2).choice(["train", "validation", "test", ""], count, p=[0.6, 0.2, 0.1, 0.1])
 
 
 def train(data, grid=None, training=None, kind="abnormal", grains="candidate", **options):
     grid = grid or (GRID if kind == "abnormal" else RATIO_GRID)
-    options = {"subsets": {"all": subset_of(len(data.name))}, **options}
     target = targets.of_data(data, grid.get("threshold", [None]), kind, grains)
-    return gat.train(data, target=target, grid=grid, training={**TRAINING, **(training or {})}, **options)
+    training = {**TRAINING, **(training or {})}
+    return graph_network.train(Plain, data, {"all": subset_of(len(data.name))}, target, grid, training, **options)
 
 
 @pytest.fixture(scope="module")
@@ -63,135 +78,46 @@ def model(table):
     return train(table).models[TRIAL, "all"]
 
 
-def assert_same(left, right, keys=None):
-    for key in keys or left.models:
-        np.testing.assert_array_equal(left.curves[key], right.curves[key])
-        assert left.iterations[key] == right.iterations[key]
-        for name, value in left.models[key]["state"].items():
-            assert torch.equal(value, right.models[key]["state"][name]), (key, name)
-
-
-def selected(data: FeatureTable, numbers: list[int], nodes=lambda i, n: np.arange(n)) -> FeatureTable:
-    """The graphs of these numbers, in the order of their names, with nodes in the order that `nodes` returns."""
-    graphs = []
-    for i in numbers:
-        node, edge = slice(*data.node_ptr[i : i + 2]), slice(*data.edge_ptr[i : i + 2])
-        order = nodes(i, node.stop - node.start)
-        graphs.append(
-            {
-                "name": data.name[i],
-                "x": data.x[node][order],
-                "candidate": data.candidate[node][order],
-                "edges": np.argsort(order).astype(np.int32)[data.edges[edge]],
-                "edge_x": data.edge_x[edge],
-                "growth_ratio": data.grain_ratios()[i][:, order],
-            }
-        )
-    return assemble(data.columns, graphs)
-
-
-def shuffled(i: int, n: int) -> np.ndarray:
-    return np.random.default_rng(i).permutation(n)
-
-
-def test_the_order_of_nodes_changes_nothing(table, model):
-    permuted = selected(table, range(40), shuffled)
-    assert not np.array_equal(permuted.x, table.x)
-    np.testing.assert_allclose(gat.predict(model, permuted), gat.predict(model, table), rtol=1e-5)
-    in_order, reordered = (gat.predict({**model, "grains": "all"}, data) for data in (table, permuted))
-    start = table.node_ptr[5]
-    order = shuffled(5, table.node_ptr[6] - start)
-    np.testing.assert_allclose(reordered[start : table.node_ptr[6]], in_order[start + order], rtol=1e-5)
-    np.testing.assert_allclose(in_order[table.candidate], gat.predict(model, table), rtol=1e-6)
-
-
-def test_training_does_not_depend_on_the_order_of_nodes(table):
-    options = {"training": {"dropout": 0.0, "attention_dropout": 0.0}}
-    in_order, reordered = train(table, **options), train(selected(table, range(40), shuffled), **options)
-    np.testing.assert_allclose(in_order.curves[TRIAL, "all"], reordered.curves[TRIAL, "all"], rtol=1e-3)
-
-
-def test_a_batch_predicts_what_each_graph_alone_does(table, model, monkeypatch):
-    together = gat.predict(model, table)
-    alone = np.concatenate([gat.predict(model, selected(table, [i])) for i in range(40)])
-    np.testing.assert_allclose(alone, together, rtol=1e-5)
-    monkeypatch.setattr(gat, "MEASURED_TOGETHER", 7)
-    np.testing.assert_allclose(gat.predict(model, table), together, rtol=1e-5)
+def test_batches_of_any_size_are_measured_alike(table, model, monkeypatch):
+    together = predict(model, table)
+    monkeypatch.setattr(graph_network, "MEASURED_TOGETHER", 7)
+    np.testing.assert_allclose(predict(model, table), together, rtol=1e-5)
 
 
 def test_graphs_do_not_see_each_other(table, model):
-    before = gat.predict(model, table)
     x = table.x.copy()
     x[table.node_ptr[3] : table.node_ptr[4]] += 1000
-    after = gat.predict(model, replace(table, x=x))
-    assert np.flatnonzero(after != before).tolist() == [3]
+    changed = predict(model, replace(table, x=x)) != predict(model, table)
+    assert np.flatnonzero(changed).tolist() == [3]
 
 
-def test_edge_features_matter(table, model):
-    other = replace(table, edge_x=table.edge_x[::-1].copy())
-    assert (gat.predict(model, other) != gat.predict(model, table)).any()
+def test_a_candidate_is_predicted_alike_with_or_without_the_other_grains(table, model):
+    all_grains = predict({**model, "grains": "all"}, table)
+    np.testing.assert_allclose(all_grains[table.candidate], predict(model, table), rtol=1e-6)
 
 
-def test_the_layers_are_those_of_torch_geometric_with_its_self_loops(table, model):
-    """The first layer as usually written: GATConv itself adds self-loops with mean edge features."""
-    layer = GATConv(3, TRAINING["hidden"], TRAINING["heads"], edge_dim=1, residual=True)
-    network = gat.Network(3, 1, **{key: TRAINING[key] for key in gat.SHAPE})
-    network.load_state_dict(model["state"])
-    network.eval()
-    layer.load_state_dict(network.layers[0].state_dict())
-    x = torch.tensor((table.x - model["mean"].numpy()) / model["std"].numpy(), dtype=torch.float32)
-    edge_x = torch.tensor((table.edge_x - model["edge_mean"].numpy()) / model["edge_std"].numpy(), dtype=torch.float32)
-    edges = torch.tensor(table.flat_edges.T)
-    batch = gat._graphs(table, model).batch(torch.arange(40))
-    torch.testing.assert_close(network.layers[0](x, batch.edge_index, batch.edge_attr), layer(x, edges, edge_x))
+def test_edges_with_other_features_are_refused(table, model):
+    with pytest.raises(ValueError, match=r"the model needs the features \['boundary_length'\], the data have"):
+        predict(model, replace(table, edge_columns=["other"]))
 
 
 def test_normalisation_uses_the_training_set_only_and_survives_constants(table):
-    subset = subset_of(40)
     x = np.column_stack([table.x, np.full(len(table.x), 7.0)])
     data = replace(table, x=x, columns=[*table.columns, "constant"], edge_x=np.full_like(table.edge_x, 3.0))
     model = train(data).models[TRIAL, "all"]
-    inside = np.repeat(subset == "train", np.diff(table.node_ptr))
+    inside = np.repeat(subset_of(40) == "train", np.diff(table.node_ptr))
     np.testing.assert_allclose(model["mean"], x[inside].mean(axis=0))
     np.testing.assert_allclose(model["std"], [*x[inside, :3].std(axis=0), 1])
-    assert model["edge_std"].tolist() == [1.0]
-    changed_x = x.copy()
-    changed_x[~np.repeat(np.isin(subset, ["train", "validation"]), np.diff(table.node_ptr))] = 1e6
-    other = train(replace(data, x=changed_x)).models[TRIAL, "all"]
-    assert all(torch.equal(value, other["state"][key]) for key, value in model["state"].items())
-
-
-def test_trials_and_folds_trained_together_equal_those_trained_alone(table):
-    grid = {"threshold": [8.0, 10.0], "learning_rate": [0.01, 0.002], "weight_decay": [0.0, 0.1], "seed": [0, 3]}
-    folds = {"one": subset_of(40, 4), "all": subset_of(40)}
-    together = train(table, grid, {"epochs": 2}, subsets=folds)
-    trials = list(itertools.product(*grid.values()))
-    assert list(together.models) == [(trial, name) for name in folds for trial in trials]
-    for trial in (TRIAL, (8.0, 0.002, 0.1, 3)):
-        alone = train(table, {axis: [value] for axis, value in zip(grid, trial, strict=True)}, {"epochs": 2})
-        assert_same(alone, together, [(trial, "all")])
-    assert len({together.curves[trial, "all"][-1, 0] for trial in trials}) == len(trials)  # all differ
-
-
-def test_a_seed_gives_the_same_weights_whatever_random_numbers_were_drawn_before(table):
-    first = train(table)
-    torch.rand(3)
-    assert_same(first, train(table))
+    assert (model["edge_mean"].tolist(), model["edge_std"].tolist()) == ([3.0], [1.0])
 
 
 @pytest.mark.parametrize("kind", ["abnormal", "growth-ratio"])
 @pytest.mark.parametrize("grains", ["candidate", "all"])
 @pytest.mark.parametrize("loss_grains", ["candidate", "all", None])
 def test_curves_are_measured_on_the_grains_of_the_target_and_match_the_returned_model(table, kind, grains, loss_grains):
-    grid = {**GRID, "seed": [1]} if kind == "abnormal" else {**RATIO_GRID, "seed": [1]}
-    result = train(table, grid, {"loss_grains": loss_grains, "epochs": 4}, kind, grains)
-    (key,) = result.models
-    model, curves = result.models[key], result.curves[key]
-    assert curves.shape == (5, 4) and result.steps.tolist() == [0, 1, 2, 3, 4]
-    best = curves[:, 1].argmin()
-    assert result.iterations[key] == best
-
-    predicted = gat.predict(model, table)
+    result = train(table, None, {"loss_grains": loss_grains, "epochs": 4}, kind, grains)
+    ((key, model),) = result.models.items()
+    best, predicted = result.curves[key][result.iterations[key]], predict(model, table)
     threshold = 10.0 if kind == "abnormal" else None
     target = targets.of_data(table, [threshold], kind, grains).values[threshold]
     grains_of = np.diff(table.node_ptr) if grains == "all" else 1
@@ -203,8 +129,8 @@ def test_curves_are_measured_on_the_grains_of_the_target_and_match_the_returned_
         else:
             low, high = model["extremes"]
             loss, second = np.mean((p - y) ** 2) / (high - low) ** 2, np.abs(p - y).mean()
-        np.testing.assert_allclose(curves[best, column], loss, rtol=1e-4)
-        np.testing.assert_allclose(curves[best, column + 2], second, rtol=1e-4)
+        np.testing.assert_allclose(best[column], loss, rtol=1e-4)
+        np.testing.assert_allclose(best[column + 2], second, rtol=1e-4)
 
 
 def test_growth_ratios_are_scaled_by_the_extremes_of_the_grains_in_the_loss(table):
@@ -217,111 +143,100 @@ def test_growth_ratios_are_scaled_by_the_extremes_of_the_grains_in_the_loss(tabl
 
 
 def test_other_grains_in_the_loss_change_what_is_learned(table):
-    results = [train(table, None, {"loss_grains": grains}) for grains in ("candidate", "all")]
-    candidate, all_grains = (result.models[TRIAL, "all"]["state"]["last.weight"] for result in results)
-    assert not torch.equal(candidate, all_grains)
+    candidate, all_grains = (
+        train(table, None, {"loss_grains": grains}).models[TRIAL, "all"]["state"]["last.weight"]
+        for grains in ("candidate", "all")
+    )
+    assert not np.array_equal(candidate, all_grains)
 
 
 def test_an_early_stop_leaves_nan_and_reports_the_skipped_epochs_as_done(table):
     amounts = []
-    training = {"epochs": 60, "patience": 2}
     grid = {**GRID, "learning_rate": [0.05]}
+    training = {"epochs": 60, "patience": 2}
     result = train(table, grid, training, advance=lambda amount, note: amounts.append(amount))
     (curves,), (best,) = result.curves.values(), result.iterations.values()
     assert curves.shape == (61, 4) and best + 2 < 60
     assert np.isfinite(curves[: best + 3]).all() and np.isnan(curves[best + 3 :]).all()
-    assert sum(amounts) == gat.total_steps(1, 1, {**TRAINING, **training})[0] == 60
+    assert sum(amounts) == 60
 
 
-def test_a_saved_model_predicts_the_same(table, model, tmp_path):
-    torch.save(model, tmp_path / "model.pt")
-    np.testing.assert_array_equal(
-        gat.predict(torch.load(tmp_path / "model.pt", weights_only=True), table), gat.predict(model, table)
-    )
+def test_a_network_takes_its_settings_from_training_and_from_axes_of_its_own(table):
+    grid = {**GRID, "width": [2, 5]}
+    training = {key: value for key, value in TRAINING.items() if key != "width"}
+    target = targets.of_data(table, [10.0])
+    result = graph_network.train(Plain, table, {"all": subset_of(40)}, target, grid, training)
+    for (trial, _), model in result.models.items():
+        assert model["network"] == {"width": trial[-1]}
+        assert model["state"]["last.weight"].shape == (1, trial[-1])
+        assert np.isfinite(predict(model, table)).all()
 
 
-def test_other_features_are_refused(table, model):
-    with pytest.raises(ValueError, match="the model needs the features"):
-        gat.predict(model, replace(table, columns=["c0", "c2", "c1"]))
-    with pytest.raises(ValueError, match="the model needs the features"):
-        gat.predict(model, replace(table, edge_columns=["other"]))
+def test_checkpoints_of_other_data_settings_or_networks_are_not_resumed(table, tmp_path):
+    def notes(**options) -> str:
+        reports = []
+        train(table, **options, checkpoints=tmp_path, advance=lambda _, note: reports.append(note))
+        return " ".join(reports)
+
+    assert "resumed" not in notes()
+    assert "resumed after epoch 3" in notes()
+    assert "resumed" not in notes(training={"batch_size": 9})
+    assert "resumed" not in notes(grains="all")
+    assert "resumed" not in notes(grid={**GRID, "threshold": [11.0]})
 
 
-class Killed(Exception):
-    """Stands for a kill of the process."""
+@pytest.mark.parametrize("name", NETWORKS)
+def test_initial_weights_depend_on_the_seed_alone(name):
+    network = by_name.load(name).Network
+    training = Case(name, "abnormal", "candidate").training()
+    own = {key: value for key, value in training.items() if key not in graph_network.SHARED}
 
-
-def test_training_resumes_where_it_was_cut_off(table, tmp_path):
-    grid, folds = {**GRID, "seed": [0, 1]}, {"all": subset_of(40), "one": subset_of(40, 4)}
-    amounts = []
-
-    def cut_off(amount, note):
-        amounts.append(amount)
-        if len(amounts) == 8:  # in the middle of the third of four trainings
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(table, grid, subsets=folds, advance=cut_off, checkpoints=tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
-    reports = []
-    resumed = train(table, grid, subsets=folds, advance=lambda *report: reports.append(report), checkpoints=tmp_path)
-    notes = [note for _, note in reports if "resumed" in note]
-    assert notes[:2] == ["resumed after epoch 3"] * 2
-    assert notes[2:] in (["resumed after epoch 1"], ["resumed after epoch 2"])  # not every short epoch is written
-    assert sum(amount for amount, _ in reports) == 12
-    assert_same(resumed, train(table, grid, subsets=folds))
-
-
-def chains(count: int, seed: int = 0) -> FeatureTable:
-    """Chains of six grains, the candidate at one end. The value of the marked grain two hops away decides."""
-    rng = np.random.default_rng(seed)
-    line = np.stack([np.arange(5), np.arange(1, 6)], axis=1)
-    graphs = []
-    for i in range(count):
-        value, marked = rng.normal(size=6), np.arange(6) == 2
-        ratio = rng.uniform(0, 20, (1, 6))
-        ratio[0, 0] = 10 + 5 * np.tanh(2 * value[2])
-        graphs.append(
-            {
-                "name": f"{i:04d}",
-                "x": np.column_stack([value * marked, marked]),
-                "candidate": np.arange(6) == 0,
-                "edges": np.concatenate([line, line[:, ::-1]]).astype(np.int32),
-                "edge_x": np.ones((10, 1)),
-                "growth_ratio": ratio,
-            }
-        )
-    return assemble(["value", "marked"], graphs)
-
-
-LEARNING = {"epochs": 30, "batch_size": 16, "hidden": 8, "heads": 2, "dropout": 0.0, "attention_dropout": 0.0}
-
-
-@pytest.mark.parametrize("kind", ["abnormal", "growth-ratio"])
-def test_it_learns_a_target_that_depends_on_a_second_neighbour(kind):
-    data = chains(300)
-    subset = np.repeat(["train", "validation", "test"], [200, 40, 60])
-    result = train(data, None, LEARNING, kind, subsets={"all": subset})
-    (model,) = result.models.values()
-    predicted = gat.predict(model, data)[subset == "test"]
-    ratio = np.concatenate(data.candidate_ratios())[subset == "test"]
-    if kind == "abnormal":
-        assert np.mean((predicted > 0.5) == (ratio > 10)) > 0.9
-    else:
-        assert np.mean((predicted - ratio) ** 2) < 0.15 * ratio.var()
-
-
-def test_it_trains_on_graphs_without_edges():
-    data = chains(20)
-    isolated = replace(data, edges=data.edges[:0], edge_x=data.edge_x[:0], edge_ptr=np.zeros_like(data.edge_ptr))
-    result = train(isolated)
-    (model,) = result.models.values()
-    assert np.isfinite(gat.predict(model, isolated)).all()
-
-
-def test_initial_weights_depend_on_the_seed_alone():
     def weights(seed):
         with seeded(seed):
-            return gat.Network(3, 1, 4, 2, 0.0, 0.0, residual=False).last.weight.detach()
+            return network(3, 1, **own).last.weight.detach()
 
     assert torch.equal(weights(1), weights(1)) and not torch.equal(weights(1), weights(2))
+
+
+def made_up(count: int, columns: list[str], graph: Callable[[np.random.Generator], dict]) -> FeatureTable:
+    rng = np.random.default_rng(0)
+    return assemble(columns, [{"name": f"{i:04d}", **graph(rng)} for i in range(count)])
+
+
+def chain_of_grains(rng: np.random.Generator) -> dict:
+    """Six grains in a line, the candidate at one end. The value of the marked grain two hops away decides."""
+    value, marked = rng.normal(size=6), np.arange(6) == 2
+    line = np.stack([np.arange(5), np.arange(1, 6)], axis=1)
+    return {
+        "x": np.column_stack([value * marked, marked]),
+        "candidate": np.arange(6) == 0,
+        "edges": np.concatenate([line, line[:, ::-1]]).astype(np.int32),
+        "edge_x": np.ones((10, 1)),
+        "growth_ratio": np.full((1, 6), 10 + 5 * np.tanh(2 * value[2])),
+    }
+
+
+def two_neighbours(rng: np.random.Generator) -> dict:
+    """A candidate between two grains, of the values 1 and -1. That of the longer boundary decides."""
+    value, length = rng.permutation([1.0, -1.0]), rng.permutation([1.0, 5.0])
+    return {
+        "x": np.array([[0.0], *value[:, None]]),
+        "candidate": np.array([True, False, False]),
+        "edges": np.array([[0, 1], [0, 2], [1, 0], [2, 0]], np.int32),
+        "edge_x": np.tile(length, 2)[:, None],
+        "growth_ratio": np.full((1, 3), 10 + 5 * value[length.argmax()]),
+    }
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("graph", "columns"), [(chain_of_grains, ["value", "marked"]), (two_neighbours, ["value"])])
+def test_networks_learn_from_second_neighbours_and_from_boundaries(name, graph, columns):
+    case, data = Case(name, "abnormal", "candidate"), made_up(300, columns, graph)
+    subset = np.repeat(["train", "validation", "test"], [200, 40, 60])
+    learning = {**LEARNING, "epochs": 25, "hidden": 16, "dropout": 0.0, "attention_dropout": 0.0}
+    learning["learning_rate"] = [0.01]
+    trained = case.train(data, {"all": subset}, case.grid(**learning), case.training(**learning))
+    (model,) = trained.models.values()
+    grew = np.concatenate(data.candidate_ratios()) > 10
+    right = (case.model.predict(model, data) > 0.5) == grew
+    assert right[subset == "test"].mean() > 0.9
