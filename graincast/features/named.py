@@ -18,16 +18,18 @@ def tables(folders: Sequence[Path] = ()) -> tuple[Features, Features]:
     """All node features and all edge features, by name.
 
     folders  extensions, which must be installed
-    Raises BadInput where an extension names a feature that is there already.
+    Raises BadInput where an extension names a feature that is there already, or has an entry that is not a Feature.
     """
     found: tuple[dict[str, Feature], dict[str, Feature]] = (dict(NODE_FEATURES), dict(EDGE_FEATURES))
     for folder in folders:
         module = extensions.module(folder, extensions.FEATURES)
         for table, variable in zip(found, ("NODE_FEATURES", "EDGE_FEATURES"), strict=True):
-            own = getattr(module, variable, {})
+            own, where = getattr(module, variable, {}), f"{folder / extensions.FEATURES}.py"
+            if not isinstance(own, Mapping) or not all(isinstance(entry, Feature) for entry in own.values()):
+                raise BadInput(f"{where}: {variable} must map names to entries of graincast.features.feature.Feature")
             taken = sorted(table.keys() & own.keys())
             if taken:
-                raise BadInput(f"{folder / extensions.FEATURES}.py: there is a feature {taken[0]} already; rename it")
+                raise BadInput(f"{where}: there is a feature {taken[0]} already; rename it")
             table.update(own)
     return found
 

@@ -27,11 +27,13 @@ def names(folders: Sequence[Path]) -> list[str]:
 
 
 def path_of(name: str, folders: Sequence[Path]) -> Path:
-    """The file of a declaration; the first folder that has it counts. Raises BadInput where none has."""
-    found = next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
-    if found is None:
+    """The file of a declaration. Raises BadInput where no folder has it, or several have."""
+    found = [path for folder in folders if (path := folder / f"{name}.yaml").is_file()]
+    if not found:
         raise BadInput(f"no {name}.yaml in {', '.join(map(str, folders))}")
-    return found
+    if len(found) > 1:
+        raise BadInput(f"{found[1]}: there is a {found[0]} already; rename it")
+    return found[0]
 
 
 def read(name: str, folders: Sequence[Path]) -> dict[str, Any]:

@@ -43,8 +43,16 @@ def opened(path: str | os.PathLike, expected: Format | None = None) -> Iterator[
             raise  # no such file, no permission
         raise BadInput(f"{path}: not an HDF5 file, or cut short") from None
     with file:
-        if expected:
-            format, version = expected["format"], expected["version"]
-            if (file.attrs.get("format"), file.attrs.get("version")) != (format, version):
-                raise BadInput(f"{path}: not a file of {format}, version {version}; remove it and run again")
+        if expected and not _is(file, expected):
+            kind = f"a file of {expected['format']}, version {expected['version']}"
+            raise BadInput(f"{path}: not {kind}; remove it and run again")
         yield file
+
+
+def _is(file: h5py.File, expected: Format) -> bool:
+    """Whether a file has these attributes and its head is not damaged."""
+    try:
+        found = {key: file.attrs.get(key) for key in expected}
+        return expected == {key: value.decode() if isinstance(value, bytes) else value for key, value in found.items()}
+    except (OSError, RuntimeError, LookupError, ValueError):
+        return False

@@ -3,7 +3,7 @@
 import functools
 
 import torch
-from torch.nn.functional import dropout, elu
+from torch.nn.functional import elu
 from torch_geometric.nn import GATConv
 
 from graincast.models import graph_network
@@ -35,7 +35,7 @@ class Network(graph_network.Network):
         residual: bool,
     ) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout = torch.nn.Dropout(dropout)
         self.layers = torch.nn.ModuleList(
             GATConv(
                 columns if layer == 0 else hidden * heads,
@@ -52,7 +52,7 @@ class Network(graph_network.Network):
 
     def forward(self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor) -> torch.Tensor:
         for layer in self.layers:
-            x = dropout(elu(layer(x, edge_index, edge_attr)), self.dropout, self.training)
+            x = self.dropout(elu(layer(x, edge_index, edge_attr)))
         return self.last(x)[:, 0]
 
 

@@ -119,9 +119,9 @@ class _Components:
 
     def __init__(self, x: np.ndarray, variance: float) -> None:
         n, f = x.shape
-        pca = PCA(svd_solver="covariance_eigh" if n > f else "full").fit(x.astype(np.float64))
-        if not pca.explained_variance_[0] > 0:
+        if (x == x[:1]).all():
             raise BadInput("all training images have the same features; nothing can be learned")
+        pca = PCA(svd_solver="covariance_eigh" if n > f else "full").fit(x.astype(np.float64))
         # The last variances are zero except for rounding; a lower bound prevents overflow in whitening
         self.variance = np.maximum(pca.explained_variance_, np.finfo(float).eps * pca.explained_variance_[0])
         self.cumulative = np.cumsum(self.variance / self.variance.sum())

@@ -45,8 +45,9 @@ def module(folder: Path, name: str) -> ModuleType | None:
         return None
     try:
         return importlib.import_module(f"{folder.resolve().name}.{name}")
-    except (ImportError, SyntaxError, AttributeError, NameError, TypeError, ValueError) as error:
-        raise BadInput(f"{folder / name}.py: cannot be imported: {type(error).__name__}: {error}") from None
+    except Exception as error:  # a user's code may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadInput(f"{folder / name}.py: cannot be imported: {reason}") from None
 
 
 def _importable(name: str) -> bool:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.unit.model_suite")
+
 
 @pytest.fixture(scope="session")
 def original_results(tmp_path_factory) -> Path:

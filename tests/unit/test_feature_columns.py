@@ -1,19 +1,28 @@
-"""Node features: their values, and their invariance under periodic translation and 90° rotation."""
+"""Features by name: values in hand-made cases, the order of columns, and refused names."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from graincast.features.nodes import SHAPE, features
+from graincast.features.edges import EDGE_FEATURES
+from graincast.features.feature import Feature, Measured
+from graincast.features.named import measured
+from graincast.features.nodes import NODE_FEATURES
+from graincast.features.rows import row
+from graincast.microstructure import BadInput
 from tests.tables import microstructure
 
-ALL = ["type", "degree", "red_area", *SHAPE]
+ALL = list(NODE_FEATURES)
 
 
 @pytest.fixture(scope="module", params=range(3))
 def grains(request):
     return microstructure("m", request.param, size=32, grains=15)
+
+
+def features(of, names):
+    return measured(NODE_FEATURES, names, Measured(of), of.grain_id.size)
 
 
 def test_features_depend_on_the_grain_type():
@@ -34,7 +43,7 @@ def test_features_depend_on_the_grain_type():
 def test_columns_come_in_the_order_asked_for(grains):
     whole = features(grains, ALL)
     assert whole.shape == (grains.grain_id.size, len(ALL))
-    for order in (ALL[::-1], ["area"], ["type"], ["minor_axis_length", "degree"]):
+    for order in (ALL[::-1], ["area"], ["type"], ["minor_axis_length", "degree"], []):
         np.testing.assert_array_equal(features(grains, order), whole[:, [ALL.index(name) for name in order]])
 
 
@@ -45,25 +54,31 @@ def test_red_area_is_the_initial_area_of_red_grains(grains):
 
 
 def test_shapes_are_measured_on_the_label_image(grains):
-    area, diameter, major, minor = features(grains, ["area", "equivalent_diameter", *SHAPE[-2:]]).T
+    names = ["area", "equivalent_diameter", "major_axis_length", "minor_axis_length"]
+    area, diameter, major, minor = features(grains, names).T
     np.testing.assert_array_equal(area, np.bincount(grains.labels.ravel())[1:])
     np.testing.assert_allclose(np.pi * diameter**2 / 4, area)
     assert (major >= minor).all()
 
 
-@pytest.mark.parametrize("shift", [(5, 0), (0, 17), (31, 9)])
-def test_periodic_translation_changes_nothing(grains, shift):
-    moved = replace(grains, labels=np.roll(grains.labels, shift, (0, 1)))
-    assert not np.array_equal(moved.labels, grains.labels)
-    np.testing.assert_allclose(features(moved, ALL), features(grains, ALL), rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_rotation_by_90_degrees_changes_nothing(grains, turns):
-    turned = replace(grains, labels=np.ascontiguousarray(np.rot90(grains.labels, turns)))
-    np.testing.assert_allclose(features(turned, ALL), features(grains, ALL), rtol=1e-9, atol=1e-9)
+def test_a_row_has_the_features_of_grains_and_edges(grains):
+    found = row(grains, ["degree", "area"], ["boundary_length"])
+    np.testing.assert_array_equal(found["x"], features(grains, ["degree", "area"]))
+    np.testing.assert_array_equal(found["edge_x"], grains.boundary_length[:, None])
+    assert found["name"] == found["group"] == "m"
 
 
 def test_an_unknown_feature_is_refused(grains):
-    with pytest.raises(KeyError, match="volume"):
-        features(grains, ["area", "volume"])
+    with pytest.raises(BadInput, match=f"^feature 'volume' is none of {', '.join(NODE_FEATURES)}$"):
+        row(grains, ["area", "volume"])
+    with pytest.raises(BadInput, match=f"^feature 'angle' is none of {', '.join(EDGE_FEATURES)}$"):
+        row(grains, ["area"], ["angle"])
+
+
+@pytest.mark.parametrize("values", [3.0, np.zeros(2), np.zeros((15, 1))])
+def test_a_function_that_returns_another_number_of_values_is_named(grains, values):
+    table = {"wrong": Feature(lambda m: values, "", "a constant")}
+    shape = list(np.shape(values))
+    with pytest.raises(BadInput) as caught:
+        measured(table, ["wrong"], Measured(grains), grains.grain_id.size)
+    assert str(caught.value) == (f"feature wrong: its function returns an array {shape}, not [{grains.grain_id.size}]")

@@ -1,21 +1,22 @@
-"""Simple graph convolution trained as a batch, against PyTorch Geometric's SGConv trained one trial at a time."""
+"""Simple graph convolution trained as a batch, against PyTorch Geometric's SGConv trained one trial at a time.
+
+test_models_alike.py has what holds for other models too.
+"""
 
 import copy
 import itertools
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 import torch
 from torch_geometric.nn import SGConv
 
 from graincast.evaluation import metrics
-from graincast.experiment import targets, trained
+from graincast.experiment import targets
 from graincast.experiment.grid import feature_subsets
-from graincast.features.table import assemble
 from graincast.models import sgc
-from tests.tables import feature_table, table_parts
+from tests.tables import feature_table
 
 COLUMNS = ["c0", "c1", "c2"]
 GRID = {
@@ -182,7 +183,7 @@ def test_a_subset_of_features_trains_like_a_table_of_those_features(table, monke
         key = (8, features, propagation_steps, 0.3, 0.05, 5), "r1f2"
         assert_equal_to_one_trained_alone(fitted, key, table, reference)
         weight = fitted.models[key]["weight"]
-        assert (weight.abs().sum(dim=1) > 0).tolist() == [i in positions for i in range(3)]
+        assert (np.abs(weight).sum(axis=1) > 0).tolist() == [i in positions for i in range(3)]
 
 
 def test_the_returned_model_is_the_best_and_not_the_last(table, result):
@@ -199,103 +200,6 @@ def test_the_returned_model_is_the_best_and_not_the_last(table, result):
     assert overtrained > 5
 
 
-def test_training_lowers_the_loss_and_beats_the_majority_class(table):
-    grid = {"threshold": [8], "propagation_steps": [1], "learning_rate": [0.05], "weight_decay": [0], "seed": [0]}
-    subsets = {"all": np.where(np.arange(60) % 3 == 0, "validation", "train")}
-    fitted = train(table, grid, {"iterations": 200, "evaluate_every": 50}, subsets=subsets)
-    (curves,) = fitted.curves.values()
-    assert (np.diff(curves[:, 0]) < 0).all()
-    assert curves[-1, 2] > max(labels(table)[8].mean(), 1 - labels(table)[8].mean()) + 0.05
-
-
-def test_a_batch_of_graphs_is_predicted_like_each_graph_alone(result):
-    graphs = table_parts(60)
-    whole = assemble(COLUMNS, graphs)
-    for point in POINTS[::7]:
-        model = result.models[point, "r1f2"]
-        all_at_once = sgc.predict(model, whole)
-        some = sgc.predict(model, assemble(COLUMNS, graphs[5:50:4]))
-        np.testing.assert_allclose(some, all_at_once[5:50:4], rtol=1e-12)
-        single = [sgc.predict(model, assemble(COLUMNS, [graph]))[0] for graph in graphs[:10]]
-        np.testing.assert_allclose(single, all_at_once[:10], rtol=1e-12)
-
-
-def permuted(graph: dict, rng: np.random.Generator) -> dict:
-    """The same graph with its nodes in another order."""
-    order = rng.permutation(len(graph["x"]))
-    edges = np.argsort(order)[graph["edges"]].astype(np.int32)
-    return {
-        **graph,
-        "x": graph["x"][order],
-        "candidate": graph["candidate"][order],
-        "edges": edges[rng.permutation(len(edges))],
-        "growth_ratio": graph["growth_ratio"][:, order],
-    }
-
-
-def test_the_order_of_nodes_and_edges_does_not_matter(table, result):
-    rng = np.random.default_rng(1)
-    other = assemble(COLUMNS, [permuted(graph, rng) for graph in table_parts(60)])
-    assert not np.array_equal(other.x, table.x)
-    again = train(other)
-    for key, model in result.models.items():
-        np.testing.assert_allclose(sgc.predict(model, other), sgc.predict(model, table), rtol=1e-11)
-        np.testing.assert_allclose(again.curves[key], result.curves[key], rtol=0, atol=1e-9)
-
-
-def test_only_training_data_affect_the_weights(table, result):
-    subsets_of = folds(60)["r1f2"]
-    unseen = ~np.isin(subsets_of, ["train", "validation"])
-    x = table.x.copy()
-    x[np.repeat(unseen, np.diff(table.node_ptr))] += 1000
-    abnormal = {threshold: values ^ unseen for threshold, values in labels(table).items()}
-    changed = train(replace(table, x=x), subsets={"r1f2": subsets_of}, labels=abnormal)
-    for key in changed.models:
-        np.testing.assert_allclose(changed.curves[key], result.curves[key], rtol=0, atol=1e-12)
-        np.testing.assert_allclose(changed.models[key]["weight"], result.models[key]["weight"], rtol=1e-10)
-
-    flipped = {threshold: values ^ (subsets_of == "validation") for threshold, values in labels(table).items()}
-    changed = train(table, subsets={"r1f2": subsets_of}, labels=flipped)
-    for key in changed.models:
-        np.testing.assert_allclose(changed.curves[key][:, 0], result.curves[key][:, 0], rtol=0, atol=1e-12)
-
-
-def test_the_same_seed_gives_the_same_result_and_another_seed_another(table, result):
-    torch.manual_seed(99)  # the global generator is not used
-    again = train(table)
-    for key in result.models:
-        np.testing.assert_array_equal(again.curves[key], result.curves[key])
-        for name in ("weight", "bias"):
-            assert torch.equal(again.models[key][name], result.models[key][name])
-    for *point, _ in POINTS[::2]:
-        a, b = (result.curves[(*point, seed), "r1f1"] for seed in GRID["seed"])
-        assert (a[0, :2] != b[0, :2]).all()
-
-
-def test_results_do_not_depend_on_other_trials_of_the_batch(table, result):
-    fewer = {
-        "threshold": [11],
-        "propagation_steps": [1, 2],
-        "learning_rate": [0.3],
-        "weight_decay": [0.05, 0.2],
-        "seed": [5, 1, 0],
-    }
-    smaller_batch = train(table, fewer, subsets={"r1f2": folds(60)["r1f2"]})
-    shared = smaller_batch.models.keys() & result.models.keys()
-    assert len(shared) == 2
-    for key in shared:
-        np.testing.assert_allclose(smaller_batch.curves[key], result.curves[key], rtol=0, atol=1e-12)
-        assert smaller_batch.iterations[key] == result.iterations[key]
-        np.testing.assert_allclose(smaller_batch.models[key]["weight"], result.models[key]["weight"], rtol=1e-10)
-
-
-def test_predict_refuses_other_features(table, result):
-    model = result.models[POINTS[0], "r1f1"]
-    for columns in (["c1", "c0", "c2"], ["c0", "c1", "other"]):
-        with pytest.raises(ValueError, match=r"needs the features \['c0', 'c1', 'c2'\], the data have"):
-            sgc.predict(model, replace(table, columns=columns))
-
-
 @pytest.mark.parametrize(("iterations", "every"), [(20, 5), (20, 7), (3, 50)])
 def test_progress_adds_up_to_the_iterations(table, iterations, every):
     amounts = []
@@ -309,15 +213,9 @@ def test_progress_adds_up_to_the_iterations(table, iterations, every):
     assert fitted.steps[-1] == iterations
 
 
-def test_the_files_of_a_job_hold_its_trained_models(tmp_path, table, result):
-    trials = {f"trial {i}": point for i, point in enumerate(POINTS[:3])}
-    trained.write(tmp_path / "job", {"folds": ["r1f1", "r1f2"]}, result, trials)
-    models = trained.read_models(tmp_path / "job" / "models.h5")
-    with h5py.File(tmp_path / "job" / "history.h5") as file:
-        np.testing.assert_array_equal(file["steps"], result.steps)
-        assert file["trial"].asstr()[:].tolist() == list(trials)
-        for i, (name, point) in enumerate(trials.items()):
-            for j, fold in enumerate(("r1f1", "r1f2")):
-                np.testing.assert_array_equal(file["curves"][i, j], result.curves[point, fold])
-                probability = sgc.predict(models[name][fold], table)
-                np.testing.assert_array_equal(probability, sgc.predict(result.models[point, fold], table))
+def test_validation_targets_do_not_affect_what_is_learned(table, result):
+    subset = folds(60)["r1f2"]
+    flipped = {threshold: values ^ (subset == "validation") for threshold, values in labels(table).items()}
+    changed = train(table, subsets={"r1f2": subset}, labels=flipped)
+    for key in changed.models:
+        np.testing.assert_allclose(changed.curves[key][:, 0], result.curves[key][:, 0], rtol=0, atol=1e-12)

@@ -1,16 +1,20 @@
-"""SVMs: the numbers of scikit-learn, files that load safely, and refused input."""
+"""SVMs: the numbers of scikit-learn, components stored once, and refused input.
+
+test_models_alike.py has what holds for other models too.
+"""
 
 import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from graincast.experiment import targets
+from graincast.experiment.trained import FORMAT
+from graincast.files import nested
 from graincast.microstructure import BadInput
 from graincast.models import svm
 from graincast.vision import table
@@ -57,17 +61,16 @@ def test_scores_equal_those_of_scikit_learn(monkeypatch, classes, features, larg
     """With more and fewer images than features, and with the kernel computed as a whole or by libsvm."""
     monkeypatch.setattr(svm, "LARGEST", largest)
     monkeypatch.setattr(svm, "TOLERANCE", 1e-8)  # so that only single precision limits the agreement
-    data, advanced = images(classes, features), []
+    data = images(classes, features)
     subsets = folds(len(data.name))
     grid = {"variance": VARIANCE, "whiten": [False, True], "c": C}
     target = targets.of_data(data, [None], "label")
-    trained = svm.train(data, subsets, target, grid, {}, advance=lambda amount, note: advanced.append(amount))
+    trained = svm.train(data, subsets, target, grid, {})
     assert set(trained.models) == set(itertools.product(itertools.product(*grid.values()), subsets))
-    assert sum(advanced) == svm.total_steps(8, 2, {})[0]
     for (trial, fold), model in trained.models.items():
         inside = subsets[fold] == "train"
         reference = pipeline(*trial).fit(data.x[inside].astype(float), data.label[inside])
-        assert len(model["axes"]) == reference[0].n_components_
+        assert model["count"] == reference[0].n_components_
         decision, scores = reference.decision_function(data.x.astype(float)), svm.predict(model, data)
         if classes == 2:
             decision = np.stack([-decision, decision], axis=1)
@@ -89,29 +92,19 @@ def test_a_probability_above_one_half_is_the_class_of_the_svm():
         np.testing.assert_array_equal(probability > 0.5, reference.predict(data.x.astype(float)))
 
 
-def test_a_trial_does_not_depend_on_other_trials():
-    data = grains()
-    subsets = folds(len(data.name))
-    grid = {"threshold": [4, 6], "variance": [0.9, 0.5], "whiten": [True, False], "c": C}
-    together = svm.train(data, subsets, targets.of_data(data, grid["threshold"]), grid, {})
-    single_point = {axis: values[1:] for axis, values in grid.items()}
-    alone = svm.train(data, {"f2": subsets["f2"]}, targets.of_data(data, single_point["threshold"]), single_point, {})
-    ((key, model),) = alone.models.items()
-    assert alone.iterations[key] == together.iterations[key]
-    np.testing.assert_array_equal(svm.predict(model, data), svm.predict(together.models[key], data))
-
-
-def test_models_load_safely_and_share_their_components(tmp_path):
+def test_models_of_a_fold_share_their_components(tmp_path):
     data = images(3, features=4000)
     grid = {"variance": VARIANCE, "whiten": [False, True], "c": C}
     trained = svm.train(data, folds(90), targets.of_data(data, [None], "label"), grid, {})
-    torch.save(trained.models, tmp_path / "models.pt")
-    loaded = torch.load(tmp_path / "models.pt", weights_only=True)
-    for key, model in trained.models.items():
-        np.testing.assert_array_equal(svm.predict(loaded[key], data), svm.predict(model, data))
-    for shared in ("axes", "learned"):
-        addresses = {model[shared].untyped_storage().data_ptr() for model in trained.models.values()}
-        assert len(addresses) == 2  # one per fold
+    by_fold = {fold: {} for fold in folds(90)}
+    for number, ((_, fold), model) in enumerate(trained.models.items()):
+        by_fold[fold][str(number)] = model
+    nested.write(tmp_path / "models.h5", FORMAT, by_fold, {})
+    loaded, _ = nested.read(tmp_path / "models.h5", FORMAT)
+    for models in (by_fold, loaded):
+        for shared in ("axes", "learned"):
+            stored = {id(model[shared]) for fold in models.values() for model in fold.values()}
+            assert len(stored) == 2  # one per fold
 
 
 def test_a_class_absent_from_training_is_never_predicted():
@@ -134,6 +127,3 @@ def test_unlearnable_input_is_refused():
     constant = replace(data, x=np.ones_like(data.x))
     with pytest.raises(BadInput, match="all training images have the same features"):
         svm.train(constant, subsets, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
-    trained = svm.train(data, subsets, targets.of_data(data, [6]), {"threshold": [6], **grid}, {})
-    with pytest.raises(ValueError, match="the model needs 70 features, the data have 30"):
-        svm.predict(next(iter(trained.models.values())), images(2, features=30))

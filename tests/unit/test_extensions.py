@@ -1,0 +1,174 @@
+"""Extensions: a folder with features and a model is used like the library's own, and a faulty one is named."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graincast.experiment import declaration, targets
+from graincast.experiment.trained import FORMAT
+from graincast.features import named
+from graincast.features.nodes import NODE_FEATURES
+from graincast.features.rows import row
+from graincast.files import nested
+from graincast.microstructure import BadInput
+from graincast.models import by_name
+from graincast.program import extensions
+from tests.tables import feature_table, microstructure
+from tests.unit.model_suite import SMALL, folds
+
+FEATURES = '''
+"""Features of an extension."""
+from graincast.features.feature import Feature
+
+NODE_FEATURES = {"half_area": Feature(lambda m: m.shapes["area"] / 2, "sites", "half the number of sites")}
+EDGE_FEATURES = {"constant": Feature(lambda m: m.microstructure.boundary_length * 0 + 1, "", "one")}
+'''
+MODEL = '''
+"""Each grain by itself."""
+import functools
+
+import torch
+
+from graincast.models import graph_network
+
+
+class Network(graph_network.Network):
+    SELF_LOOPS = False
+
+    def __init__(self, columns, edge_columns, scale):
+        super().__init__()
+        self.last, self.norm, self.scale = torch.nn.Linear(columns, 1), torch.nn.BatchNorm1d(columns), scale
+
+    def forward(self, x, edge_index, edge_attr):
+        return self.scale * self.last(self.norm(x))[:, 0]
+
+
+read, total_steps = graph_network.read, graph_network.total_steps
+train = functools.partial(graph_network.train, Network)
+predict = functools.partial(graph_network.predict, Network)
+'''
+DECLARATION = """
+description: Each grain by itself.
+extends: graph_network
+training:
+  scale: {description: "Factor.", type: number, default: 2.0}
+  epochs: {description: "Passes.", type: integer, default: 4}
+"""
+
+
+@pytest.fixture
+def extension(tmp_path):
+    """extension(files, name): the folder of an installed extension with these files."""
+    names = []
+
+    def installed(files: dict[str, str], name: str = "one_extension") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, content in files.items():
+            (folder / file).write_text(content, encoding="utf-8")
+        names.append(name)
+        extensions.install([folder])
+        return folder
+
+    yield installed
+    for module in [module for module in sys.modules if module.partition(".")[0] in names]:
+        del sys.modules[module]
+
+
+def refused(function, *arguments) -> str:
+    with pytest.raises(BadInput) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_features_of_an_extension_are_used_by_name(extension):
+    nodes, edges = tables = named.tables([extension({"features.py": FEATURES})])
+    assert list(nodes) == [*NODE_FEATURES, "half_area"] and list(edges) == ["boundary_length", "constant"]
+    found = row(microstructure("m", 0), ["half_area", "area"], ["constant"], tables)
+    np.testing.assert_array_equal(2 * found["x"][:, 0], found["x"][:, 1])
+    assert (found["edge_x"] == 1).all()
+    assert "half_area" not in named.tables()[0]
+
+
+def test_a_model_of_an_extension_is_declared_trained_and_used(extension, tmp_path):
+    folder = extension({"own.py": MODEL, "own.yaml": DECLARATION})
+    assert declaration.names([folder]) == sorted([*declaration.names(), "own"])
+    declared, model = declaration.read("own", [folder]), by_name.load("own", [folder])
+    assert list(declared.grid) == ["learning_rate", "weight_decay", "seed"]
+    training = {key: setting["default"] for key, setting in declared.training.items()}
+    assert (training["scale"], training["epochs"]) == (2.0, 4)
+    data = feature_table(20)
+    grid = {"threshold": [10.0], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}
+    training["batch_size"] = SMALL["batch_size"]
+    trained = model.train(data, {"all": folds(20)["one"]}, targets.of_data(data, [10.0]), grid, training)
+    nested.write(tmp_path / "models.h5", FORMAT, {"one": next(iter(trained.models.values()))}, {})
+    found = nested.read(tmp_path / "models.h5", FORMAT)[0]["one"]
+    assert found["network"] == {"scale": 2.0}
+    assert np.isfinite(model.predict(found, data)).all()
+
+
+def test_an_extension_may_lack_features_or_models(extension):
+    folder = extension({"own.py": MODEL})
+    assert named.tables([folder]) == named.tables()
+    assert extensions.module(folder, "other") is None
+    extensions.install([folder, folder])  # again, which changes nothing
+    message = refused(by_name.load, "other", [folder])
+    assert message == f"no model 'other' in graincast/models, {folder}"
+    assert refused(declaration.read, "own", [folder]).startswith("no own.yaml in ")
+
+
+def test_names_that_are_there_already_are_refused(extension):
+    folder = extension({"features.py": FEATURES.replace("half_area", "area")})
+    other = extension({"features.py": FEATURES, "sgc.py": MODEL, "sgc.yaml": DECLARATION}, "other_extension")
+    assert refused(named.tables, [folder]) == f"{folder}/features.py: there is a feature area already; rename it"
+    third = extension({"features.py": FEATURES}, "third_extension")
+    message = refused(named.tables, [other, third])
+    assert message == f"{third}/features.py: there is a feature half_area already; rename it"
+    message = refused(declaration.names, [other])
+    assert message == f"{other}/sgc.yaml: there is a {declaration.MODELS}/sgc.yaml already; rename it"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("json", "another package is called json; rename the folder"),
+        ("graincast", "another package is called graincast; rename the folder"),
+        ("my-features", "a package cannot have this name; use letters, digits and _"),
+    ],
+)
+def test_a_folder_whose_name_cannot_be_a_package_is_refused(tmp_path, name, message):
+    (tmp_path / name).mkdir()
+    assert refused(extensions.install, [tmp_path / name]) == f"extensions: {tmp_path / name}: {message}"
+
+
+def test_a_missing_folder_and_a_second_one_of_the_same_name_are_refused(extension, tmp_path):
+    missing = tmp_path / "missing"
+    assert refused(extensions.install, [missing]) == f"extensions: no folder {missing}; correct the path"
+    extension({"features.py": FEATURES}, "same_name")
+    second = tmp_path / "elsewhere" / "same_name"
+    second.mkdir(parents=True)
+    assert "another package is called same_name" in refused(extensions.install, [second])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("def broken(:", "SyntaxError: invalid syntax"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise OSError('two\\nlines')", "OSError: two lines"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named(extension, content, reason):
+    folder = extension({"features.py": content, "own.py": content, "own.yaml": DECLARATION})
+    for name, use in (("features", named.tables), ("own", lambda folders: by_name.load("own", folders))):
+        message = refused(use, [folder])
+        assert message.startswith(f"{folder}/{name}.py: cannot be imported: {reason}")
+
+
+@pytest.mark.parametrize("content", ["NODE_FEATURES = {'x': len}", "NODE_FEATURES = ['x']", "NODE_FEATURES = None"])
+def test_a_table_of_anything_but_features_is_refused(extension, content):
+    assert "NODE_FEATURES must map names to entries of" in refused(named.tables, [extension({"features.py": content})])
