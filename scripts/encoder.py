@@ -60,7 +60,11 @@ def check(recipe: Path, encoder: dict) -> None:
     method, known = encoder.get("method"), declaration.names(folders)
     if method not in known:
         raise BadInput(f"{recipe}: method {method!r} is none of {', '.join(known)}")
-    check_keys(str(recipe), encoder, ["method", *declaration.read(method, folders)["settings"]], f"method {method}")
+    settings = declaration.read(method, folders)["settings"]
+    check_keys(str(recipe), encoder, ["method", *settings], f"method {method}")
+    for key, setting in settings.items():
+        if encoder[key] not in setting.get("enum", [encoder[key]]):
+            raise BadInput(f"{recipe}: {key} {encoder[key]!r} is none of {', '.join(setting['enum'])}")
 
 
 def sampled(divided: tuple, kind: str, limit: int) -> tuple[stream.Sample, stream.Sample]:

@@ -238,10 +238,13 @@ def test_a_microstructure_without_boundaries_has_codes_of_its_grains(components)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "vae"}, "method 'vae' is none of pca, autoencoder"),
+        ({"method": "vae"}, "method 'vae' is none of autoencoder, pca"),
         ({"architecture": "wide"}, "architecture 'wide' is none of simple, tiny, deep"),
-        ({"epochs": None}, "epochs is missing, which method autoencoder needs"),
-        ({"method": "pca", "components": 5000}, "5000 components need as many grain patches; there are"),
+        ({"epochs": None}, "lacks epochs .method autoencoder takes"),
+        (
+            dict.fromkeys(NETWORK) | PCA_SETTINGS | {"components": 5000},
+            "5000 components need as many grain patches; there are",
+        ),
     ],
 )
 def test_impossible_settings_are_named(tmp_path, change, message):
