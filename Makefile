@@ -55,6 +55,7 @@ format: $(READY)  ## put Python and Snakemake files into the checked style
 
 ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in http*) echo "MLFLOW_TRACKING_URI names a server: its pages are at its address" >&2; exit 2;; esac
+	@python -m scripts.track --tracking "$$(python -m graincast config $(CONFIG) tracking)" store --existing
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
 
 sync-tracking: $(READY)  ## send what could not be sent to MLflow (ALL=1: all results that the store does not have)

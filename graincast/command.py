@@ -104,11 +104,12 @@ def prune(arguments: argparse.Namespace) -> None:
 
 def _tracked_leftovers(configurations: list[dict], remove: bool) -> int:
     """Print, and perhaps delete, the MLflow experiments of no configuration; how many they are."""
-    from graincast.tracking.addresses import address
+    from graincast.tracking.addresses import address, sqlite_file
 
     tracking = configurations[0]["tracking"]
     store = address(tracking)
-    if store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).is_file():
+    path = sqlite_file(store)
+    if path and not path.is_file():
         return 0
     from graincast.tracking import pruning
 

@@ -21,6 +21,7 @@ from graincast.program.main import describe, json_with, parser, run
 from graincast.program.recipe import Recipe, add_argument
 from graincast.tracking import addresses, notes
 from graincast.tracking.notes import UNSENT, Busy
+from graincast.tracking.sqlite_store import Damaged
 
 LOCK = Path("tracking", "sync.lock")
 LONGEST = 120  # characters of a cause
@@ -36,6 +37,9 @@ def main(args: argparse.Namespace) -> None:
         status = sync(args.results, args.tracking, args.all, quiet=args.never_fail)
         sys.exit(0 if args.never_fail else status)
     if args.what == "store":
+        path = addresses.sqlite_file(addresses.address(args.tracking))
+        if args.existing and path and not path.is_file():
+            raise BadInput(f"{path}: there is no store yet; run the workflow first")
         attempt(lambda tracking, advance: tracking.connect(args.tracking), args.tracking)
         return
     if args.what == "unsent":
@@ -67,7 +71,7 @@ def note_unsent(folder: Path, recipe: Recipe, out: Path) -> None:
 
 def why_later(folder: Path, what: str, settings: dict) -> str:
     """Why the record is left for later; empty where it is sent now."""
-    if os.environ.get("SLURM_JOB_ID") and addresses.address(settings).startswith("sqlite:"):
+    if os.environ.get("SLURM_JOB_ID") and addresses.sqlite_file(addresses.address(settings)):
         return "left for the end of the run: SLURM jobs do not write to an SQLite store (docs/hpc.md, section 8)"
     waiting = len(list(folder.glob(f"trials/*/{UNSENT}"))) if what == "experiment" else 0
     return f"left until the {waiting} unsent records of its trials are sent; {LATER}" if waiting else ""
@@ -150,6 +154,8 @@ def attempt(act: Callable, settings: dict, of: Path | None = None) -> BaseExcept
 
 def essence(error: BaseException) -> str:
     """The cause of an error in a few words: the original database or system error, where there is one."""
+    if isinstance(error, Damaged):
+        return str(error)
     chain = [error]
     while earlier := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(earlier)
@@ -179,7 +185,8 @@ if __name__ == "__main__":
         '{"store": "sqlite:///results/mlflow.db", "experiment_prefix": "graincast/", "timeout": 120}',
     )
     steps = p.add_subparsers(dest="what", required=True)
-    steps.add_parser("store", help="create the store if it is a fresh SQLite file")
+    step = steps.add_parser("store", help="make the store if it is an SQLite file that is missing")
+    step.add_argument("--existing", action="store_true", help="fail where it is missing")
     for name, help_text in (
         ("trials", "log a training job's trials"),
         ("experiment", "log an experiment's test results"),

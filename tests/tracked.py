@@ -81,6 +81,7 @@ def run_track(
     """Run scripts.track in this process; returns its exit status."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it
     arguments: dict = {
+        "existing": False,
         "tracking": settings,
         "folder": folder,
         "results": folder,

@@ -1,32 +1,41 @@
 """The MLflow store: its client, its lock, experiments by name, and searches through all pages."""
 
 import contextlib
-import fcntl
 import os
 import urllib.parse
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from graincast.tracking import addresses
-
-SQLITE = "sqlite:///"
-_LOCKED: set[str] = set()
+from graincast.tracking import addresses, sqlite_store
 
 
 def connect(tracking: dict) -> MlflowClient:
-    """A client of the store at MLFLOW_TRACKING_URI, or else of the configured one; creates a missing SQLite store."""
+    """A client of the store at MLFLOW_TRACKING_URI, or else of the configured one; makes a missing SQLite store.
+
+    Raises sqlite_store.Damaged where an SQLite store cannot be used.
+    """
     uri = _without_password(addresses.address(tracking))
-    mlflow.set_tracking_uri(uri)
+    path = addresses.sqlite_file(uri)
     with locked(uri), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
+        if path and path.is_file() and path.stat().st_size:
+            sqlite_store.check(path)
+            sqlite_store.relocate(path)
+        elif path:
+            sqlite_store.make(path, _open)
+        mlflow.set_tracking_uri(uri)
+        return _open(uri)
+
+
+def _open(uri: str) -> MlflowClient:
+    """A client of a store, which is there afterwards."""
+    client = MlflowClient(uri)
+    client.search_experiments(max_results=1)
     return client
 
 
@@ -48,10 +57,8 @@ def experiment(client: MlflowClient, name: str) -> str:
         if existing.lifecycle_stage == "deleted":
             client.restore_experiment(existing.experiment_id)
         return existing.experiment_id
-    uri = mlflow.get_tracking_uri()
-    location = None
-    if uri.startswith(SQLITE):
-        location = (Path(uri.removeprefix(SQLITE)).resolve().parent / "mlartifacts" / name).as_uri()
+    path = addresses.sqlite_file(mlflow.get_tracking_uri())
+    location = sqlite_store.artifact_location(path, name) if path else None
     try:
         return client.create_experiment(name, artifact_location=location)
     except MlflowException:
@@ -94,19 +101,7 @@ def delete(client: MlflowClient, run: Run) -> None:
 
 @contextlib.contextmanager
 def locked(uri: str) -> Iterator[None]:
-    """Serialise access to an SQLite store; reentrant within a process.
-
-    Concurrent creation would corrupt the database, and concurrent writers get "database is locked".
-    """
-    if not uri.startswith(SQLITE) or uri in _LOCKED:
+    """Serialise access to a store that needs it; reentrant within a process."""
+    path = addresses.sqlite_file(uri)
+    with sqlite_store.locked(path) if path else contextlib.nullcontext():
         yield
-        return
-    path = Path(uri.removeprefix(SQLITE))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _LOCKED.add(uri)
-        try:
-            yield
-        finally:
-            _LOCKED.discard(uri)
