@@ -9,7 +9,7 @@ from pathlib import Path
 VARIABLE = "MLFLOW_TRACKING_URI"
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _CREDENTIAL = "user(?:name)?|uid|login|(?:ssl)?pass(?:word|wd|phrase)?|pwd|token|secret|auth|api_?key|odbc_connect"
-_LOGIN = re.compile(r"(?<=://)[^\s'\"?#]*@")
+_LOGIN = re.compile(r"(?<!sqlite://)(?<=://)[^\s'\"?#]*@")  # a password may hold slashes
 _NAMED = re.compile(rf"(?i)\b((?:[a-z_]*_)?(?:{_CREDENTIAL})\s*(?:=|%3d))[^\s'\"&#]*")
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?#]*)")
 

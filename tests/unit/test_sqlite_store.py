@@ -127,4 +127,4 @@ def test_a_credential_in_any_part_of_an_address_is_seen_and_masked(uri):
 @pytest.mark.parametrize("uri", ["sqlite:///results/mlflow.db", "sqlite:////home/a@b/m.db", "https://h:5000/x?page=2"])
 def test_an_address_without_a_credential_is_left_alone(uri):
     assert not addresses.has_login(uri)
-    assert addresses.masked(f"sent to {uri}") == f"sent to {uri}" or "@" in uri
+    assert addresses.masked(f"sent to {uri}") == f"sent to {uri}"

@@ -78,7 +78,7 @@ def test_a_configured_store_with_a_login_is_rejected_without_repeating_it(tmp_pa
 
 def test_logins_in_addresses_and_secret_variables_are_masked():
     variables = {"MLFLOW_TRACKING_TOKEN": "s3cret"}
-    masked = addresses.masked("at http://a:b@c/d with s3cret, not http://c/d@e", variables)
-    assert masked == "at http://…@c/d with …, not http://c/d@e"
+    masked = addresses.masked("at http://a:b/x@c/d with s3cret, not sqlite:///a@b/c.db", variables)
+    assert masked == "at http://…@c/d with …, not sqlite:///a@b/c.db"
     assert addresses.has_login("postgresql://me:word@host/db")
     assert not addresses.has_login("sqlite:///a@b/mlflow.db")
