@@ -22,6 +22,7 @@ from graincast.planning import containers, git_commit, lock, provenance, recipes
 from graincast.planning.jobs import finished, jobs
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
+from graincast.program import workflow as job_of
 from graincast.program.main import describe
 
 CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
@@ -109,6 +110,7 @@ def set_environment():
     os.environ.update(git_commit.commit(Path(workflow.basedir)))
     if workflow.is_main_process:
         os.environ[provenance.EXECUTION] = provenance.new_execution()
+        os.environ[job_of.VARIABLE] = job_of.current()
     os.environ.update(containers.environment(os.environ, read_only=RAW.folders(), writable=["results"]))
 
 

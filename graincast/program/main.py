@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from graincast.microstructure import BadInput
+from graincast.program import workflow
 from graincast.program.recipe import Recipe
 
 REMEDIES = {
@@ -30,6 +31,7 @@ def run(
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     arguments = parser.parse_args(argv)
+    workflow.end_with(os.environ.get(workflow.VARIABLE, ""))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so a cancelled job cleans up
     try:
         if getattr(arguments, "recipe", None):
