@@ -14,10 +14,10 @@ larger than the lattice, each site appears once. A grain or boundary without sit
 import math
 
 import numpy as np
-from numba import njit
 
 from graincast.graphs.palette import PATCH_GREY, PATCH_RAISED
 from graincast.graphs.periodic import mean_position, unit_circle
+from graincast.program.compiled import compiled
 
 GRAIN, BOUNDARY = "grain", "boundary"
 KINDS = (GRAIN, BOUNDARY)
@@ -72,7 +72,7 @@ def _grey(grain_type: np.ndarray) -> np.ndarray:
     return levels[grain_type]
 
 
-@njit(cache=True)
+@compiled
 def _grain_centres(labels, n):
     """The centre of each grain, int64 [n, 2]; -1 without sites."""
     height, width = labels.shape
@@ -93,7 +93,7 @@ def _grain_centres(labels, n):
     return _rounded(sums, count, height, width)
 
 
-@njit(cache=True)
+@compiled
 def _centres(touching, n, height, width):
     """The centre of each boundary, int64 [n, 2]; -1 without sites."""
     cos_row, sin_row = unit_circle(height)
@@ -110,7 +110,7 @@ def _centres(touching, n, height, width):
     return _rounded(sums, count, height, width)
 
 
-@njit(cache=True)
+@compiled
 def _rounded(sums, count, height, width):
     centre = np.empty((count.size, 2), np.int64)
     for i in range(count.size):
@@ -126,7 +126,7 @@ def _rounded(sums, count, height, width):
     return centre
 
 
-@njit(cache=True)
+@compiled
 def _touching(labels, first, high):
     """Sites next to a neighbouring grain, int32 [sites, 3]: boundary, row, column; each boundary and site once.
 
@@ -175,7 +175,7 @@ def _touching(labels, first, high):
     return sites[:count]
 
 
-@njit(cache=True)
+@compiled
 def _fill(labels, node, other, centre, grey, image):
     """Paint the sites of grains node[i] and other[i] (-1: none) that lie in the window around centre[i]."""
     height, width = labels.shape
@@ -202,7 +202,7 @@ def _fill(labels, node, other, centre, grey, image):
                 target[start + k] = level_a if label == a else (level_b if label == b and b > 0 else 0)
 
 
-@njit(cache=True)
+@compiled
 def _raise(touching, centre, height, width, image):
     window = image.shape[1]
     for i in range(len(touching)):

@@ -19,10 +19,10 @@ All sums run over the row runs of the labels; the perimeter visits border pixels
 import math
 
 import numpy as np
-from numba import njit
 
 from graincast.graphs.label_runs import as_int32, encode
 from graincast.graphs.periodic import circular_mean
+from graincast.program.compiled import compiled
 
 KEYS = (
     "area",
@@ -81,7 +81,7 @@ def measure(labels: np.ndarray, n: int) -> dict[str, np.ndarray]:
     return dict(zip(KEYS, table, strict=True))
 
 
-@njit(cache=True)
+@compiled
 def _row_runs(value, length, width):
     """Runs of grains, cut at row ends, in row-major order: row, first and last column, grain index."""
     count, at = 0, 0
@@ -104,7 +104,7 @@ def _row_runs(value, length, width):
     return row, first, last, grain
 
 
-@njit(cache=True)
+@compiled
 def _moments(row, first, last, grain, begin, height, width, table):
     """Fills all rows of the table except the perimeter. begin [n + 1] is where each grain's runs begin, once sorted."""
     n = begin.size - 1
@@ -153,7 +153,7 @@ def _moments(row, first, last, grain, begin, height, width, table):
         table[6, g] = (col_start + c_sum / area) % width
 
 
-@njit(cache=True)
+@compiled
 def _start(count):
     """First coordinate of a grain on one axis. count [size] is its number of pixels in each row (column)."""
     size = count.size
@@ -178,14 +178,14 @@ def _start(count):
     return best if longest > 0 else _opposite_to_mean(count)
 
 
-@njit(cache=True)
+@compiled
 def _scaled_variance(count, start):
     """Variance of the coordinates counted from start, times the area squared."""
     area, x_sum, xx_sum = _sums(count, start)
     return float(area) * xx_sum - float(x_sum) * x_sum
 
 
-@njit(cache=True)
+@compiled
 def _opposite_to_mean(count):
     size = count.size
     mean = circular_mean(count)
@@ -195,7 +195,7 @@ def _opposite_to_mean(count):
     return math.floor(mean - (size - 1) / 2 + 0.5 + 1e-9) % size
 
 
-@njit(cache=True)
+@compiled
 def _sums(count, start):
     """Number of pixels, sum and sum of squares of their coordinates counted from start."""
     size = count.size
@@ -208,7 +208,7 @@ def _sums(count, start):
     return area, x_sum, xx_sum
 
 
-@njit(cache=True)
+@compiled
 def _perimeters(labels, row, first, last, grain, weights, perimeter):
     """Adds each grain's perimeter. A border pixel has one of its four nearest neighbours outside its grain."""
     height, width = labels.shape

@@ -3,9 +3,9 @@
 import dataclasses
 
 import numpy as np
-from numba import njit
 
 from graincast.microstructure import Microstructure
+from graincast.program.compiled import compiled
 
 
 def k_hop_subgraph(microstructure: Microstructure, hops: int | None) -> Microstructure:
@@ -50,7 +50,7 @@ def hop_distance(edges: np.ndarray, n: int, sources: np.ndarray) -> np.ndarray:
     return distance
 
 
-@njit(cache=True)
+@compiled
 def _breadth_first(begin, target, distance):
     queue = np.empty(distance.size, np.int64)
     tail = 0

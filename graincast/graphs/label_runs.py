@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from graincast.program.compiled import compiled
 
 CHUNK = 32  # pixels compared at once; chunks without a label change are skipped
 
@@ -48,7 +49,7 @@ def as_int32(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
-@njit(cache=True)
+@compiled
 def _encode(flat):
     size = flat.size
     if size == 0:
@@ -69,7 +70,7 @@ def _encode(flat):
     return value, length
 
 
-@njit(cache=True)
+@compiled
 def _changes(flat):
     """Number of changes between successive pixels; a separate function, as it then compiles to vector code."""
     changes = 0
@@ -78,7 +79,7 @@ def _changes(flat):
     return changes
 
 
-@njit(cache=True)
+@compiled
 def _decode(value, length, size):
     flat = np.empty(size, np.int32)
     start = 0

@@ -3,20 +3,21 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from graincast.program.compiled import compiled
 
 UNDEFINED = 1e-9
 """If the mean unit vector is shorter than this, the sites lie evenly around the axis and have no circular mean."""
 
 
-@njit(cache=True)
+@compiled
 def unit_circle(size):
     """Cosine and sine of each of `size` positions around a periodic axis, float64 [size] each."""
     angle = 2 * math.pi * np.arange(size) / size
     return np.cos(angle), np.sin(angle)
 
 
-@njit(cache=True)
+@compiled
 def mean_position(x, y, count, size):
     """The circular mean in (-size/2, size/2] of `count` sites whose unit vectors sum to (x, y); NaN if undefined."""
     if math.hypot(x, y) < UNDEFINED * count:
@@ -24,7 +25,7 @@ def mean_position(x, y, count, size):
     return math.atan2(y, x) * size / (2 * math.pi)
 
 
-@njit(cache=True)
+@compiled
 def circular_mean(count):
     """The circular mean in (-size/2, size/2] of sites, from their number at each position [size]; NaN if undefined."""
     size = count.size

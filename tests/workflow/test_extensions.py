@@ -62,7 +62,9 @@ def test_the_example_is_trained_hashed_and_served(tmp_path):
         path.write_text(text + "\nedited = 1\n")
         stale = checkout.stale(folder, *CONFIG)
         assert expected <= stale
-        assert ("features:made/with-neighbours" in stale) == (edited == "features.py")
+        assert ("features:made/with-neighbours" in stale) == (edited == "features.py"), checkout.dry_run(
+            folder, *CONFIG
+        )[1]
         path.write_text(text)
     path = folder / "my_ideas/sage.yaml"
     path.write_text(path.read_text().replace("Number of layers.", "How many layers there are."))
