@@ -7,7 +7,7 @@ import pytest
 
 from graincast.graphs.boundaries import adjacency
 from graincast.raw.deepspparks import read
-from graincast.raw.sources import FILES, json_graphs
+from graincast.raw.sources import SOURCES, json_graphs
 from tests.synthetic import encode
 
 LABELS = np.array([[1, 1, 1, 2], [1, 1, 0, 2], [3, 3, 0, 2], [3, 3, 3, 2], [4, 4, 4, 2]])
@@ -178,7 +178,7 @@ def test_json_graphs_are_found_below_links(tmp_path):
     (other / "back").symlink_to(root, target_is_directory=True)
     paths = json_graphs(root)
     assert [x.relative_to(root).as_posix() for x in paths] == ["a.10.json", "a.json", "b/a.json", "link/c.json"]
-    assert FILES["deepspparks-json"](paths[0]) == [paths[0]]
+    assert SOURCES["deepspparks-json"].files(paths[0]) == [paths[0]]
     assert json_graphs(paths[0]) == [paths[0]]
     with pytest.raises(FileNotFoundError):
         json_graphs(root / "absent")

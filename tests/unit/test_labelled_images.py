@@ -34,8 +34,8 @@ def write_images(root: Path) -> None:
 
 
 def scanned(root: Path, folder: Path) -> list[Path]:
-    source = "labelled-images"
-    manifest.scan(root, sources.RUNS[source], sources.FILES[source], 2, folder)
+    source = sources.SOURCES["labelled-images"]
+    manifest.scan(root, source.runs, source.files, 2, folder)
     return [folder / "0000.json", folder / "0001.json"]
 
 
