@@ -14,12 +14,13 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 
     Edges are node indices, both directions, in lexicographic order, no self loops. A boundary's length is its number
     of unlike pairs of first- and second-neighbour sites, each pair counted once: the energy of the Potts model with
-    8 neighbours. Raises ValueError if a label lies outside 0 … n.
+    8 neighbours. On an axis of two sites, the neighbours to either side are one site, which counts once. Raises
+    ValueError if a label lies outside 0 … n.
     """
     labels = np.ascontiguousarray(labels, dtype=np.int32)
     if labels.ndim != 2:
         raise ValueError(f"a label image must have two axes, not {labels.ndim}")
-    low, high, valid = _unlike_pairs(labels, n)
+    low, high, valid = (_unlike_pairs if min(labels.shape) > 2 else _unlike_pairs_of_narrow)(labels, n)
     if not valid:
         raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
     key = low.astype(np.int64) * n + high
@@ -75,6 +76,28 @@ def _unlike_pairs(labels, n):
                         low[count], high[count] = min(a, b) - 1, max(a, b) - 1
                         count += 1
             c = stop
+    return low[:count], high[:count], valid
+
+
+@njit(cache=True)
+def _unlike_pairs_of_narrow(labels, n):
+    """As `_unlike_pairs`, for a lattice with an axis of one or two sites, where neighbours to either side are one."""
+    height, width = labels.shape
+    low, high = np.empty(8 * width + 1024, np.int32), np.empty(8 * width + 1024, np.int32)
+    count, valid = 0, True
+    for r in range(height):
+        if low.size - count < 4 * width:
+            low, high = _doubled(low), _doubled(high)
+        for c in range(width):
+            a = labels[r, c]
+            valid &= 0 <= a <= n
+            for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
+                beyond = (r + down >= height and height < 3) or (c + right >= width and width < 3 and not down)
+                again = (right < 0 and width < 3) or (right and width < 2)
+                b = labels[(r + down) % height, (c + right) % width]
+                if not (beyond or again) and a != b and 0 < a <= n and 0 < b <= n:
+                    low[count], high[count] = min(a, b) - 1, max(a, b) - 1
+                    count += 1
     return low[:count], high[:count], valid
 
 
