@@ -73,7 +73,7 @@ BAD = {
     "areas beyond the image": (set_node("grain_size", [[5, 19], [5, 12]]), "add up"),
     "grain type 3": (set_node("grain_type", 3, "12"), "not 0, 1 or 2"),
     "grain type -1": (set_node("grain_type", -1, "12"), "not 0, 1 or 2"),
-    "grain type true": (set_node("grain_type", True, "12"), "not 0, 1 or 2"),
+    "grain type true": (set_node("grain_type", True, "12"), "is a bool, not a int"),
     "growth runs of different lengths": (set_node("grain_size", [[5, 1], [5, 1, 2]]), "different lengths"),
     "fewer growth runs": (set_node("grain_size", [[5, 1]]), "growth runs of node"),
     "no growth runs": (set_node("grain_size", []), "growth run"),

@@ -160,6 +160,6 @@ def test_an_unreadable_file_is_not_bad_input(run, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "denied")
 
-    monkeypatch.setattr(h5py, "File", refuse)
+    monkeypatch.setattr(h5py.h5f, "open", refuse)
     with pytest.raises(PermissionError):
         read(run, "a")
