@@ -1,9 +1,12 @@
 """Grain boundaries of a periodic label image: adjacent grains and their boundary lengths."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 DENSE = 1024  # up to this many grains, pairs are counted in a dense matrix
+BLOCK = 2**21  # sites whose pairs are held at once
 CHUNK = 16  # sites compared at once; chunks without a boundary are skipped
 
 
@@ -20,17 +23,18 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.ascontiguousarray(labels, dtype=np.int32)
     if labels.ndim != 2:
         raise ValueError(f"a label image must have two axes, not {labels.ndim}")
-    low, high, valid = (_unlike_pairs if min(labels.shape) > 2 else _unlike_pairs_of_narrow)(labels, n)
-    if not valid:
-        raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
-    key = low.astype(np.int64) * n + high
+    height, width = labels.shape
+    rows = max(1, BLOCK // max(1, width))
+    counted = [_counted(labels, n, first, min(first + rows, height)) for first in range(0, height, rows)]
     if n <= DENSE:
-        lengths = np.bincount(key, minlength=n * n).reshape(n, n)
+        lengths = sum(counted, np.zeros((n, n), np.int64))
         lengths += lengths.T
         source, target = np.nonzero(lengths)
         length = lengths[source, target]
     else:
-        key, pair_length = np.unique(key, return_counts=True)
+        key, which = np.unique(np.concatenate([key for key, _ in counted]), return_inverse=True)
+        pair_length = np.zeros(key.size, np.int64)
+        np.add.at(pair_length, which, np.concatenate([count for _, count in counted]))
         low, high = key // n, key % n
         source, target = np.concatenate([low, high]), np.concatenate([high, low])
         order = np.lexsort((target, source))
@@ -38,17 +42,31 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([source, target], axis=1).astype(np.int32), length.astype(np.int32)
 
 
+def _counted(labels: np.ndarray, n: int, first: int, last: int) -> Any:
+    """The number of unlike pairs of sites from rows first … last - 1 and below: int [n, n], or (key, number) if sparse.
+
+    A pair is at [lower node, higher node], or its key is lower * n + higher. Raises ValueError for an invalid label.
+    """
+    low, high, valid = (_unlike_pairs if min(labels.shape) > 2 else _unlike_pairs_of_narrow)(labels, n, first, last)
+    if not valid:
+        raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
+    key = low.astype(np.int64) * n + high
+    if n <= DENSE:
+        return np.bincount(key, minlength=n * n).reshape(n, n)
+    return np.unique(key, return_counts=True)
+
+
 @njit(cache=True)
-def _unlike_pairs(labels, n):
-    """Node indices (lower, higher) of each unlike pair of neighbouring sites that both belong to a grain.
+def _unlike_pairs(labels, n, first, last):
+    """Node indices (lower, higher) of each unlike pair of sites in rows first … last - 1 and below, both in a grain.
 
     The third value is whether all labels lie in 0 … n: an invalid label appears at a boundary, or fills the image.
     """
     height, width = labels.shape
-    valid = labels.size == 0 or 0 <= labels[0, 0] <= n
+    valid = labels.size == 0 or 0 <= labels[first, 0] <= n
     low, high = np.empty(8 * width + 1024, np.int32), np.empty(8 * width + 1024, np.int32)
     count = 0
-    for r in range(height):
+    for r in range(first, last):
         if low.size - count < 4 * width:
             low, high = _doubled(low), _doubled(high)
         here, below = labels[r], labels[(r + 1) % height]
@@ -80,12 +98,12 @@ def _unlike_pairs(labels, n):
 
 
 @njit(cache=True)
-def _unlike_pairs_of_narrow(labels, n):
+def _unlike_pairs_of_narrow(labels, n, first, last):
     """As `_unlike_pairs`, for a lattice with an axis of one or two sites, where neighbours to either side are one."""
     height, width = labels.shape
     low, high = np.empty(8 * width + 1024, np.int32), np.empty(8 * width + 1024, np.int32)
     count, valid = 0, True
-    for r in range(height):
+    for r in range(first, last):
         if low.size - count < 4 * width:
             low, high = _doubled(low), _doubled(high)
         for c in range(width):
