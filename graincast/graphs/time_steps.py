@@ -80,11 +80,11 @@ def ascending(times: np.ndarray, areas: np.ndarray) -> tuple[np.ndarray, np.ndar
     A second `run` of SPPARKS repeats the last record. Raises BadInput if the times of the others do not ascend, as
     where a time is repeated with other areas, or are not finite.
     """
-    if not (np.diff(times) > 0).all():
-        again = np.flatnonzero(np.diff(times) == 0) + 1
+    if not (times[1:] > times[:-1]).all():
+        again = np.flatnonzero(times[1:] == times[:-1]) + 1
         again = again[(areas[again] == areas[again - 1]).all(axis=1)]
         times, areas = np.delete(times, again), np.delete(areas, again, axis=0)
-        if not (np.diff(times) > 0).all():
+        if not (times[1:] > times[:-1]).all():
             raise BadInput("times do not ascend")
     if times.size < 2:
         raise BadInput(f"a growth run of {times.size} records is too short; at least 2 are needed")

@@ -12,6 +12,7 @@ from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.microstructure import BadInput
 from graincast.prediction.frames import of_graphs
 from graincast.raw import deepspparks, spparks
+from graincast.raw.limits import content_errors
 
 
 def read(paths: Sequence[str], recipe: dict, extensions: Sequence[Path]) -> tuple[FeatureTable, list[np.ndarray]]:
@@ -25,7 +26,8 @@ def read(paths: Sequence[str], recipe: dict, extensions: Sequence[Path]) -> tupl
     for path in paths:
         read_one = spparks.read if Path(path).is_dir() else deepspparks.read
         try:
-            microstructure = k_hop_subgraph(read_one(Path(path), path), recipe["hops"])
+            with content_errors("unforeseen content"):
+                microstructure = k_hop_subgraph(read_one(Path(path), path), recipe["hops"])
             graphs.append(row(microstructure, recipe["nodes"], recipe["edges"], tables))
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None

@@ -56,6 +56,12 @@ def test_k_hop_subgraphs_keep_the_degrees_of_the_whole_graph(tmp_path, form, hop
     assert_same(read_back(m, form, tmp_path / "out"), m)
 
 
+@FORMS
+def test_names_of_growth_runs_are_kept(tmp_path, form):
+    m = replace(whole_graph("m", records=(2, 2)), runs=["1", "3"])
+    assert_same(read_back(m, form, tmp_path / "out"), m)
+
+
 def test_times_and_areas_are_exact(tmp_path):
     m = whole_graph("m", records=(4,))
     times = np.array([0.0, 0.1 + 0.2, 20000.04526270, np.nextafter(4e6, 5e6)])

@@ -110,6 +110,15 @@ def test_names_of_several_shards_are_in_order(tmp_path):
     assert shards.names([tmp_path / "1.h5", tmp_path / "0.h5"]) == ["a", "b", "c"]
 
 
+def test_without_stored_names_growth_runs_are_numbered(tmp_path):
+    path = tmp_path / "shard.h5"
+    shards.write(path, [replace(m, runs=[f"r{run}" for run in m.runs]) for m in varied_microstructures()])
+    assert [m.runs for m in shards.read(path)] == [["r1", "r2", "r3"], ["r1", "r2"], ["ra"], ["r1"]]
+    with h5py.File(path, "a") as file:
+        del file["growth/name"]
+    assert [m.runs for m in shards.read(path)] == [["1", "2", "3"], ["1", "2"], ["1"], ["1"]]
+
+
 @pytest.mark.parametrize("attributes", [{"version": 2}, {"format": "another"}, {"version": None}, {"format": None}])
 def test_another_version_or_format_is_refused(tmp_path, attributes):
     path = tmp_path / "shard.h5"
