@@ -1,5 +1,6 @@
 """Grain boundaries of a periodic label image: adjacent grains and their boundary lengths."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"a label image must have two axes, not {labels.ndim}")
     height, width = labels.shape
     rows = max(1, BLOCK // max(1, width))
-    counted = [_counted(labels, n, first, min(first + rows, height)) for first in range(0, height, rows)]
+    firsts = range(0, max(1, height), rows)
+    counted = [_counted(labels, n, first, min(first + rows, height)) for first in firsts]
     if n <= DENSE:
-        lengths = sum(counted, np.zeros((n, n), np.int64))
+        lengths = functools.reduce(np.add, counted)
         lengths += lengths.T
         source, target = np.nonzero(lengths)
         length = lengths[source, target]

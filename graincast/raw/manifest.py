@@ -132,13 +132,12 @@ def _statuses(files: dict[Path, list[Path]], root: Path) -> tuple[dict[Path, os.
 
 def _status(file: Path, root: Path, alone: bool) -> os.stat_result:
     """The status of a raw file, `alone` if it is all of its run. Raises BadInput if the file cannot be used."""
-    name = _relative(file, root)
-    if _UNUSABLE.search(name):
-        raise BadInput(f"the name {printable(name)} has control characters or is not UTF-8; rename it")
+    if _UNUSABLE.search(str(file)) and _UNUSABLE.search(_relative(file, root)):
+        raise BadInput(f"the name {printable(_relative(file, root))} has control characters or is not UTF-8; rename it")
     try:
         return regular_file(file)
     except BadInput as error:
-        raise BadInput(str(error) if alone else f"{name}: {error}") from None
+        raise BadInput(str(error) if alone else f"{_relative(file, root)}: {error}") from None
 
 
 def _hashes(stats: dict[Path, os.stat_result], root: Path, seen_path: Path) -> dict[Path, str]:

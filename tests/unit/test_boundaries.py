@@ -5,6 +5,7 @@ from collections import Counter, deque
 import numpy as np
 import pytest
 
+from graincast.graphs import boundaries
 from graincast.graphs.boundaries import DENSE, adjacency
 from graincast.graphs.k_hop_subgraph import hop_distance, k_hop_subgraph
 from graincast.microstructure import Microstructure
@@ -114,6 +115,17 @@ def test_sorting_finds_the_same_pairs_as_a_full_matrix():
     sorted_edges, sorted_length = adjacency(shifted, int(shifted.max()))
     np.testing.assert_array_equal(sorted_edges, edges + DENSE)
     np.testing.assert_array_equal(sorted_length, length)
+
+
+@pytest.mark.parametrize("labels_from", [1, DENSE + 1])
+@pytest.mark.parametrize("rows", [1, 7, 95, 96])
+def test_counting_in_blocks_of_rows_changes_nothing(monkeypatch, labels_from, rows):
+    labels = blocks(96, 12, seed=1, empty=0.2)
+    labels[labels > 0] += labels_from - 1
+    whole = adjacency(labels, int(labels.max()))
+    monkeypatch.setattr(boundaries, "BLOCK", 96 * rows)
+    for one, other in zip(adjacency(labels, int(labels.max())), whole, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
 
 
 def test_sites_that_are_grains_have_eight_neighbours_each():
