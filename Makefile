@@ -18,7 +18,7 @@ SERVER_READY := $(VENV)/.server-ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run plan test test-unit test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
+.PHONY: run plan test test-unit fuzz test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
@@ -37,6 +37,9 @@ test: $(READY) $(SERVER_READY) lint  ## all checks and tests
 
 test-unit: $(READY)  ## the unit tests alone (ARGS="-k sgc" for some of them)
 	@python -m pytest tests/unit -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(READY)  ## damage raw files in many more ways than the unit tests do (GRAINCAST_FUZZ=times as many)
+	@GRAINCAST_FUZZ=$${GRAINCAST_FUZZ:-20} python -m pytest tests/unit/test_fuzzed_readers.py -s $(ARGS)
 
 test-all: $(READY) $(SERVER_READY)  ## all checks and tests, those marked `long` too
 	@$(MAKE) test ARGS="-m 'long or not long' $(ARGS)"

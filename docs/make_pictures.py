@@ -23,7 +23,7 @@ def state(labels: np.ndarray, types: np.ndarray, candidate_from: np.ndarray) -> 
     kinds = types[1:]
     edges, length = adjacency(labels, kinds.size)
     one = Microstructure(
-        "", "", labels, np.arange(1, kinds.size + 1), kinds, kinds == 0, edges, length, np.zeros(0), [], []
+        "", "", labels, np.arange(1, kinds.size + 1), kinds, kinds == 0, edges, length, np.zeros(0), [], [], []
     )
     return microstructure.rgb(one, centre_of=candidate_from)
 

@@ -26,6 +26,7 @@ class Microstructure:
     edges            int32 [m, 2], node indices (source, target), both directions, sorted, no self loops
     boundary_length  int32 [m], unlike pairs of first- and second-neighbour sites along that boundary
     degree           int32 [n], number of neighbours before any k-hop cut
+    runs             the name of each growth run, unique: "1", "2", … if the raw data do not name them
     times            one float64 [records] per growth run, Monte Carlo steps (MCS)
     areas            one int32 [records, n] per growth run, sites; record 0 is the initial state
     """
@@ -39,6 +40,7 @@ class Microstructure:
     edges: np.ndarray
     boundary_length: np.ndarray
     degree: np.ndarray
+    runs: list[str]
     times: list[np.ndarray]
     areas: list[np.ndarray]
 

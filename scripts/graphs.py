@@ -1,47 +1,67 @@
-"""Read the raw runs of one shard into grain graphs; what cannot be used goes into a table with its reason."""
+"""Read the raw runs of one shard into grain graphs; what cannot be used goes into a table with its reason.
+
+Maps are read as periodic in both directions: grains at one edge touch those at the opposite edge.
+"""
 
 import argparse
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from graincast.files import csv_table
 from graincast.graphs import shards, time_steps
 from graincast.graphs.k_hop_subgraph import k_hop_subgraph
-from graincast.microstructure import BadInput
+from graincast.microstructure import BadInput, Microstructure
 from graincast.program.main import parser, run
 from graincast.program.progress import track
 from graincast.program.recipe import add_argument
 from graincast.raw import manifest
+from graincast.raw.limits import content_errors
 from graincast.raw.sources import SOURCES
 
 
 def main(args: argparse.Namespace) -> None:
     parameters = args.recipe.take("source", optional=("hops", "time_steps"))
-    source, hops, kept = parameters["source"], parameters.get("hops"), parameters.get("time_steps", time_steps.ALL)
+    source, kept = parameters["source"], parameters.get("time_steps", time_steps.ALL)
     readers = {name: one.reader for name, one in SOURCES.items() if one.reader}
     if source not in readers:
         raise BadInput(f"{args.recipe.path}: source {source!r} is none of {', '.join(readers)}")
     reader = importlib.import_module(f"graincast.raw.{readers[source]}")
     time_steps.check(kept)
     runs = manifest.read(args.manifest)
-    graphs, rejected = [], []
-    for entry in track(runs, f"graphs {args.name}", len(runs), "files"):
-        if "same_as" in entry:
-            rejected.append((entry["name"], f"the same content as {entry['same_as']}"))
-            continue
-        paths = [args.root / file["path"] for file in entry["files"]]
-        for path, file in zip(paths, entry["files"], strict=True):
-            if manifest.sha256(path) != file["sha256"]:
-                raise BadInput(f"{path}: changed while the workflow was running; run it again")
-        # a JSON graph is its file; a SPPARKS run is the folder of that name, or the root itself
-        raw = paths[0] if source == "deepspparks-json" else args.root / entry["name"]
-        try:
-            microstructure = reader.read(raw if raw.exists() else args.root, entry["name"])
-            graphs.append(k_hop_subgraph(time_steps.reduced(microstructure, kept), hops))
-        except BadInput as reason:
-            rejected.append((entry["name"], " ".join(str(reason).split())))
-    shards.write(args.out, graphs)
+    rejected: list[tuple[str, str]] = []
+
+    def graphs() -> Iterator[Microstructure]:
+        for entry in track(runs, f"graphs {args.name}", len(runs), "files"):
+            reason = manifest.reason_of(entry)
+            if reason is None:
+                raw = unchanged(entry, args.root, source)
+                try:
+                    with content_errors("unforeseen content"):
+                        graph = time_steps.reduced(reader.read(raw, entry["name"]), kept)
+                        graph = k_hop_subgraph(graph, parameters.get("hops"))
+                except BadInput as error:
+                    reason = str(error)
+                except MemoryError:
+                    raise BadInput(f"{raw}: too little memory to read it; give rule graphs more (mem_mb)") from None
+            if reason is None:
+                yield graph
+            else:
+                rejected.append((entry["name"], manifest.printable(" ".join(reason.split()))))
+
+    shards.write(args.out, graphs())
     csv_table.write(args.rejected, ["file", "reason"], rejected)
+
+
+def unchanged(entry: dict, root: Path, source: str) -> Path:
+    """The file or folder of a manifest's run. Raises BadInput where its content is not that of the manifest."""
+    paths = [root / file["path"] for file in entry["files"]]
+    for path, file in zip(paths, entry["files"], strict=True):
+        if manifest.sha256(path) != file["sha256"]:
+            raise BadInput(f"{path}: changed while the workflow was running; run it again")
+    # a JSON graph is its file; a SPPARKS run is the folder of that name, or the root itself
+    raw = paths[0] if source == "deepspparks-json" else root / entry["name"]
+    return raw if raw.exists() else root
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from graincast.graphs import shards
 from graincast.program.main import parser, run
 from graincast.program.progress import track
 from graincast.program.recipe import add_argument
+from graincast.raw.sources import numerical
 
 
 def main(args: argparse.Namespace) -> None:
@@ -16,15 +17,16 @@ def main(args: argparse.Namespace) -> None:
     rows = {}
     for path in track(args.graphs, f"summary {args.name}", len(args.graphs), "shards"):
         for one in shards.read(path):
-            rows[one.name] = (one.group, one.grain_id.size, one.candidate_growth_ratios)
-    growth_runs = max((len(ratios) for *_, ratios in rows.values()), default=0)
+            ratios = dict(zip(one.runs, one.candidate_growth_ratios.tolist(), strict=True))
+            rows[one.name] = (one.group, one.grain_id.size, ratios)
+    growth_runs = sorted({run for *_, ratios in rows.values() for run in ratios}, key=numerical)
     grouped = any(group != name for name, (group, *_) in rows.items())
     header = ["microstructure", *(["group"] if grouped else []), "grains"]
-    header += [f"cgr_{i + 1}" for i in range(growth_runs)]
+    header += [f"cgr_{run}" for run in growth_runs]
     header += [f"{split}{suffix}" for split, (suffixes, _) in columns.items() for suffix in suffixes]
     lines = []
     for name, (group, grains, ratios) in sorted(rows.items()):
-        padded = [f"{ratio:.6g}" for ratio in ratios] + [""] * (growth_runs - len(ratios))
+        padded = [f"{ratios[run]:.6g}" if run in ratios else "" for run in growth_runs]
         subsets = [part for _, of in columns.values() for part in of[name]]
         lines.append([name, *([group] if grouped else []), grains, *padded, *subsets])
     csv_table.write(args.out, header, lines)

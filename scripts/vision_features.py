@@ -67,13 +67,15 @@ def of_images(args: argparse.Namespace, settings: dict, network: str, compute: C
 
     def pictures() -> Iterator[np.ndarray]:
         for entry in entries:
-            path = unchanged(entry, args.root)
-            try:
-                if "same_as" in entry:
-                    raise BadInput(f"the same content as {entry['same_as']}")
-                label, picture = labelled.class_of(path.name), images.from_file(path, settings["size"])
-            except BadInput as reason:
-                rejected.append((entry["name"], " ".join(str(reason).split())))
+            reason = manifest.reason_of(entry)
+            if reason is None:
+                path = unchanged(entry, args.root)
+                try:
+                    label, picture = labelled.class_of(path.name), images.from_file(path, settings["size"])
+                except BadInput as error:
+                    reason = str(error)
+            if reason is not None:
+                rejected.append((entry["name"], manifest.printable(" ".join(reason.split()))))
                 progress.advance()
                 continue
             names.append(entry["name"])

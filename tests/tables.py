@@ -28,6 +28,7 @@ def microstructure(name: str, seed: int, size: int = 16, grains: int = 7, record
         edges=edges,
         boundary_length=boundary_length,
         degree=(np.bincount(edges[:, 0], minlength=n) + rng.integers(0, 3, n)).astype(np.int32),
+        runs=[str(run) for run in range(1, len(records) + 1)],
         times=[np.linspace(0, 1e5, count) for count in records],
         areas=areas,
     )

@@ -40,7 +40,9 @@ def read_table(path: str | os.PathLike) -> dict[str, str]:
     Raises ValueError, without the file's name, if the table is malformed.
     """
     header, rows = csv_table.read(path)
-    columns = {name: [i for i, column in enumerate(header) if column == name] for name in ("microstructure", "split")}
+    columns = {
+        name: [i for i, column in enumerate(header) if column.strip() == name] for name in ("microstructure", "split")
+    }
     if any(len(indices) != 1 for indices in columns.values()):
         raise ValueError(f"needs one column microstructure and one column split, has {header}")
     (name_column,), (split_column,) = columns.values()

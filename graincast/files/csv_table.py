@@ -4,22 +4,29 @@ import csv
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from graincast.files.atomic import whole
+from graincast.microstructure import BadInput
 
 
 def write(path: str | os.PathLike, header: Sequence, rows: Iterable[Sequence]) -> None:
     """Write a table atomically: a header and its rows."""
     with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
+        # for this end of a line, the writer quotes a field with a carriage return too, which would end a line otherwise
+        lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
+        table = csv.writer(lines, lineterminator="\r\n")
         table.writerow(header)
         table.writerows(rows)
 
 
 def read(path: str | os.PathLike) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows of a table; skips a byte order mark."""
+    """The header and the rows of a table; skips a byte order mark. Raises BadInput, without the file's name."""
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+        try:
+            header, *rows = list(csv.reader(file)) or [[]]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise BadInput(f"not a table of comma-separated values in UTF-8: {error}") from None
     return header, rows
 
 

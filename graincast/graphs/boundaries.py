@@ -1,9 +1,14 @@
 """Grain boundaries of a periodic label image: adjacent grains and their boundary lengths."""
 
+import functools
+from typing import Any
+
 import numpy as np
-from numba import njit
+
+from graincast.program.compiled import compiled
 
 DENSE = 1024  # up to this many grains, pairs are counted in a dense matrix
+BLOCK = 2**21  # sites whose pairs are held at once
 CHUNK = 16  # sites compared at once; chunks without a boundary are skipped
 
 
@@ -14,22 +19,25 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 
     Edges are node indices, both directions, in lexicographic order, no self loops. A boundary's length is its number
     of unlike pairs of first- and second-neighbour sites, each pair counted once: the energy of the Potts model with
-    8 neighbours. Raises ValueError if a label lies outside 0 … n.
+    8 neighbours. On an axis of two sites, the neighbours to either side are one site, which counts once. Raises
+    ValueError if a label lies outside 0 … n.
     """
     labels = np.ascontiguousarray(labels, dtype=np.int32)
     if labels.ndim != 2:
         raise ValueError(f"a label image must have two axes, not {labels.ndim}")
-    low, high, valid = _unlike_pairs(labels, n)
-    if not valid:
-        raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
-    key = low.astype(np.int64) * n + high
+    height, width = labels.shape
+    rows = max(1, BLOCK // max(1, width))
+    firsts = range(0, max(1, height), rows)
+    counted = [_counted(labels, n, first, min(first + rows, height)) for first in firsts]
     if n <= DENSE:
-        lengths = np.bincount(key, minlength=n * n).reshape(n, n)
+        lengths = functools.reduce(np.add, counted)
         lengths += lengths.T
         source, target = np.nonzero(lengths)
         length = lengths[source, target]
     else:
-        key, pair_length = np.unique(key, return_counts=True)
+        key, which = np.unique(np.concatenate([key for key, _ in counted]), return_inverse=True)
+        pair_length = np.zeros(key.size, np.int64)
+        np.add.at(pair_length, which, np.concatenate([count for _, count in counted]))
         low, high = key // n, key % n
         source, target = np.concatenate([low, high]), np.concatenate([high, low])
         order = np.lexsort((target, source))
@@ -37,17 +45,31 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([source, target], axis=1).astype(np.int32), length.astype(np.int32)
 
 
-@njit(cache=True)
-def _unlike_pairs(labels, n):
-    """Node indices (lower, higher) of each unlike pair of neighbouring sites that both belong to a grain.
+def _counted(labels: np.ndarray, n: int, first: int, last: int) -> Any:
+    """The number of unlike pairs of sites from rows first … last - 1 and below: int [n, n], or (key, number) if sparse.
+
+    A pair is at [lower node, higher node], or its key is lower * n + higher. Raises ValueError for an invalid label.
+    """
+    low, high, valid = (_unlike_pairs if min(labels.shape) > 2 else _unlike_pairs_of_narrow)(labels, n, first, last)
+    if not valid:
+        raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
+    key = low.astype(np.int64) * n + high
+    if n <= DENSE:
+        return np.bincount(key, minlength=n * n).reshape(n, n)
+    return np.unique(key, return_counts=True)
+
+
+@compiled
+def _unlike_pairs(labels, n, first, last):
+    """Node indices (lower, higher) of each unlike pair of sites in rows first … last - 1 and below, both in a grain.
 
     The third value is whether all labels lie in 0 … n: an invalid label appears at a boundary, or fills the image.
     """
     height, width = labels.shape
-    valid = labels.size == 0 or 0 <= labels[0, 0] <= n
+    valid = labels.size == 0 or 0 <= labels[first, 0] <= n
     low, high = np.empty(8 * width + 1024, np.int32), np.empty(8 * width + 1024, np.int32)
     count = 0
-    for r in range(height):
+    for r in range(first, last):
         if low.size - count < 4 * width:
             low, high = _doubled(low), _doubled(high)
         here, below = labels[r], labels[(r + 1) % height]
@@ -78,7 +100,29 @@ def _unlike_pairs(labels, n):
     return low[:count], high[:count], valid
 
 
-@njit(cache=True)
+@compiled
+def _unlike_pairs_of_narrow(labels, n, first, last):
+    """As `_unlike_pairs`, for a lattice with an axis of one or two sites, where neighbours to either side are one."""
+    height, width = labels.shape
+    low, high = np.empty(8 * width + 1024, np.int32), np.empty(8 * width + 1024, np.int32)
+    count, valid = 0, True
+    for r in range(first, last):
+        if low.size - count < 4 * width:
+            low, high = _doubled(low), _doubled(high)
+        for c in range(width):
+            a = labels[r, c]
+            valid &= 0 <= a <= n
+            for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
+                beyond = (r + down >= height and height < 3) or (c + right >= width and width < 3 and not down)
+                again = (right < 0 and width < 3) or (right and width < 2)
+                b = labels[(r + down) % height, (c + right) % width]
+                if not (beyond or again) and a != b and 0 < a <= n and 0 < b <= n:
+                    low[count], high[count] = min(a, b) - 1, max(a, b) - 1
+                    count += 1
+    return low[:count], high[:count], valid
+
+
+@compiled
 def _doubled(array):
     larger = np.empty(2 * array.size, array.dtype)
     larger[: array.size] = array

@@ -19,13 +19,15 @@ offsets: the entries of microstructure i lie in [ptr[i], ptr[i + 1]).
     labels/value    int32 [runs]       node index + 1, or 0 outside the stored grains
     labels/length   int32 [runs]       sites
     growth/ptr      int64 [g + 1]      the growth runs of each microstructure
+    growth/name     str [growth runs]  older files lack it: "1", "2", … in each microstructure
     growth/records  int64 [growth runs + 1]  offsets into time
     growth/time     float64 [records]  Monte Carlo steps
     growth/area     int32 [sum of records x nodes]  row-major [records, nodes] of each growth run, one after another
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -42,23 +44,28 @@ def offsets(counts: Iterable[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(list(counts), dtype=np.int64)]).astype(np.int64)
 
 
-def write(path: str | os.PathLike, microstructures: Sequence[Microstructure]) -> None:
-    """Write a shard atomically; the same microstructures give the same bytes."""
-    graphs = sorted(microstructures, key=lambda graph: graph.name)
-    encoded = [label_runs.encode(graph.labels) for graph in graphs]
+def write(path: str | os.PathLike, microstructures: Iterable[Microstructure]) -> None:
+    """Write a shard atomically; the same microstructures give the same bytes. Their images are held encoded."""
+    no_labels, held = np.zeros((0, 0), np.int32), []
+    for graph in microstructures:
+        held.append((replace(graph, labels=no_labels), graph.labels.shape, label_runs.encode(graph.labels)))
+    held.sort(key=lambda one: one[0].name)
+    graphs = [graph for graph, _, _ in held]
     times = [time for graph in graphs for time in graph.times]
     with hdf5.written(path, libver="latest") as file:
         file.attrs.update(FORMAT)
-        for key in ("name", "group"):
-            texts = [getattr(graph, key) for graph in graphs]
-            file.create_dataset(key, data=texts, dtype=h5py.string_dtype(), shape=(len(graphs),))
+
+        def put_texts(name: str, texts: list[str]) -> None:
+            file.create_dataset(name, data=texts, dtype=h5py.string_dtype(), shape=(len(texts),))
 
         def put(name: str, arrays: list[np.ndarray], dtype: str, columns: tuple[int, ...] = ()) -> None:
             data = np.concatenate([np.zeros((0, *columns), dtype), *arrays]).astype(dtype)
             packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if data.size > 64 else {}
             file.create_dataset(name, data=data, **packed)
 
-        put("shape", [np.array([graph.labels.shape]) for graph in graphs], "i4", (2,))
+        put_texts("name", [graph.name for graph in graphs])
+        put_texts("group", [graph.group for graph in graphs])
+        put("shape", [np.array([shape]) for _, shape, _ in held], "i4", (2,))
         put("nodes/ptr", [offsets(graph.grain_id.size for graph in graphs)], "i8")
         put("nodes/id", [graph.grain_id for graph in graphs], "i4")
         put("nodes/type", [graph.grain_type for graph in graphs], "i1")
@@ -68,10 +75,11 @@ def write(path: str | os.PathLike, microstructures: Sequence[Microstructure]) ->
         put("edges/ptr", [offsets(len(graph.edges) for graph in graphs)], "i8")
         put("edges/index", [graph.edges for graph in graphs], "i4", (2,))
         put("edges/boundary_length", [graph.boundary_length for graph in graphs], "i4")
-        put("labels/ptr", [offsets(value.size for value, _ in encoded)], "i8")
-        put("labels/value", [value for value, _ in encoded], "i4")
-        put("labels/length", [length for _, length in encoded], "i4")
+        put("labels/ptr", [offsets(value.size for _, _, (value, _) in held)], "i8")
+        put("labels/value", [value for _, _, (value, _) in held], "i4")
+        put("labels/length", [length for _, _, (_, length) in held], "i4")
         put("growth/ptr", [offsets(len(graph.times) for graph in graphs)], "i8")
+        put_texts("growth/name", [run for graph in graphs for run in graph.runs])
         put("growth/records", [offsets(time.size for time in times)], "i8")
         put("growth/time", times, "f8")
         put("growth/area", [area.ravel() for graph in graphs for area in graph.areas], "i4")
@@ -102,6 +110,7 @@ def read(path: str | os.PathLike) -> Iterator[Microstructure]:
         data: dict[str, np.ndarray] = {}
         file.visititems(lambda name, item: data.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
         names_and_groups = _names_and_groups(file)
+        run_names = file["growth/name"].asstr()[:].tolist() if "growth/name" in file else None
 
     area_start = 0
     for i, (name, group) in enumerate(zip(*names_and_groups, strict=True)):
@@ -127,6 +136,7 @@ def read(path: str | os.PathLike) -> Iterator[Microstructure]:
             edges=data["edges/index"][edge],
             boundary_length=data["edges/boundary_length"][edge],
             degree=data["nodes/degree"][node],
+            runs=run_names[growth] if run_names else [str(run) for run in range(1, len(times) + 1)],
             times=times,
             areas=areas,
         )

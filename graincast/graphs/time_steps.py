@@ -4,6 +4,7 @@ SPPARKS and the simulator record at the first flip at or after the requested tim
 at 20000.045, and differ between growth runs; with few grains left, delays of 55 MCS occur.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -63,7 +64,7 @@ def reduced(microstructure: Microstructure, time_steps: str | dict) -> Microstru
     if time_steps == ALL:
         return microstructure
     times, areas = [], []
-    for run, (time, area) in enumerate(zip(microstructure.times, microstructure.areas, strict=True), 1):
+    for run, time, area in zip(microstructure.runs, microstructure.times, microstructure.areas, strict=True):
         try:
             records = kept_records(time, time_steps)
         except BadInput as error:
@@ -71,6 +72,25 @@ def reduced(microstructure: Microstructure, time_steps: str | dict) -> Microstru
         times.append(time[records])
         areas.append(area[records])
     return replace(microstructure, times=times, areas=areas)
+
+
+def ascending(times: np.ndarray, areas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Times float64 [records] and areas [records, n] without records that repeat the one before.
+
+    A second `run` of SPPARKS repeats the last record. Raises BadInput if the times of the others do not ascend, as
+    where a time is repeated with other areas, or are not finite.
+    """
+    if not (times[1:] > times[:-1]).all():
+        again = np.flatnonzero(times[1:] == times[:-1]) + 1
+        again = again[(areas[again] == areas[again - 1]).all(axis=1)]
+        times, areas = np.delete(times, again), np.delete(areas, again, axis=0)
+        if not (times[1:] > times[:-1]).all():
+            raise BadInput("times do not ascend")
+    if times.size < 2:
+        raise BadInput(f"a growth run of {times.size} records is too short; at least 2 are needed")
+    if not (math.isfinite(times[0]) and math.isfinite(times[-1])):
+        raise BadInput("times do not ascend, or are not finite")
+    return times, areas
 
 
 def _record_at(times: np.ndarray, requested: float) -> int:

@@ -25,7 +25,7 @@ def finish(process: subprocess.Popen) -> tuple[set[str], list[str]]:
     printed, errors = process.communicate()
     if process.returncode:
         lines = [line.strip() for line in (printed + errors).splitlines() if line.strip()]
-        preamble = re.compile(r"Using workflow|File \"|[A-Za-z.]+Error in file|\w+Error:$")
+        preamble = re.compile(r"Using workflow|File \"|[A-Za-z.]+Error in file|\w+Error:\Z")
         messages = [line for line in lines if not preamble.match(line)]
         raise BadInput(messages[0] if messages else "planning failed")
     notes = [line for line in errors.splitlines() if line.startswith(("results/", "another run", "datasets."))]

@@ -15,8 +15,12 @@ which grains meet there.
 Numba renews its compiled copy on disk only when this file changes, so the bit layout is defined here too.
 """
 
+import functools
+
 import numpy as np
 from numba import njit
+
+from graincast.program.compiled import compiled
 
 HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, BORDER_SHIFT = 4, 8, 12, 14
 WORDS = 1 << BORDER_SHIFT
@@ -56,7 +60,7 @@ def _uniform(x):
     return (x >> U(11)) * 2.0**-53
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@functools.partial(compiled, nogil=True, error_model="numpy")
 def advance(
     labels, word, class_of, bound, inverse, members, length, place, order, steps, grain_type, type_step, mobility, flip,
     areas, rng, clock, counters, record_times, out_times, out_areas, max_draws, max_events,

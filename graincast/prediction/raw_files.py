@@ -13,6 +13,7 @@ from graincast.features.table import FeatureTable
 from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.microstructure import BadInput
 from graincast.prediction.frames import of_graphs
+from graincast.raw.limits import content_errors
 from graincast.raw.sources import SOURCES
 
 
@@ -26,7 +27,9 @@ def read(paths: Sequence[str], recipe: dict, extensions: Sequence[Path]) -> tupl
     graphs, grains = [], []
     for path in paths:
         try:
-            microstructure = k_hop_subgraph(_reader(Path(path)).read(Path(path), path), recipe["hops"])
+            reader = _reader(Path(path))
+            with content_errors("unforeseen content"):
+                microstructure = k_hop_subgraph(reader.read(Path(path), path), recipe["hops"])
             graphs.append(row(microstructure, recipe["nodes"], recipe["edges"], tables))
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None

@@ -5,16 +5,15 @@ the lowest first; a set sixth bit says that another group follows, the fifth bit
 48 is added to make a printable character (pycocotools, `rleToString`).
 """
 
-import math
 import re
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from graincast.microstructure import BadInput
+from graincast.program.compiled import compiled
+from graincast.raw.limits import MAX_SITES
 
-MAX_SITES = 2**28  # far above any real image; stops a wrong size from exhausting memory
 _SIZE = re.compile(r"\[\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\]")
 
 
@@ -22,11 +21,17 @@ def parse_size(size: object) -> tuple[int, int]:
     """(height, width) from a list of two integers or its text, such as "[512, 512]". Raises BadInput."""
     if isinstance(size, str) and (match := _SIZE.fullmatch(size.strip())):
         size = [int(match[1]), int(match[2])]
-    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
+    if (
+        not isinstance(size, list | tuple)
+        or len(size) != 2
+        or not type(size[0]) is type(size[1]) is int
+        or min(size) < 1
+    ):
         raise BadInput(f"an image size must be two positive integers, not {str(size)[:40]!r}")
-    if math.prod(size) > MAX_SITES:
-        raise BadInput(f"an image of {size[0]} x {size[1]} sites is too large")
-    return size[0], size[1]
+    height, width = size
+    if height * width > MAX_SITES:
+        raise BadInput(f"an image of {height} x {width} sites is too large; at most {MAX_SITES} are read")
+    return height, width
 
 
 def decode(counts: str, shape: tuple[int, int]) -> np.ndarray:
@@ -36,11 +41,12 @@ def decode(counts: str, shape: tuple[int, int]) -> np.ndarray:
     """
     if not isinstance(counts, str):
         raise BadInput(f"a mask's counts must be text, not {type(counts).__name__}")
-    if not counts.isascii():
-        raise BadInput("malformed run-length string of a mask")
-    code = np.frombuffer(counts.encode("ascii"), np.uint8)
+    try:
+        code = np.frombuffer(counts.encode("ascii"), np.uint8)
+    except UnicodeEncodeError:
+        raise BadInput("malformed run-length string of a mask") from None
     runs = np.empty(code.size, np.int64)
-    size = math.prod(shape)
+    size = shape[0] * shape[1]
     count, total = _decode(code, size, runs)
     if count == _MALFORMED:
         raise BadInput("malformed run-length string of a mask")
@@ -72,7 +78,7 @@ def encode_runs(runs: np.ndarray) -> str:
 _MALFORMED, _NEGATIVE = -1, -2
 
 
-@njit(cache=True)
+@compiled
 def _decode(code, size, runs):
     count, total, i = 0, 0, 0
     while i < code.size:
@@ -101,7 +107,7 @@ def _decode(code, size, runs):
     return count, total
 
 
-@njit(cache=True)
+@compiled
 def _paint(labels, runs, label):
     height = labels.shape[0]
     area, position = 0, 0
@@ -120,7 +126,7 @@ def _paint(labels, runs, label):
     return area
 
 
-@njit(cache=True)
+@compiled
 def _encode(runs, code):
     end = 0
     for i in range(runs.size):

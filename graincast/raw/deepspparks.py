@@ -9,33 +9,55 @@ grain ids minus 1; cutting a graph to the neighbourhood of its candidate grain d
     old   `metadata` itself has `img_size`, `timesteps` and `grain_sizes`: [records][all grains], column = node id,
           or one such table per growth run, each with its own number of records. Nodes have no areas.
 
-Cut graphs written by deepspparks_writing.py also hold `degree_before_cut`, the number of neighbours of each node before
-the cut, beside `img_size`; the published code ignores it.
+Files written by deepspparks_writing.py may also hold, beside `img_size`, `degree_before_cut`, the number of neighbours
+of each node before the cut, and `growth_runs`, the names of the growth runs; the published code ignores both.
 """
 
 import json
 import re
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graincast.graphs.boundaries import adjacency
+from graincast.graphs.time_steps import ascending
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
 from graincast.raw.coco_rle import decode, paint, parse_size
+from graincast.raw.limits import regular_file
 
-_EDGE = re.compile(r"\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)")
-BEFORE_CUT = "degree_before_cut"
+_EDGES = re.compile(r"^\( *([0-9]+) *, *([0-9]+) *\)$", re.MULTILINE)
+BEFORE_CUT, RUN_NAMES = "degree_before_cut", "growth_runs"
 _ID = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def read(path: Path, name: str) -> Microstructure:
     """One grain graph with its growth runs. Raises BadInput for any other content."""
+    regular_file(Path(path))
+    content = Path(path).read_bytes()
     try:
-        document = json.loads(Path(path).read_bytes())
+        document = _DECODER.decode(content.decode(json.detect_encoding(content)))
+    except BadInput:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadInput(f"not JSON, or cut short: {error}") from None
     return parse(document, name)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises BadInput for a key that occurs twice, of which others would see the last alone."""
+    if not pairs:
+        return {}  # most objects, those of edges, are empty
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise BadInput(f"key {twice[:40]!r} occurs twice in one JSON object")
+    return mapping
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def parse(document: object, name: str) -> Microstructure:
@@ -67,6 +89,7 @@ def parse(document: object, name: str) -> Microstructure:
     for table in areas:
         _check_areas(table, keys, mask_area, labels.size)
     times = _times(_get(metadata, "timesteps", list, "metadata"), [len(table) for table in areas])
+    growth = [ascending(*run) for run in zip(times, areas, strict=True)]
 
     pairs, length = _edges(edges, {key: i for i, key in enumerate(keys)}, labels)
     return Microstructure(
@@ -79,25 +102,26 @@ def parse(document: object, name: str) -> Microstructure:
         edges=pairs,
         boundary_length=length,
         degree=_degree(metadata, keys, np.bincount(pairs[:, 0], minlength=len(keys))),
-        times=times,
-        areas=areas,
+        runs=_run_names(metadata, len(growth)),
+        times=[time for time, _ in growth],
+        areas=[table for _, table in growth],
     )
 
 
-def _get(mapping: object, key: str, kind: type | None, where: str) -> Any:
+def _get(mapping: object, key: str, kind: type | None, *where: str) -> Any:
     if not isinstance(mapping, dict):
-        raise BadInput(f"{where} is not a JSON object")
+        raise BadInput(f"{' '.join(where)} is not a JSON object")
     if key not in mapping:
-        raise BadInput(f"{where} has no {key!r}")
+        raise BadInput(f"{' '.join(where)} has no {key!r}")
     value = mapping[key]
-    if kind is not None and not isinstance(value, kind):
-        raise BadInput(f"{key!r} in {where} is a {type(value).__name__}, not a {kind.__name__}")
+    if kind is not None and type(value) is not kind:  # isinstance takes true for an integer
+        raise BadInput(f"{key!r} in {' '.join(where)} is a {type(value).__name__}, not a {kind.__name__}")
     return value
 
 
 def _grain_type(key: str, grain: dict) -> int:
-    value = _get(grain, "grain_type", int, f"node {key}")
-    if isinstance(value, bool) or not CANDIDATE <= value <= HIGH_MOBILITY:
+    value = _get(grain, "grain_type", int, "node", key)
+    if not CANDIDATE <= value <= HIGH_MOBILITY:
         raise BadInput(f"grain_type of node {key} is {str(value)[:40]}, not 0, 1 or 2")
     return value
 
@@ -105,7 +129,7 @@ def _grain_type(key: str, grain: dict) -> int:
 def _paint_masks(keys: list[str], grains: list[dict], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     labels, area = np.zeros(shape, np.int32), np.zeros(len(keys), np.int64)
     for i, (key, grain) in enumerate(zip(keys, grains, strict=True)):
-        mask = _get(grain, "rle", dict, f"node {key}")
+        mask = _get(grain, "rle", dict, "node", key)
         try:
             size = parse_size(_get(mask, "size", None, "rle"))
             if size != shape:
@@ -120,7 +144,7 @@ def _paint_masks(keys: list[str], grains: list[dict], shape: tuple[int, int]) ->
 
 def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
     """One int32 [records, n] per growth run, from the nodes' grain_size (new form)."""
-    sizes = [_get(grain, "grain_size", list, f"node {key}") for key, grain in zip(keys, grains, strict=True)]
+    sizes = [_get(grain, "grain_size", list, "node", key) for key, grain in zip(keys, grains, strict=True)]
     for key, runs in zip(keys, sizes, strict=True):
         if not runs or not all(isinstance(run, list) for run in runs):
             raise BadInput(f"grain_size of node {key} is not a list of lists, one per growth run")
@@ -149,11 +173,14 @@ def _areas_by_time(tables: object, grain_id: np.ndarray) -> list[np.ndarray]:
 
 
 def _integers(table: Any, key: str) -> np.ndarray:
+    rows: Any = table if isinstance(table, list | tuple) else [None]
+    if not (set(map(type, rows)) <= {list} and set(map(type, chain.from_iterable(rows))) <= {int}):
+        raise BadInput(f"{key} must hold rows of integers")
     try:
-        array = np.array(table)
+        array = np.array(table, np.int64)
     except (ValueError, OverflowError):
-        raise BadInput(f"the rows of {key} differ in length or type") from None
-    if array.ndim != 2 or array.dtype.kind not in "iu":
+        raise BadInput(f"the rows of {key} differ in length, or hold integers beyond 64 bits") from None
+    if array.ndim != 2:
         raise BadInput(f"{key} must hold rows of integers")
     if array.size and not 0 <= array.min() <= array.max() < 2**31:
         raise BadInput(f"{key} holds an area below zero or beyond 32 bits")
@@ -189,10 +216,22 @@ def _times(timesteps: list, records: list[int]) -> list[np.ndarray]:
         if len(steps) != count:
             raise BadInput(f"{len(steps)} timesteps, but {count} areas per grain")
         time = np.array(steps, np.float64)
-        if not (np.diff(time) > 0).all():
-            raise BadInput("timesteps do not ascend")
+        if time.tolist() != steps:
+            raise BadInput("timesteps hold an integer that is too large to be exact in 64 bits")
         times.append(time)
     return times
+
+
+def _run_names(metadata: dict, growth_runs: int) -> list[str]:
+    """The names of the growth runs; "1", "2", … if the file holds none."""
+    if RUN_NAMES not in metadata:
+        return [str(run) for run in range(1, growth_runs + 1)]
+    names = _get(metadata, RUN_NAMES, list, "metadata")
+    if len(names) != growth_runs or not all(isinstance(name, str) and name.isprintable() for name in names):
+        raise BadInput(f"{RUN_NAMES} is not a list of {growth_runs} names")
+    if len(set(names)) < len(names):
+        raise BadInput(f"{RUN_NAMES} names two growth runs alike")
+    return names
 
 
 def _degree(metadata: dict, keys: list[str], degree_after: np.ndarray) -> np.ndarray:
@@ -210,20 +249,20 @@ def _degree(metadata: dict, keys: list[str], degree_after: np.ndarray) -> np.nda
 def _edges(edges: dict, index: dict[str, int], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The file's edges in both directions, sorted: int32 [m, 2], and their boundary lengths in the image."""
     n = len(index)
-    key = np.empty(len(edges), np.int64)
-    for i, text in enumerate(edges):
-        match = _EDGE.fullmatch(text)
-        if not match:
-            raise BadInput(f"edge {text[:40]!r} is not a pair of nodes")
-        source, target = index.get(match[1]), index.get(match[2])
-        if source is None or target is None:
-            raise BadInput(f"edge {text[:40]!r} leads to an absent node")
-        key[i] = source * n + target
+    text = "\n".join(edges)  # all at once: one by one takes longer
+    pairs = _EDGES.findall(text)
+    if len(pairs) < len(edges) or text.count("\n") >= max(len(edges), 1):
+        wrong = next(edge for edge in edges if "\n" in edge or not _EDGES.match(edge))
+        raise BadInput(f"edge {wrong[:40]!r} is not a pair of nodes")
+    try:
+        listed = [index[source] * n + index[target] for source, target in pairs]
+    except KeyError as error:
+        raise BadInput(f"an edge leads to the absent node {error}") from None
+    key = np.array(listed, np.int64)
     key = np.unique(np.concatenate([key, key % n * n + key // n]))
     key = key[key // n != key % n]
     touching, touching_length = adjacency(labels, n)
-    touching_key = touching[:, 0].astype(np.int64) * n + touching[:, 1]
-    length = np.zeros(key.size, np.int32)
-    _, in_edges, in_touching = np.intersect1d(key, touching_key, assume_unique=True, return_indices=True)
-    length[in_edges] = touching_length[in_touching]
+    touching_key = np.append(touching[:, 0].astype(np.int64) * n + touching[:, 1], n * n)  # one beyond all keys
+    at = np.searchsorted(touching_key, key)
+    length = np.where(touching_key[at] == key, np.append(touching_length, np.int32(0))[at], np.int32(0))
     return np.stack([key // n, key % n], axis=1).astype(np.int32), length

@@ -2,7 +2,8 @@
 
 Each file's content is parsed back before it is written, so an export is either exact or an error. Node ids are the
 stored grain ids. Masks, types, edges, and the areas and times of all growth runs are exact; so are degrees before a
-cut, written where they differ from those after it. Fields not stored with a grain graph may differ from the original:
+cut and the names of growth runs, which are written where they differ from those that a reader would assume. Fields not
+stored with a grain graph may differ from the original:
 
     path                   the graph's name, and the growth run's number if there are several
     grain_types            as in the published files
@@ -91,6 +92,8 @@ def document(microstructure: Microstructure, form: str = NEW) -> dict:
     }
     if (m.degree != np.bincount(m.edges[:, 0], minlength=len(ids))).any():
         entry[deepspparks.BEFORE_CUT] = dict(zip(map(str, ids), m.degree.tolist(), strict=True))
+    if m.runs != [str(run) for run in range(1, len(m.runs) + 1)]:
+        entry[deepspparks.RUN_NAMES] = m.runs
     if form == NEW:
         for key, sizes in zip(ids, zip(*(area.T.tolist() for area in m.areas), strict=True), strict=True):
             nodes[str(key)]["grain_size"] = list(sizes)
@@ -121,9 +124,8 @@ def masks(labels: np.ndarray, n: int) -> list[str]:
 
 def _equal(left: Any, right: Any) -> bool:
     """Whether two fields of a microstructure agree in value, shape and type."""
-    if isinstance(left, str):
-        return left == right
-    lefts, rights = (left, right) if isinstance(left, list) else ([left], [right])
-    return len(lefts) == len(rights) and all(
-        a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(lefts, rights, strict=True)
-    )
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    if isinstance(left, np.ndarray):
+        return left.dtype == right.dtype and np.array_equal(left, right)
+    return left == right

@@ -5,15 +5,18 @@ A run folder has one of two layouts:
     nested   spparks_init/initial.dream3d, and one spparks_results/*/stats.h5 per growth run
     flat     initial.dream3d and stats.h5, one growth run
 
-Symlinked folders are followed, each real folder once; hidden names are skipped.
+Symlinked folders are followed, each real folder once; hidden names are skipped. Symbolic links that lead nowhere are
+listed too, so that what is missing is reported.
 """
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
+
+from graincast.raw.limits import behind_broken_link
 
 INITIAL, STATS = "initial.dream3d", "stats.h5"
 IMAGES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -33,7 +36,7 @@ def image_files(root: Path) -> list[Path]:
 def _below(root: Path, suffixes: tuple[str, ...], normalise: Callable[[str], str] = str) -> list[Path]:
     """The files below a folder, sorted by path; symlinked folders are followed, each real folder once.
 
-    Hidden names are skipped.
+    Hidden names are skipped. A broken link without a suffix is listed, for it led to a folder.
     """
     paths, seen = [], set()
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_fail):
@@ -42,6 +45,7 @@ def _below(root: Path, suffixes: tuple[str, ...], normalise: Callable[[str], str
         if real not in seen:
             shown = [name for name in files if not name.startswith(".")]
             paths += [Path(folder, name) for name in shown if normalise(name).endswith(suffixes)]
+            paths += _broken_links(folder, shown)
         seen.add(real)
     return sorted(paths)
 
@@ -49,39 +53,69 @@ def _below(root: Path, suffixes: tuple[str, ...], normalise: Callable[[str], str
 def run_folders(root: Path) -> list[Path]:
     """The run folders at or below a folder, sorted by path; symlinked folders are followed, each real folder once.
 
-    Folders that lack half of a run are listed too, so that reading them reports what is missing.
+    Folders that lack half of a run are listed too, so that reading them reports what is missing; so are broken links
+    without a suffix, which led to folders.
     """
     run_roots, seen = [], set()
     for path, subfolders, files in os.walk(root, followlinks=True, onerror=_fail):
         real, folder = os.path.realpath(path), Path(path)
         if real in seen:
             subfolders.clear()
-        elif INITIAL in files or STATS in files or (folder / "spparks_init" / INITIAL).is_file():
+        elif INITIAL in files or STATS in files or _is_there(folder / "spparks_init" / INITIAL):
             run_roots.append(folder)
             subfolders.clear()
+        else:
+            run_roots += _broken_links(path, [name for name in files if not name.startswith(".")])
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         seen.add(real)
     return sorted(run_roots)
 
 
 def run_files(run_folder: Path) -> list[Path]:
-    """The files of a run: the initial state, then its growth runs in numerical order, if present."""
+    """The files of a run: the initial state, then its growth runs in numerical order, if present.
+
+    What lies behind a broken link counts as present: a run that lacks it is another run.
+    """
     folder = Path(run_folder)
-    initial = [path for path in (folder / INITIAL, folder / "spparks_init" / INITIAL) if path.is_file()][:1]
-    if (folder / STATS).is_file():
+    if folder.is_symlink() and not folder.exists():
+        return [folder]
+    initial = [path for path in (folder / INITIAL, folder / "spparks_init" / INITIAL) if _is_there(path)][:1]
+    results = folder / "spparks_results"
+    if _is_there(folder / STATS):
         return [*initial, folder / STATS]
-    stats = (folder / "spparks_results").glob(f"[!.]*/{STATS}")
-    return initial + sorted(stats, key=_numerical)
+    if behind_broken_link(results):
+        return [*initial, results]
+    names = (one.name for one in results.iterdir()) if results.is_dir() else ()
+    stats = [results / name / STATS for name in sorted(names, key=numerical) if not name.startswith(".")]
+    return initial + [path for path in stats if _is_there(path)]
+
+
+def growth_run_names(run_folder: Path, stats: Sequence[Path]) -> list[str]:
+    """The names of growth runs: their folders' without "run_" or "run-"; "1" for the one of a flat run folder."""
+    folders = ["1" if path.parent == Path(run_folder) else path.parent.name for path in stats]
+    short = [name[4:] if name.startswith(("run_", "run-")) and name[4:] else name for name in folders]
+    return short if len(set(short)) == len(short) else folders
 
 
 def _fail(error: OSError) -> NoReturn:
     raise error
 
 
-def _numerical(path: Path) -> tuple[list[tuple[int, str]], str]:
+def numerical(name: str) -> tuple[list[tuple[int, str]], str]:
     """Sort key that puts run_2 before run_10."""
-    parts = re.split(r"([0-9]+)", path.parent.name)
-    return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], path.parent.name
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)], name
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists, or lies behind a broken link."""
+    return os.path.lexists(path) or behind_broken_link(path)
+
+
+def _broken_links(folder: str, names: Sequence[str]) -> list[Path]:
+    """The broken links among the files of a folder that have no suffix."""
+    paths = [Path(folder, name) for name in names]
+    return [path for path in paths if not path.suffix and path.is_symlink() and not path.exists()]
 
 
 def _itself(run: Path) -> list[Path]:

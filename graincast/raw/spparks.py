@@ -5,21 +5,20 @@ writes FeatureIds as int32 [L, L, 1, 1] and DIMENSIONS as [3].
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 
 from graincast.graphs.boundaries import adjacency
-from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
-from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME
-from graincast.raw.sources import INITIAL, STATS, run_files
+from graincast.graphs.time_steps import ascending
+from graincast.microstructure import CANDIDATE, BadInput, Microstructure
+from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, NO_TYPE, VOLUME, grain_types
+from graincast.raw.raw_hdf5 import dataset, load, present, read_chunks
+from graincast.raw.sources import INITIAL, STATS, growth_run_names, run_files
 
-Loaded = TypeVar("Loaded")
-MAX_SIDE = 2**14
-SMALL_CHUNKS = 1000  # from this many chunks on, HDF5 spends most of its time on bookkeeping
+MAX_EXACT = 2**53
+"""The largest integer up to which float64 holds all of them."""
 
 
 def read(run_folder: Path, name: str) -> Microstructure:
@@ -51,6 +50,7 @@ def read(run_folder: Path, name: str) -> Microstructure:
         edges=edges,
         boundary_length=length,
         degree=np.bincount(edges[:, 0], minlength=n).astype(np.int32),
+        runs=growth_run_names(run_folder, files[1:]),
         times=times,
         areas=areas,
     )
@@ -58,7 +58,7 @@ def read(run_folder: Path, name: str) -> Microstructure:
 
 def _read_initial(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """labels int32 [L, L] and grain_type int8 [n]."""
-    dimensions, ids, quaternions = _load(path, _load_initial)
+    dimensions, ids, quaternions = load(path, _load_initial)
     side = ids.shape[0]
     if dimensions is not None and sorted(size for size in dimensions.ravel().tolist() if size != 1) != [side, side]:
         raise BadInput(f"DIMENSIONS {dimensions.tolist()} do not fit the FeatureIds of {side} x {side} sites")
@@ -71,31 +71,32 @@ def _read_initial(path: Path) -> tuple[np.ndarray, np.ndarray]:
     absent = np.flatnonzero(np.bincount(ids.ravel(), minlength=n + 1)[1:] == 0) + 1
     if absent.size:
         raise BadInput(f"grain id {absent[0]} has no site ({absent.size} of {n} ids have none)")
-    grain_type = (quaternions[1:] > 0).sum(axis=1) - 1
-    wrong = np.flatnonzero((grain_type < CANDIDATE) | (grain_type > HIGH_MOBILITY)) + 1
+    grain_type = grain_types(quaternions[1:])
+    wrong = np.flatnonzero(grain_type == NO_TYPE) + 1
     if wrong.size:
         raise BadInput(f"the quaternion of grain {wrong[0]} matches no grain type")
     candidates = int((grain_type == CANDIDATE).sum())
     if candidates != 1:
         raise BadInput(f"{candidates} candidate grains, not one")
-    return ids, grain_type.astype(np.int8)
+    return ids, grain_type
 
 
 def _load_initial(file: h5py.File, path: Path) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     version = file.attrs.get("FileVersion")  # absent from some of SPPARKS's own dumps
     if version is not None:
         text = version.decode("ascii", "replace") if isinstance(version, bytes) else str(version)
-        if not re.match(r"6(\.|\0*$)", text):
+        if not re.fullmatch(r"6(\.[0-9]+)*\0*", text):
             raise BadInput(f"DREAM3D file version {text[:20]!r}, not 6")
-    if f"{VOLUME}/_SIMPL_GEOMETRY" in file and DIMENSIONS not in file:
+    has_dimensions = present(file, DIMENSIONS)
+    if not has_dimensions and present(file, f"{VOLUME}/_SIMPL_GEOMETRY"):
         raise BadInput("DIMENSIONS is under _SIMPL_GEOMETRY: the file is of another DREAM3D version, not 6")
-    ids, quaternions = _dataset(file, FEATURE_IDS, "iu"), _dataset(file, AVG_QUATS, "f")
+    ids, quaternions = dataset(file, FEATURE_IDS, "iu"), dataset(file, AVG_QUATS, "f")
     shape = [size for size in ids.shape if size != 1]
-    if len(shape) != 2 or shape[0] != shape[1] or shape[0] > MAX_SIDE:
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
         raise BadInput(f"FeatureIds of shape {list(ids.shape)} is not a square image")
     if quaternions.ndim != 2 or quaternions.shape[1] != 4 or quaternions.shape[0] > shape[0] ** 2 + 1:
         raise BadInput(f"AvgQuats has shape {list(quaternions.shape)}, not [grains + 1, 4]")
-    dimensions = _dataset(file, DIMENSIONS, "iu") if DIMENSIONS in file else None
+    dimensions = dataset(file, DIMENSIONS, "iu") if has_dimensions else None
     if dimensions is not None and dimensions.size > 3:
         raise BadInput(f"DIMENSIONS has {dimensions.size} entries")
     return None if dimensions is None else dimensions[()], ids[()].reshape(shape), quaternions[()]
@@ -103,11 +104,10 @@ def _load_initial(file: h5py.File, path: Path) -> tuple[np.ndarray | None, np.nd
 
 def _read_stats(path: Path, initial_areas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """times float64 [records] and areas int32 [records, n] of a growth run."""
-    time, sizes = _load(path, lambda file, path: _load_stats(file, path, initial_areas.size))
-    if len(time) < 2:
-        raise BadInput(f"a growth run of {len(time)} records is too short; at least 2 are needed")
-    if not (np.isfinite(time).all() and (np.diff(time) > 0).all()):
-        raise BadInput("times do not ascend")
+    time, sizes = load(path, lambda file, path: _load_stats(file, path, initial_areas.size))
+    if time.dtype.kind != "f" and (time.max() > MAX_EXACT or time.min() < -MAX_EXACT):
+        raise BadInput(f"a time lies beyond 2^53 = {MAX_EXACT}, where integers are not exact")
+    time, sizes = ascending(time.astype(np.float64), sizes)  # signed: differences of unsigned integers wrap
     if sizes.min() < 0:
         raise BadInput("negative area in grainsize")
     sites = int(initial_areas.sum())
@@ -124,58 +124,15 @@ def _read_stats(path: Path, initial_areas: np.ndarray) -> tuple[np.ndarray, np.n
         grain = np.flatnonzero(sizes[0] != initial_areas)[0]
         reason = f"grain {grain} has {sizes[0, grain]} sites, but {initial_areas[grain]} in {INITIAL}"
         raise BadInput(f"the first record is not the initial state: {reason}")
-    return time.astype(np.float64), np.ascontiguousarray(sizes[:, 1:])
+    return time, np.ascontiguousarray(sizes[:, 1:])
 
 
 def _load_stats(file: h5py.File, path: Path, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    time, sizes = _dataset(file, "time", "fiu"), _dataset(file, "grainsize", "iu")
+    time, sizes = dataset(file, "time", "fiu"), dataset(file, "grainsize", "iu")
     if sizes.ndim != 2 or sizes.shape[1] != columns:
         raise BadInput(f"grainsize has shape {list(sizes.shape)}, not [records, {columns}] for {columns - 1} grains")
     if time.shape != sizes.shape[:1]:
         raise BadInput(f"{list(time.shape)} times, but {sizes.shape[0]} records of grainsize")
     if 0 in sizes.shape:
         raise BadInput("grainsize is empty")
-    return time[()], _read_chunks(file, path, sizes)
-
-
-def _load(path: Path, load: Callable[[h5py.File, Path], Loaded]) -> Loaded:
-    """The result of load(file, path) on an open HDF5 file; errors in its content become BadInput."""
-    try:
-        with h5py.File(path, "r") as file:
-            return load(file, path)
-    except BadInput:
-        raise
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        if getattr(error, "errno", None) is not None:
-            raise  # a system error (permissions, a failing disk), not bad content
-        raise BadInput(f"{path.name} is not an HDF5 file, or cut short: {' '.join(str(error).split())}") from None
-
-
-def _dataset(file: h5py.File, name: str, kinds: str) -> h5py.Dataset:
-    dataset = file.get(name)
-    if not isinstance(dataset, h5py.Dataset):
-        raise BadInput(f"no dataset {name}")
-    if dataset.shape is None or dataset.dtype.kind not in kinds:
-        raise BadInput(f"dataset {name} is of type {dataset.dtype}")
-    return dataset
-
-
-def _read_chunks(file: h5py.File, path: Path, dataset: h5py.Dataset) -> np.ndarray:
-    """A 2-d dataset; thousands of tiny uncompressed chunks (SPPARKS: 2 x 5) are gathered three times faster."""
-    plain = dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() == 0 and not file.userblock_size
-    if not plain or dataset.size < SMALL_CHUNKS * dataset.chunks[0] * dataset.chunks[1]:
-        return dataset[()]
-    chunks: list[Any] = []
-    dataset.id.chunk_iter(chunks.append)
-    start = np.array([chunk.byte_offset for chunk in chunks], np.int64)
-    row, column = np.array([chunk.chunk_offset for chunk in chunks], np.int64).reshape(-1, 2).T
-    (rows, columns), item = dataset.chunks, dataset.dtype.itemsize
-    content = np.fromfile(path, np.uint8)
-    if start.size == 0 or start.min() < 0 or start.max() + rows * columns * item > content.size or (start % item).any():
-        return dataset[()]
-    content = content[: content.size // item * item].view(dataset.dtype)
-    block = content[(start // item)[:, None] + np.arange(rows * columns)]
-    grid = [-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
-    filled = np.full((grid[0], rows, grid[1], columns), dataset.fillvalue, dataset.dtype)
-    filled[row // rows, :, column // columns] = block.reshape(-1, rows, columns)
-    return filled.reshape(grid[0] * rows, grid[1] * columns)[: dataset.shape[0], : dataset.shape[1]]
+    return time[()], read_chunks(file, path, sizes)

@@ -5,9 +5,12 @@ from collections import Counter, deque
 import numpy as np
 import pytest
 
+from graincast.graphs import boundaries
 from graincast.graphs.boundaries import DENSE, adjacency
 from graincast.graphs.k_hop_subgraph import hop_distance, k_hop_subgraph
 from graincast.microstructure import Microstructure
+
+NARROW = [(1, 1), (1, 2), (2, 1), (1, 5), (5, 1), (2, 2), (2, 7), (7, 2), (1, 90), (90, 2)]
 
 
 def blocks(size, across, seed, empty=0.0):
@@ -24,15 +27,18 @@ def blocks(size, across, seed, empty=0.0):
 
 
 def boundary_lengths(labels):
-    """The boundary length of each pair of grains, counted one pair of sites at a time."""
+    """The boundary length of each pair of grains, counted one pair of sites at a time, each pair once."""
     height, width = labels.shape
-    pairs = Counter()
+    site_pairs = set()
     for r, c in np.ndindex(height, width):
         for dr, dc in ((0, 1), (1, -1), (1, 0), (1, 1)):
-            a, b = int(labels[r, c]), int(labels[(r + dr) % height, (c + dc) % width])
-            if a != b and a and b:
-                pairs[a - 1, b - 1] += 1
-                pairs[b - 1, a - 1] += 1
+            site_pairs.add(frozenset([(r, c), ((r + dr) % height, (c + dc) % width)]))
+    pairs = Counter()
+    for sites in site_pairs:
+        a, b = ([int(labels[site]) for site in sites] * 2)[:2]
+        if a != b and a and b:
+            pairs[a - 1, b - 1] += 1
+            pairs[b - 1, a - 1] += 1
     return pairs
 
 
@@ -55,12 +61,31 @@ def microstructure(labels, candidate=0):
         edges=edges,
         boundary_length=length,
         degree=np.bincount(edges[:, 0], minlength=n).astype(np.int32),
+        runs=["1", "2"],
         times=[np.array([0.0, 5.0])] * 2,
         areas=[np.stack([area, area[::-1]]), np.stack([area, area])],
     )
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (2, 2), (2, 7), (3, 40), (17, 23), (33, 70)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (1, 5),
+        (5, 1),
+        (2, 2),
+        (2, 7),
+        (7, 2),
+        (1, 90),
+        (90, 2),
+        (3, 3),
+        (3, 40),
+        (17, 23),
+        (33, 70),
+    ],
+)
 @pytest.mark.parametrize("colours", [2, 5, 40])
 def test_adjacency_equals_a_count_site_by_site(shape, colours):
     rng = np.random.default_rng(colours)
@@ -73,6 +98,15 @@ def test_adjacency_equals_a_count_site_by_site(shape, colours):
         assert as_dict(image, colours) == boundary_lengths(image)
 
 
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (2, 2)])
+def test_a_pair_of_sites_on_a_narrow_lattice_counts_once(shape):
+    """On an axis of two sites, the neighbour to the left is the one to the right."""
+    labels = np.arange(1, 1 + np.prod(shape), dtype=np.int32).reshape(shape)
+    edges, length = adjacency(labels, labels.size)
+    assert len(edges) == labels.size * (labels.size - 1)
+    assert (length == 1).all()
+
+
 def test_sorting_finds_the_same_pairs_as_a_full_matrix():
     """Sorting is used for more grains than fit a full matrix."""
     labels = blocks(96, 12, seed=1, empty=0.2)
@@ -81,6 +115,17 @@ def test_sorting_finds_the_same_pairs_as_a_full_matrix():
     sorted_edges, sorted_length = adjacency(shifted, int(shifted.max()))
     np.testing.assert_array_equal(sorted_edges, edges + DENSE)
     np.testing.assert_array_equal(sorted_length, length)
+
+
+@pytest.mark.parametrize("labels_from", [1, DENSE + 1])
+@pytest.mark.parametrize("rows", [1, 7, 95, 96])
+def test_counting_in_blocks_of_rows_changes_nothing(monkeypatch, labels_from, rows):
+    labels = blocks(96, 12, seed=1, empty=0.2)
+    labels[labels > 0] += labels_from - 1
+    whole = adjacency(labels, int(labels.max()))
+    monkeypatch.setattr(boundaries, "BLOCK", 96 * rows)
+    for one, other in zip(adjacency(labels, int(labels.max())), whole, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
 
 
 def test_sites_that_are_grains_have_eight_neighbours_each():

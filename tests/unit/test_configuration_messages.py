@@ -11,6 +11,9 @@ PCA = {"encoders": "{pca: {method: pca}}"}
 CODES = {**PCA, "encoded_sets": "{codes: {encoder: pca, components: 2}}"}
 SVM = {"dataset": "images", "features": "v", "model": "svm", "target": "{kind: label}"}
 
+NAMED = ("datasets", "splits", "feature_sets", "encoded_sets", "encoders", "vision_sets")
+"""Sections whose entries have names of the user's own."""
+
 
 # changes to the configuration, and what the message must say
 WRONG_CONFIG = [
@@ -19,8 +22,9 @@ WRONG_CONFIG = [
     ({"datasets.10": "{source: spparks}"}, 'datasets: 10 is not text; write "10"'),
     (
         {"datasets.a b": "{}"},
-        "datasets: 'a b' does not match ^[A-Za-z0-9][A-Za-z0-9_-]*$; use letters, digits, - and _",
+        r"datasets: 'a b' does not match ^[A-Za-z0-9][A-Za-z0-9_-]*\Z; use letters, digits, - and _",
     ),
+    *(({section: r'{"a\n": {}}'}, rf"{section}: 'a\n' does not match ^") for section in NAMED),
     ({"datasets.raw.source": ...}, "datasets.raw: the key 'source' is missing (required: source)"),
     ({"datasets.raw.shards": "many"}, "datasets.raw.shards: 'many' is not an integer"),
     ({"datasets.raw.shards": "on"}, "datasets.raw.shards: true is not an integer"),

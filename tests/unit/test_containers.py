@@ -183,6 +183,7 @@ PASSED_ON = {
     "SLURM_JOB_ID": "7",
     "SLURMD_NODENAME": "node1",
     "NUMBA_CACHE_DIR": "/tmp/cache",
+    "HDF5_USE_FILE_LOCKING": "FALSE",
     "GRAINCAST_ANYTHING": "1",
 }
 KEPT_OUT = {

@@ -166,6 +166,22 @@ def test_published_graphs_are_read_as_their_files_say(raw_data):
         assert m.areas[0][:, m.candidate].ravel().tolist() == candidate["grain_size"][0]
 
 
+def test_a_record_that_repeats_the_one_before_is_dropped(load):
+    whole, repeated = old_graph(), old_graph()
+    tables, times = repeated["metadata"]["grain_sizes"], repeated["metadata"]["timesteps"]
+    for table, steps in zip(tables, times, strict=True):
+        table.insert(1, table[1])
+        steps.insert(1, steps[1])
+    assert_equal(load(repeated), load(whole))
+
+
+def test_growth_runs_are_numbered_unless_the_file_names_them(load):
+    data = graph()
+    assert load(data).runs == ["1", "2"]
+    metadata_of(data)["growth_runs"] = ["1", "3"]
+    assert load(data).runs == ["1", "3"]
+
+
 def test_json_graphs_are_found_below_links(tmp_path):
     other = tmp_path / "elsewhere"
     other.mkdir()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from graincast.microstructure import BadInput
+from graincast.raw.coco_rle import encode_runs
 from graincast.raw.deepspparks import read
 from tests.synthetic import encode
 from tests.unit.test_deepspparks import LABELS, graph, metadata_of, old_graph
@@ -69,11 +70,18 @@ BAD = {
     "negative area": (set_node("grain_size", [[5, -1], [5, 1]]), "below zero"),
     "fractional area": (set_node("grain_size", [[5, 1.5], [5, 1]]), "integers"),
     "area as text": (set_node("grain_size", [[5, "1"], [5, 1]]), "integers"),
+    "area true": (set_node("grain_size", [[5, True], [5, 1]]), "integers"),
+    "degree true": (set_metadata("degree_before_cut", {"0": 9, "7": True, "12": 9, "30": 9}), "bool"),
+    "image beyond the largest": (set_metadata("img_size", [2**13, 2**13 + 1]), "too large; at most 67108864"),
+    "time not exact": (set_metadata("timesteps", [[0, 2**53 + 1]] * 2), "too large to be exact"),
+    "two growth runs alike": (set_metadata("growth_runs", ["a", "a"]), "two growth runs alike"),
+    "one name for two growth runs": (set_metadata("growth_runs", ["a"]), "not a list of 2 names"),
+    "a time twice with other areas": (set_metadata("timesteps", [[3.0, 3.0]] * 2), "ascend"),
     "enormous area": (set_node("grain_size", [[5, 2**70], [5, 1]]), "integers"),
     "areas beyond the image": (set_node("grain_size", [[5, 19], [5, 12]]), "add up"),
     "grain type 3": (set_node("grain_type", 3, "12"), "not 0, 1 or 2"),
     "grain type -1": (set_node("grain_type", -1, "12"), "not 0, 1 or 2"),
-    "grain type true": (set_node("grain_type", True, "12"), "not 0, 1 or 2"),
+    "grain type true": (set_node("grain_type", True, "12"), "is a bool, not a int"),
     "growth runs of different lengths": (set_node("grain_size", [[5, 1], [5, 1, 2]]), "different lengths"),
     "fewer growth runs": (set_node("grain_size", [[5, 1]]), "growth runs of node"),
     "no growth runs": (set_node("grain_size", []), "growth run"),
@@ -116,6 +124,7 @@ def test_bad_input_is_rejected_with_its_reason(load, case):
         (lambda m: m["grain_sizes"][0][1].pop(), "differ in length"),
         (lambda m: m["grain_sizes"][0].pop(), "1 records"),
         (lambda m: m["grain_sizes"][0][0].__setitem__(7, 4), "initial area is 4"),
+        (lambda m: m["grain_sizes"][1][1].__setitem__(7, False), "integers"),
     ],
 )
 def test_bad_input_in_the_old_form_is_rejected_with_its_reason(load, change, reason):
@@ -123,6 +132,26 @@ def test_bad_input_in_the_old_form_is_rejected_with_its_reason(load, change, rea
     change(data["metadata"])
     with pytest.raises(BadInput, match=reason):
         load(data)
+
+
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [('"7": {"grain_type"', '"7": {}, "7": {"grain_type"'), ('"grain_type": 0', '"grain_type": 1, "grain_type": 0')],
+)
+def test_a_key_that_occurs_twice_is_rejected(load, once, twice):
+    text = json.dumps(graph())
+    assert once in text
+    with pytest.raises(BadInput, match=r"key '(7|grain_type)' occurs twice in one JSON object"):
+        load(text.replace(once, twice).encode())
+
+
+def test_a_few_bytes_do_not_claim_a_gigabyte(load):
+    side = 2**14
+    node = {"grain_type": 0, "rle": {"size": [side, side], "counts": encode_runs([0, side**2])}}
+    node["grain_size"] = [[side**2, side**2]]
+    entry = {"img_size": [side, side], "timesteps": [[0, 1]]}
+    with pytest.raises(BadInput, match="16384 x 16384 sites is too large"):
+        load({"nodes": {"0": node}, "edges": {}, "metadata": {"subgraph_metadata": [entry]}})
 
 
 @pytest.mark.parametrize(

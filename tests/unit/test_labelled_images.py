@@ -21,7 +21,7 @@ SETTINGS = {"crop": None, "size": 32, "network": {"random": 3}, "batch": 4}
 
 
 def write_images(root: Path) -> None:
-    """Write six images of two classes, two unusable ones and a duplicate."""
+    """Write six images of two classes, two unusable ones, a duplicate and a link that leads nowhere."""
     rng = np.random.default_rng(0)
     (root / "more" / "deep").mkdir(parents=True)
     for name in ("Cr_1.bmp", "Cr_2.BMP", "In_1.png", "more/In_23.tif", "more/deep/Cr_30.png", "more/deep/In_4.jpg"):
@@ -29,13 +29,14 @@ def write_images(root: Path) -> None:
     (root / "In_99.png").write_bytes(b"not a picture")
     Image.fromarray(rng.integers(0, 256, (9, 9), np.uint8)).save(root / "unnamed.png")
     (root / "more" / "In_1_again.png").write_bytes((root / "In_1.png").read_bytes())
+    (root / "Cr_9.png").symlink_to("absent.png")
     for other in ("readme.txt", ".Cr_5.bmp"):
         (root / other).write_text("nothing")
 
 
 def scanned(root: Path, folder: Path) -> list[Path]:
-    source = "labelled-images"
-    manifest.scan(root, sources.SOURCES[source].runs, sources.SOURCES[source].files, 2, folder)
+    source = sources.SOURCES["labelled-images"]
+    manifest.scan(root, source.runs, source.files, 2, folder)
     return [folder / "0000.json", folder / "0001.json"]
 
 
@@ -63,7 +64,7 @@ def test_images_are_found_in_all_folders(tmp_path):
     write_images(tmp_path / "raw")
     (tmp_path / "raw" / "again").symlink_to(tmp_path / "raw")
     names = [path.relative_to(tmp_path / "raw").as_posix() for path in sources.image_files(tmp_path / "raw")]
-    assert names == sorted(names) and len(names) == 9 and "more/deep/In_4.jpg" in names and "Cr_2.BMP" in names
+    assert names == sorted(names) and len(names) == 10 and "more/deep/In_4.jpg" in names and "Cr_2.BMP" in names
 
 
 @pytest.mark.parametrize("kind", ["grains", "labels"])
@@ -114,12 +115,13 @@ def test_the_program_on_labelled_images(tmp_path, monkeypatch, capsys):
     module, _ = vgg16.load({"random": 3}, 2, 12)
     np.testing.assert_allclose(features.x[3], vgg16.features(module, [picture])[0], rtol=1e-4, atol=1e-6)
     assert csv_table.rows(rejected) == [
-        ["In_99.png", "not an image file, or cut short"],
+        ["Cr_9.png", "a symbolic link that leads nowhere; fetch the file or remove the link"],
+        ["In_99.png", "not an image file, or cut short, or none of BMP, PNG, JPEG, TIFF"],
         ["more/In_1_again.png", "the same content as In_1.png"],
         ["unnamed.png", "the file name has no class; name images CLASS_NUMBER, such as Cr_1.bmp"],
     ]
     errors = capsys.readouterr().err
-    assert "vision d/v: 9/9 images" in errors and "rejected: In_99.png: not an image file" in errors
+    assert "vision d/v: 10/10 images" in errors and "rejected: In_99.png: not an image file" in errors
 
     out.unlink()
     with pytest.raises(SystemExit):
@@ -131,7 +133,7 @@ def test_the_program_on_labelled_images(tmp_path, monkeypatch, capsys):
             "--max-rejected",
             0.2,
         )
-    assert "3 of 9 rejected" in capsys.readouterr().err and not out.exists()
+    assert "4 of 10 rejected" in capsys.readouterr().err and not out.exists()
     with pytest.raises(SystemExit):
         program(monkeypatch, *arguments, "--recipe", recipe_file(tmp_path / "recipe.json", **{**SETTINGS, "crop": 20}))
     assert "crop: 20 has no effect on labelled images" in capsys.readouterr().err

@@ -25,6 +25,7 @@ def varied_microstructures() -> list[Microstructure]:
         edges=np.zeros((0, 2), np.int32),
         boundary_length=np.zeros(0, np.int32),
         degree=np.array([4], np.int32),
+        runs=["a"],
         times=[np.array([0.0, 0.25])],
         areas=[np.array([[15], [2**31 - 1]], np.int32)],
     )
@@ -39,7 +40,7 @@ def varied_microstructures() -> list[Microstructure]:
 def assert_same(left: Microstructure, right: Microstructure):
     for field in fields(Microstructure):
         a, b = getattr(left, field.name), getattr(right, field.name)
-        if isinstance(a, str):
+        if isinstance(a, str) or field.name == "runs":
             assert a == b
             continue
         for x, y in zip(*((a, b) if isinstance(a, list) else ([a], [b])), strict=True):
@@ -107,6 +108,15 @@ def test_names_of_several_shards_are_in_order(tmp_path):
     shards.write(tmp_path / "0.h5", [microstructure("c", 1), microstructure("a", 2)])
     shards.write(tmp_path / "1.h5", [microstructure("b", 3)])
     assert shards.names([tmp_path / "1.h5", tmp_path / "0.h5"]) == ["a", "b", "c"]
+
+
+def test_without_stored_names_growth_runs_are_numbered(tmp_path):
+    path = tmp_path / "shard.h5"
+    shards.write(path, [replace(m, runs=[f"r{run}" for run in m.runs]) for m in varied_microstructures()])
+    assert [m.runs for m in shards.read(path)] == [["r1", "r2", "r3"], ["r1", "r2"], ["ra"], ["r1"]]
+    with h5py.File(path, "a") as file:
+        del file["growth/name"]
+    assert [m.runs for m in shards.read(path)] == [["1", "2", "3"], ["1", "2"], ["1"], ["1"]]
 
 
 @pytest.mark.parametrize("attributes", [{"version": 2}, {"format": "another"}, {"version": None}, {"format": None}])

@@ -222,6 +222,8 @@ def test_a_byte_order_mark_is_ignored(tmp_path):
     ("text", "reason"),
     [
         ("name,split\na,train\n", r"needs one column microstructure and one column split, has \['name', 'split'\]"),
+        ("microstructure,split,split\na,train,test\n", "needs one column microstructure and one column split"),
+        ("microstructure,split, split\na,train,test\n", "needs one column microstructure and one column split"),
         ("microstructure\na\n", "needs one column microstructure and one column split"),
         ("", "needs one column microstructure and one column split, has \\[\\]"),
         ("microstructure,split\na,train\nb,tset\n", "line 3: split 'tset' is none of train, validation, test"),

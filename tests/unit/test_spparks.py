@@ -8,7 +8,7 @@ import pytest
 
 from graincast.graphs.boundaries import adjacency
 from graincast.microstructure import BadInput
-from graincast.raw.dream3d import DIMENSIONS, FEATURE_IDS
+from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, QUATERNIONS, grain_types
 from graincast.raw.sources import run_files, run_folders
 from graincast.raw.spparks import read
 from graincast.raw.spparks_writing import write_initial, write_stats
@@ -110,6 +110,63 @@ def test_a_written_run_is_read_back(tmp_path):
         assert (read_times.dtype, read_areas.dtype) == (np.float64, np.int32)
     dtypes = {"labels": "i4", "grain_id": "i4", "grain_type": "i1", "candidate": "?", "degree": "i4"}
     assert {key: getattr(m, key).dtype for key in dtypes} == {key: np.dtype(code) for key, code in dtypes.items()}
+
+
+def test_a_record_that_repeats_the_one_before_is_dropped(run):
+    whole = read(run, "a")
+    for name in ("time", "grainsize"):  # a second `run` in the script of SPPARKS
+        edit(run / STATS, name, lambda data: data[[0, 1, 1, 2, 3, 4, 4, 4]])
+    assert_equal(read(run, "a"), whole)
+
+
+def test_rounded_scaled_and_opposite_quaternions_are_the_same_orientation(run):
+    types = read(run, "a").grain_type
+    rng = np.random.default_rng(0)
+    for change in (
+        lambda q: q + 1e-9,
+        lambda q: q - 1e-6,
+        lambda q: -q,
+        lambda q: 3 * q,
+        lambda q: q.astype(np.float32),
+    ):
+        edit(run / INITIAL, AVG_QUATS, change)
+        np.testing.assert_array_equal(read(run, "a").grain_type, types)
+    rng = np.random.default_rng(0)
+    turned = np.repeat(QUATERNIONS, 99, axis=0) * rng.choice([-1, 1], (297, 1)) + rng.normal(0, 1e-5, (297, 4))
+    assert grain_types(turned).tolist() == np.repeat([0, 1, 2], 99).tolist()
+
+
+def test_growth_runs_are_named_after_their_folders(tmp_path):
+    folder = write_run(tmp_path / "run", runs=11)
+    assert read(folder, "a").runs == [str(number) for number in range(1, 12)]
+    results = folder / "spparks_results"
+    (results / "run_2").rename(results / "hot")
+    (results / "run_3").rename(results / "run-3")
+    shutil.rmtree(results / "run_4")
+    assert read(folder, "a").runs == ["hot", "3", "1", "5", "6", "7", "8", "9", "10", "11"]
+    (results / "hot").rename(results / "3")  # beside run-3
+    assert read(folder, "a").runs[:2] == ["3", "run-3"]
+    flat = write_run(tmp_path / "spparks_results" / "run_15")
+    flatten(flat)
+    assert read(flat, "a").runs == ["1"]
+
+
+@pytest.mark.parametrize("where", ["stats", "growth run", "results", "initial", "spparks_init"])
+def test_a_run_with_a_broken_link_is_rejected(tmp_path, where):
+    folder = write_run(tmp_path / "runs" / "run", runs=2)
+    results = folder / "spparks_results"
+    broken = {
+        "stats": results / "run_2" / "stats.h5",
+        "growth run": results / "run_2",
+        "results": results,
+        "initial": folder / INITIAL,
+        "spparks_init": (folder / INITIAL).parent,
+    }[where]
+    broken.rename(tmp_path / "elsewhere")
+    broken.symlink_to(tmp_path / "absent")
+    assert run_folders(tmp_path / "runs") == [folder]
+    with pytest.raises(BadInput, match="a symbolic link that leads nowhere; fetch the file"):
+        read(folder, "a")
 
 
 def test_a_flat_folder_reads_like_a_nested_one(run):

@@ -1,5 +1,9 @@
 """Every kind of unusable SPPARKS run folder is rejected with its reason."""
 
+import shutil
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -69,6 +73,8 @@ def cut_short(file, fraction):
     return change
 
 
+TABLES = ("time", "grainsize")
+
 BAD = {
     "no initial state": (lambda run: (run / INITIAL).unlink(), "no initial.dream3d"),
     "no growth run": (lambda run: (run / STATS).unlink(), "no growth run"),
@@ -82,6 +88,7 @@ BAD = {
     "no grainsize": (lambda run: replace(run / STATS, "grainsize", None), "no dataset grainsize"),
     "no time": (lambda run: replace(run / STATS, "time", None), "no dataset time"),
     "version 7": (attribute("FileVersion", np.bytes_("7.0")), "version '7.0', not 6"),
+    "version 6 and the end of a line": (attribute("FileVersion", "6\n"), "version '6.n', not 6"),
     "version 60": (attribute("FileVersion", "60.0"), "version '60.0', not 6"),
     "version as a number": (attribute("FileVersion", 7.0), "version '7.0', not 6"),
     "DIMENSIONS elsewhere": (newer_version, "another DREAM3D version"),
@@ -99,6 +106,9 @@ BAD = {
     "two candidates": (initial(AVG_QUATS, two_candidates), "2 candidate"),
     "no grain type": (initial(AVG_QUATS, at(3, 0)), "grain 3 matches no grain type"),
     "unknown grain type": (initial(AVG_QUATS, at(3, 0.5)), "grain 3 matches no grain type"),
+    "quaternion far from the known": (initial(AVG_QUATS, at(3, [0.9, 0.4, 0.02, 0])), "grain 3 matches no grain type"),
+    "quaternion with another order": (initial(AVG_QUATS, at(3, [0, 1, 0, 0])), "grain 3 matches no grain type"),
+    "quaternion not finite": (initial(AVG_QUATS, at(3, [np.inf, 0, 0, 0])), "grain 3 matches no grain type"),
     "quaternion not a number": (initial(AVG_QUATS, at(3, np.nan)), "grain 3 matches no grain type"),
     "first record differs": (stats("grainsize", move_one_site), "not the initial state: grain 1 has"),
     "negative area": (stats("grainsize", below_zero), "negative"),
@@ -107,12 +117,21 @@ BAD = {
     "column 0 in use": (stats("grainsize", at((2, 0), 1)), "column 0"),
     "one grain less": (stats("grainsize", lambda s: s[:, :-1]), "grainsize has shape"),
     "fractional areas": (stats("grainsize", lambda s: s * 1.0), "of type float64"),
-    "empty grainsize": (lambda run: [stats(k, lambda d: d[:0])(run) for k in ("time", "grainsize")], "empty"),
-    "one record": (lambda run: [stats(k, lambda d: d[:1])(run) for k in ("time", "grainsize")], "1 records"),
+    "empty grainsize": (lambda run: [stats(k, lambda d: d[:0])(run) for k in TABLES], "empty"),
+    "one record": (lambda run: [stats(k, lambda d: d[:1])(run) for k in TABLES], "1 records"),
     "times do not ascend": (stats("time", lambda t: t[::-1]), "ascend"),
     "a time twice": (stats("time", at(2, 0.0)), "ascend"),
     "time not a number": (stats("time", at(-1, np.nan)), "ascend"),
     "time infinite": (stats("time", at(-1, np.inf)), "ascend"),
+    "unsigned times descend": (stats("time", lambda t: np.arange(9, 4, -1).astype(np.uint64)), "ascend"),
+    "short unsigned times descend": (stats("time", lambda t: np.arange(9, 4, -1).astype(np.uint8)), "ascend"),
+    "times beyond 2^53": (stats("time", lambda t: np.uint64(2**53) + np.arange(5).astype(np.uint64)), "2.53"),
+    "signed times beyond 2^53": (stats("time", lambda t: np.arange(5) - 2**53 - 2), "2.53"),
+    "a record twice, areas differ": (stats("time", lambda t: t[[0, 1, 2, 2, 4]]), "ascend"),
+    "the same record only": (
+        lambda run: [stats(k, lambda d: d[[0, 0]])(run) for k in TABLES],
+        "1 records",
+    ),
     "one time less": (stats("time", lambda t: t[1:]), "4.* times, but 5"),
 }
 
@@ -145,6 +164,98 @@ def test_a_group_in_place_of_a_dataset_is_rejected(run):
         read(run, "a")
 
 
+def link_to_another_file(file, name, other):
+    file[name] = h5py.ExternalLink(str(other), name)
+
+
+def soft_link_through_another_file(file, name, other):
+    file["beyond"] = h5py.ExternalLink(str(other), "/")
+    file[name] = h5py.SoftLink(f"/beyond/{name}")
+
+
+def virtual(file, name, other):
+    with h5py.File(other) as source:
+        layout = h5py.VirtualLayout(source[name].shape, source[name].dtype)
+        layout[...] = h5py.VirtualSource(source[name])
+    file.create_virtual_dataset(name, layout)
+
+
+def external_storage(file, name, other):
+    with h5py.File(other) as source:
+        data = source[name][()]
+    data.tofile(other.with_suffix(".raw"))
+    external = [(str(other.with_suffix(".raw")), 0, data.nbytes)]
+    file.create_dataset(name, data.shape, data.dtype, external=external)
+
+
+@pytest.mark.parametrize("redirect", [link_to_another_file, soft_link_through_another_file, virtual, external_storage])
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [(INITIAL, FEATURE_IDS), (INITIAL, AVG_QUATS), (INITIAL, DIMENSIONS), (STATS, "time"), (STATS, "grainsize")],
+)
+def test_values_in_another_file_are_refused(run, tmp_path, redirect, file, name):
+    """The manifest has the hash of this file alone."""
+    shutil.copy(run / file, tmp_path / "other.h5")
+    with h5py.File(run / file, "a") as opened:
+        del opened[name]
+        redirect(opened, name, tmp_path / "other.h5")
+    with pytest.raises(BadInput, match="another file"):
+        read(run, "a")
+
+
+def test_a_group_in_another_file_is_refused(run, tmp_path):
+    shutil.copy(run / INITIAL, tmp_path / "other.h5")
+    with h5py.File(run / INITIAL, "a") as file:
+        del file[VOLUME]
+        file[VOLUME] = h5py.ExternalLink(str(tmp_path / "other.h5"), VOLUME)
+    with pytest.raises(BadInput, match="is a link to another file"):
+        read(run, "a")
+
+
+def test_links_within_the_file_are_followed_unless_they_form_a_loop(run):
+    whole = read(run, "a")
+    with h5py.File(run / STATS, "a") as file:
+        file.move("time", "deep/er/time")
+        file["er"] = h5py.SoftLink("deep/er")
+        file["time"] = h5py.SoftLink("/er/time")
+    np.testing.assert_array_equal(read(run, "a").times, whole.times)
+    for target, reason in (("/er/nothing", "no dataset time"), ("time", "or one of a loop")):
+        with h5py.File(run / STATS, "a") as file:
+            del file["time"]
+            file["time"] = h5py.SoftLink(target)
+        with pytest.raises(BadInput, match=reason):
+            read(run, "a")
+
+
+@pytest.mark.parametrize("records", [10**6, 10**8, 10**11])
+def test_a_dataset_that_claims_more_than_the_file_holds_is_refused(run, records):
+    with h5py.File(run / STATS, "w") as file:
+        file.create_dataset("time", (records,), "f8", chunks=(1000,))
+        file.create_dataset("grainsize", (records, 17), "i4", chunks=(1000, 17))
+    assert (run / STATS).stat().st_size < 5000
+    with pytest.raises(BadInput, match=r"too large|too small"):
+        read(run, "a")
+
+
+def test_an_enormous_chunk_is_refused(run):
+    with h5py.File(run / STATS, "a") as file:
+        data = file["time"][()]
+        del file["time"]
+        file.create_dataset("time", data=data, maxshape=(None,), chunks=(10**8,), compression="gzip")
+    with pytest.raises(BadInput, match="too large"):
+        read(run, "a")
+
+
+def test_a_file_that_another_process_writes_is_read(run):
+    whole = read(run, "a")
+    script = "import h5py, sys; f = h5py.File(sys.argv[1], 'a'); print('open', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(run / STATS)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        np.testing.assert_array_equal(read(run, "a").areas, whole.areas)
+        writer.stdin.close()
+
+
 @pytest.mark.parametrize("file", [INITIAL, STATS])
 def test_a_file_cut_short_anywhere_is_rejected(run, file):
     content = (run / file).read_bytes()
@@ -160,6 +271,6 @@ def test_an_unreadable_file_is_not_bad_input(run, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "denied")
 
-    monkeypatch.setattr(h5py, "File", refuse)
+    monkeypatch.setattr(h5py.h5f, "open", refuse)
     with pytest.raises(PermissionError):
         read(run, "a")

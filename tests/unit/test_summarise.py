@@ -28,6 +28,21 @@ def test_groups_are_listed_if_one_differs_from_its_name(tmp_path, group, columns
     }
 
 
+def test_columns_of_growth_runs_go_by_name(tmp_path):
+    one = microstructure("a", 1, records=(2, 2, 2))
+    other = replace(microstructure("b", 2, records=(2, 2)), runs=["1", "3"])
+    named = replace(microstructure("c", 3, records=(2, 2)), runs=["10", "hot"])
+    shards.write(tmp_path / "0.h5", [one, other, named])
+    out = {"out": tmp_path / "summary.csv", "out_rejected": tmp_path / "rejected.csv"}
+    main(argparse.Namespace(name="made", graphs=[tmp_path / "0.h5"], rejected=[], splits=[], **out))
+    rows = {row["microstructure"]: row for row in csv_table.records(tmp_path / "summary.csv")}
+    assert [key for key in rows["a"] if key.startswith("cgr")] == ["cgr_1", "cgr_2", "cgr_3", "cgr_10", "cgr_hot"]
+    ratios = {m.name: [f"{ratio:.6g}" for ratio in m.candidate_growth_ratios] for m in (one, other, named)}
+    assert [rows["b"][f"cgr_{run}"] for run in "123"] == [ratios["b"][0], "", ratios["b"][1]]
+    assert [rows["a"][f"cgr_{run}"] for run in "123"] == ratios["a"]
+    assert [rows["c"][f"cgr_{run}"] for run in ("1", "10", "hot")] == ["", *ratios["c"]]
+
+
 def test_reasons_are_listed_with_the_path_of_their_table():
     table = Path("results/rejected.csv")
     assert reasons([], table) == ""

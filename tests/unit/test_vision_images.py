@@ -1,5 +1,6 @@
 """Images for vision: independent of the place on the periodic lattice, centred on the candidate, from any file."""
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -77,3 +78,29 @@ def test_files_that_are_not_images_are_refused(tmp_path):
         images.from_file(path)
     with pytest.raises(FileNotFoundError):
         images.from_file(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("form", ["EPS", "GIF", "PPM", "JPEG2000", "WEBP"])
+def test_other_formats_are_refused_whatever_the_name_says(tmp_path, form, monkeypatch):
+    """Pillow would hand an EPS file to Ghostscript to run."""
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was run"))
+    try:
+        Image.new("L", (9, 9)).convert("RGB").save(tmp_path / "Cr_1.png", form)
+    except (KeyError, OSError) as error:
+        pytest.skip(f"Pillow cannot write it here: {error}")
+    with pytest.raises(BadInput, match="not an image file, or cut short, or none of BMP, PNG, JPEG, TIFF"):
+        images.from_file(tmp_path / "Cr_1.png")
+
+
+@pytest.mark.parametrize("side", [2**13 + 1, 14_000, 30_000])
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, side, recwarn):
+    """A file of a few bytes can claim gigabytes."""
+    header = b"IHDR" + side.to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    chunks = [header, b"IDAT" + zlib.compress(b"\0" * 99), b"IEND"]
+    packed = [(len(one) - 4).to_bytes(4, "big") + one + zlib.crc32(one).to_bytes(4, "big") for one in chunks]
+    (tmp_path / "Cr_1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+    with pytest.raises(BadInput, match=r"an image of too many pixels \(over 67108864\); shrink it"):
+        images.from_file(tmp_path / "Cr_1.png")
+    assert not recwarn
