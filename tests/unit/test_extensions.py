@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graincast.configuration import extension_models
 from graincast.experiment import declaration, targets
 from graincast.experiment.trained import FORMAT
 from graincast.features import named
@@ -220,6 +221,52 @@ def test_a_module_that_cannot_be_imported_is_named(extension, content, reason):
         assert message.startswith(f"{folder}/{name}.py: cannot be imported: {reason}")
 
 
-@pytest.mark.parametrize("content", ["NODE_FEATURES = {'x': len}", "NODE_FEATURES = ['x']", "NODE_FEATURES = None"])
+@pytest.mark.parametrize(
+    "content",
+    ["NODE_FEATURES = {'x': len}", "NODE_FEATURES = {1: FEATURE}", "NODE_FEATURES = ['x']", "NODE_FEATURES = None"],
+)
 def test_a_table_of_anything_but_features_is_refused(extension, content):
-    assert "NODE_FEATURES must map names to entries of" in refused(named.tables, [extension({"features.py": content})])
+    start = "from graincast.features.feature import Feature\nFEATURE = Feature(len, '', '')\n"
+    folder = extension({"features.py": f"{start}NODE_FEATURES = {content}"})
+    assert "NODE_FEATURES must map names to entries of" in refused(named.tables, [folder])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("kidns: [abnormal]", "top level: unknown key 'kidns'; did you mean 'kinds'? (known: "),
+        ("kinds: abnormal", "kinds: 'abnormal' is not a list; write ['abnormal']"),
+        ("kinds: [abnorml]", "kinds.0: 'abnorml' is none of abnormal, growth-ratio, label; did you mean 'abnormal'?"),
+        ("features: [feature_set]", "features.0: 'feature_set' is none of "),
+        ("grains: [all]", "grains: ['all'] does not contain "),
+        ("select: nlll", "select: 'nlll' cannot choose a trial of kind abnormal; did you mean 'nll'?"),
+        ("served: false", "served: False is neither true nor the reason why it cannot be"),
+        ("grid: {a: {short: s, description: A., default: [1]}}", "grid.a.short: 's' is that of seed already; choose"),
+        ("grid: {a: {short: a/, description: A., default: [1]}}", "grid.a.short: 'a/' is not only letters; choose"),
+        ("grid: {a: {short: a, description: A., default: 1}}", "grid.a.default: 1 is not a list; write [1]"),
+        ("grid: {scale: {short: a, description: A., default: [1]}}", "grid.scale: there is another key of this name"),
+        ("grid: {threshold: {short: a, description: A., default: [1]}}", "grid.threshold: there is another key of"),
+        ("type: number", "training.scale.type: not JSON Schema: 'int' is not valid under any of the given schemas"),
+        ("default: 2.0", "training.scale.default: 'two' is not a number"),
+        ("default: 4", "training.epochs.at_most: 'training.epoch' is no key; did you mean 'training.epochs'?"),
+        ("graph_network", "extends: no graph_netwrk.yaml in "),
+    ],
+)
+def test_a_wrong_declaration_is_named_before_any_job(extension, change, expected):
+    edits = {
+        "type: number": "type: int",
+        "default: 2.0": "default: two",
+        "default: 4": "default: 4, at_most: training.epoch",
+        "graph_network": "graph_netwrk",
+    }
+    text = DECLARATION.replace(change, edits[change]) if change in edits else f"{DECLARATION}{change}\n"
+    folder = extension({"own.py": MODEL, "own.yaml": text})
+    assert refused(extension_models.check, [folder]).startswith(f"{folder}/own.yaml: {expected}")
+
+
+def test_a_model_needs_a_module_with_its_functions(extension):
+    folder = extension({"own.yaml": DECLARATION})
+    assert refused(extension_models.check, [folder]) == f"{folder}/own.yaml: no module own.py beside it"
+    folder = extension({"own.py": "read = train = len", "own.yaml": DECLARATION}, "without_functions")
+    message = refused(by_name.load, "own", [folder])
+    assert message == f"{folder}/own.py: a model needs the functions total_steps, predict"
