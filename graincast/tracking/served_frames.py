@@ -7,7 +7,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType, Array, DataType
 
-from graincast.prediction.columns import OUTPUT
+from graincast.prediction.columns import OUTPUT, length
 
 
 def signature(about: dict) -> ModelSignature:
@@ -28,8 +28,8 @@ def example(about: dict) -> pd.DataFrame:
     """A made-up input: an image, or a microstructure with a candidate grain and three others, all in contact."""
     features = about["features"]
     if about["network"]:
-        length = int(features["nodes"][0].partition("[")[2].rstrip("]"))
-        return pd.DataFrame({"microstructure": ["example"], features["nodes"][0]: [[0.5] * length]})
+        (column,) = features["nodes"]
+        return pd.DataFrame({"microstructure": ["example"], column: [[0.5] * length(column)]})
     grains = [1, 2, 3, 4]
     frame = pd.DataFrame(
         {
