@@ -21,7 +21,10 @@ def signature(about: dict) -> ModelSignature:
     inputs = Schema([ColSpec(column_type, name, required=False) for name, column_type in types.items()])
     kind = about["target"]["kind"]
     value = DataType.string if kind == "label" else DataType.double
-    return ModelSignature(inputs, Schema([ColSpec(DataType.string, "microstructure"), ColSpec(value, OUTPUT[kind])]))
+    outputs = {"microstructure": DataType.string}
+    outputs |= {"grain": DataType.long} if about["target"].get("grains") == "all" else {}
+    outputs |= {OUTPUT[kind]: value}
+    return ModelSignature(inputs, Schema([ColSpec(column_type, name) for name, column_type in outputs.items()]))
 
 
 def example(about: dict) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from graincast.prediction import packing
 from graincast.prediction.columns import OUTPUT
 from graincast.prediction.trained_model import TrainedModel
 from graincast.raw import deepspparks, spparks
-from graincast.tracking.served_frames import example
+from graincast.tracking.served_frames import example, signature
 from graincast.vision import table as vision_table
 from tests.synthetic import graph
 from tests.tracked import experiment_of, log_execution, run_track, settings_of, train_and_test
@@ -182,6 +182,12 @@ def test_the_file_of_a_trained_model_says_what_it_is(trained, data):
     assert (model.ranges["nodes"][:, 0] >= data.x.min(axis=0)).all()
     assert (model.ranges["edges"][:, 1] <= data.edge_x.max(axis=0)).all()
     assert (model.ranges["nodes"][:, 0] <= model.ranges["nodes"][:, 1]).all()
+
+
+@pytest.mark.parametrize(("grains", "expected"), [("candidate", []), ("all", ["grain"])])
+def test_the_signature_names_the_columns_of_predictions(grains, expected):
+    about = {**ABOUT_FRAME, "target": {"kind": "abnormal", "grains": grains}}
+    assert signature(about).outputs.input_names() == ["microstructure", *expected, "probability_abnormal"]
 
 
 def test_only_models_that_use_edges_need_their_features(trained, data):
