@@ -52,9 +52,11 @@ class TrainedModel:
         """
         kind = self.about["target"]["kind"]
         names, table, grains = self._table(data)
-        values = np.mean([self._module.predict(model, table) for model in self.models.values()], axis=0)
+        by_fold = np.stack([self._module.predict(model, table) for model in self.models.values()])
+        known = by_fold != -np.inf  # the score of a class is -inf for a fold that was not trained on it
+        values = np.where(known, by_fold, 0).sum(axis=0) / np.maximum(1, known.sum(axis=0))
         if kind == "label":
-            values = np.array(self.about["classes"])[values.argmax(axis=1)]
+            values = np.array(self.about["classes"])[np.where(known.any(axis=0), values, -np.inf).argmax(axis=1)]
         if self.about["target"].get("grains") == "all":
             owners = np.repeat(names, [len(numbers) for numbers in grains])
             return pd.DataFrame({"microstructure": owners, "grain": np.concatenate(grains), OUTPUT[kind]: values})

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -278,6 +279,15 @@ def test_a_frame_of_neither_form_is_rejected_in_one_line(change, message):
     with pytest.raises(BadInput, match=message) as caught:
         TrainedModel(ABOUT_FRAME, {}, {}).predict(change(example(ABOUT_FRAME)))
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_one_fold_was_not_trained_on_may_be_predicted():
+    about = {"model": "svm", "features": {"nodes": ["fc1[1]"], "edges": []}, "target": {"kind": "label"}, "raw": None}
+    scores = {"first": [[-np.inf, 0.2, -np.inf]], "second": [[1.2, 0.1, -np.inf]]}
+    model = TrainedModel({**about, "network": "vgg16", "classes": ["Cr", "In", "Pa"]}, scores, {})
+    model._module = SimpleNamespace(predict=lambda fold, table: np.array(fold))
+    frame = pd.DataFrame({"microstructure": ["a"], "fc1[1]": [[0.5]]})
+    assert model.predict(frame)["predicted_class"].tolist() == ["Cr"]
 
 
 @pytest.mark.parametrize("values", [[1.0], [np.nan, 1.0], "text", None, 3.0])
