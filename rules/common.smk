@@ -54,7 +54,7 @@ wildcard_constraints:
     encoder="|".join(CONFIG["encoders"]) or "-",
     split="[A-Za-z0-9_-]+",
     experiment="|".join(map(re.escape, PLAN.experiments)),
-    job="[A-Za-z0-9._-]+",
+    job="[A-Za-z0-9._+-]+",
 
 
 @contextlib.contextmanager

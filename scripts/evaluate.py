@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graincast.evaluation import metrics, testing
+from graincast.evaluation.testing import Tested
 from graincast.experiment import declaration, splits, targets
 from graincast.experiment.record import read_record
 from graincast.experiment.trained import read_models
@@ -63,7 +64,7 @@ def main(args: argparse.Namespace) -> None:
 
     csv_table.write(args.out / "predictions.csv", testing.header(kind), tested.predictions)
     csv_table.write(args.out / "trials.csv", *testing.trial_rows(trials, chosen, kind))
-    about = described(first, tested.thresholds, parameters, args.extensions)
+    about = described(first, tested, parameters, args.extensions)
     in_training = np.any([subset == "train" for subset in subsets.values()], axis=0)
     trained_model.write(args.out / "model.h5", about, tested.models, ranges(data, in_training))
     write_bytes(args.out / "sources.zip", packing.packed(parameters["model"], args.extensions))
@@ -81,19 +82,20 @@ def main(args: argparse.Namespace) -> None:
         print(f"{task}: {result}; chosen {outcome['chosen_trial']}")
 
 
-def described(record: dict, thresholds: dict[str, dict], parameters: dict, folders: list[Path]) -> dict:
+def described(record: dict, tested: Tested, parameters: dict, folders: list[Path]) -> dict:
     """What the file of the trained model is about (see prediction/trained_model.py)."""
     raw = parameters.get("raw")
+    trained = next(model for folds in tested.models.values() for model in folds.values())
     return {
         **{key: record.get(key) for key in COPIED},
-        "features": {"nodes": record["columns"], "edges": record.get("edge_columns", [])},
+        "features": {"nodes": record["columns"], "edges": trained.get("edge_columns", [])},
         "feature_set": record["features"],
         "not_served": declaration.read(parameters["model"], folders).served,
         "raw": raw,
         "why_not_raw": "" if raw else WHY_NOT_RAW[bool(record.get("network"))],
-        "extensions": [folder.resolve().name for folder in folders],
+        "extensions": [extensions.package(folder) for folder in folders],
         "requirements": packing.requirements(parameters["model"], folders),
-        "metrics": {threshold: outcome["test"] for threshold, outcome in thresholds.items()},
+        "metrics": {threshold: outcome["test"] for threshold, outcome in tested.thresholds.items()},
     }
 
 

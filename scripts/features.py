@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from graincast.features import named, table
-from graincast.features.edges import BOUNDARY_LENGTH
+from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.features.rows import row
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards

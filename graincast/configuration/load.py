@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from graincast.configuration import checks, experiments
+from graincast.configuration import checks, experiments, extension_models
 from graincast.configuration.errors import ConfigError, nearest
 from graincast.configuration.schema import checked, of_configuration
 from graincast.configuration.yaml_file import read
@@ -36,6 +36,7 @@ def load(config: dict, file: str | os.PathLike) -> dict:
     written = _with_feature_sets(config)
     config = checked(written, of_configuration(written), file)
     folders = extension_folders(config, file)
+    extension_models.check(folders)
     checks.check_tracking(f"{file}: tracking", config["tracking"])
     for name in config["datasets"]:
         checks.check_dataset(f"{file}: datasets.{name}", written["datasets"][name], config["datasets"][name])

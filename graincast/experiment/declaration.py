@@ -66,13 +66,15 @@ def read(name: str, extensions: Sequence[Path] = ()) -> Declaration:
         if "short" not in setting:
             raise BadInput(f"{path}: grid.{key}: lacks short, the prefix of its values in a trial's name")
     served = content.get("served", True)
+    if served is not True and not isinstance(served, str):
+        raise BadInput(f"{path}: served: {served!r} is neither true nor the reason why it cannot be")
     return Declaration(
         name=name,
         description=content.get("description", ""),
         features=tuple(content["features"]),
         kinds=tuple(content["kinds"]),
         grains=tuple(content.get("grains", (CANDIDATE,))),
-        served="" if served is True else str(served),
+        served="" if served is True else served,
         unit=content.get("unit", ""),
         select=content.get("select", ""),
         grid=content["grid"],

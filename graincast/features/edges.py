@@ -1,8 +1,7 @@
 """Edge features of grain graphs: one entry per feature. A feature set names some of them, in order."""
 
-from graincast.features.feature import Feature
+from graincast.features.feature import BOUNDARY_LENGTH, Feature
 
-BOUNDARY_LENGTH = "boundary_length"
 EDGE_FEATURES = {
     BOUNDARY_LENGTH: Feature(
         lambda m: m.microstructure.boundary_length,

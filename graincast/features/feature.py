@@ -12,6 +12,9 @@ SHIFT, ROTATION, REFLECTION = "shift", "rotation", "reflection"
 SYMMETRIES = (SHIFT, ROTATION, REFLECTION)
 """Operations on a periodic label image: cyclic shifts, rotations by 90 degrees, and mirror images."""
 
+BOUNDARY_LENGTH = "boundary_length"
+"""The edge feature of a set that names none; here, so that what reads tables does not run the table of features."""
+
 
 class Measured:
     """A microstructure, and measures of it that several features share, each computed once.

@@ -25,7 +25,8 @@ def tables(folders: Sequence[Path] = ()) -> tuple[Features, Features]:
         module = extensions.module(folder, extensions.FEATURES)
         for table, variable in zip(found, ("NODE_FEATURES", "EDGE_FEATURES"), strict=True):
             own, where = getattr(module, variable, {}), f"{folder / extensions.FEATURES}.py"
-            if not isinstance(own, Mapping) or not all(isinstance(entry, Feature) for entry in own.values()):
+            entries = own.items() if isinstance(own, Mapping) else [(None, own)]
+            if not all(isinstance(name, str) and isinstance(entry, Feature) for name, entry in entries):
                 raise BadInput(f"{where}: {variable} must map names to entries of graincast.features.feature.Feature")
             taken = sorted(table.keys() & own.keys())
             if taken:

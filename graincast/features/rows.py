@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from graincast.features.edges import BOUNDARY_LENGTH, EDGE_FEATURES
-from graincast.features.feature import Measured
+from graincast.features.edges import EDGE_FEATURES
+from graincast.features.feature import BOUNDARY_LENGTH, Measured
 from graincast.features.named import Features, measured
 from graincast.features.nodes import NODE_FEATURES
 from graincast.microstructure import Microstructure

@@ -23,7 +23,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from graincast.features.edges import BOUNDARY_LENGTH
+from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.files import fingerprint, hdf5
 
 FORMAT: hdf5.Format = {"format": "graincast features", "version": 3}

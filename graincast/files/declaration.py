@@ -48,14 +48,15 @@ def read(name: str, folders: Sequence[Path]) -> dict[str, Any]:
 
 def chain(name: str, folders: Sequence[Path]) -> list[Path]:
     """The files that make up a declaration: its own, and those that it extends. Raises BadInput for a cycle."""
-    found: list[Path] = []
-    following: str | None = name
-    while following:
-        path = path_of(following, folders)
+    found = [path_of(name, folders)]
+    while following := _parsed(found[-1]).get("extends"):
+        try:
+            path = path_of(following, folders)
+        except BadInput as error:
+            raise BadInput(f"{found[-1]}: extends: {error}") from None
         if path in found:
             raise BadInput(f"{path}: extends itself ({' → '.join(one.stem for one in [*found, path])})")
         found.append(path)
-        following = _parsed(path).get("extends")
     return found
 
 

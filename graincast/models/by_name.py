@@ -1,7 +1,7 @@
 """A model's module by its name.
 
 Programs load models by name, so changing or adding one model does not make another's training stale. A model is a
-module with `read`, `total_steps`, `train` and `predict` (sgc.py documents them), and a declaration beside it.
+module with FUNCTIONS (sgc.py documents them), and a declaration beside it.
 """
 
 import importlib
@@ -12,6 +12,8 @@ from types import ModuleType
 
 from graincast.microstructure import BadInput
 from graincast.program import extensions
+
+FUNCTIONS = ("read", "total_steps", "train", "predict")
 
 
 def load(name: str, folders: Sequence[Path] = ()) -> ModuleType:
@@ -25,5 +27,8 @@ def load(name: str, folders: Sequence[Path] = ()) -> ModuleType:
     for folder in folders:
         module = extensions.module(folder, name)
         if module is not None:
+            missing = [function for function in FUNCTIONS if not hasattr(module, function)]
+            if missing:
+                raise BadInput(f"{folder / name}.py: a model needs the functions {', '.join(missing)}")
             return module
     raise BadInput(f"no model {name!r} in {', '.join(map(str, ['graincast/models', *folders]))}")

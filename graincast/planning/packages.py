@@ -53,10 +53,16 @@ def versions(project: Path, imported: Set[str], by_extensions: Set[str] = frozen
         raise BadInput(f"package {package}: imported, but in neither table of graincast/planning/packages.py; add it")
     counted = {name for package in (imported | by_extensions) & set(BEARING) for name in BEARING[package]}
     others = by_extensions - set(IGNORED) - set(BEARING)
-    found = {name: pinned(project)[name] for name in counted} | {name: _installed(name) for name in others}
+    found = {name: pinned(project)[name] for name in counted}
+    found |= {package: _installed(distribution(package)) for package in others}
     return dict(sorted(found.items()))
 
 
-def _installed(package: str) -> str:
-    distributions = importlib.metadata.packages_distributions().get(package)
-    return importlib.metadata.version(distributions[0]) if distributions else ""
+def distribution(package: str) -> str:
+    """The installed distribution that has a package; "" for a package of none, such as a folder on PYTHONPATH."""
+    found = importlib.metadata.packages_distributions().get(package, [""])
+    return package if package in found else found[0]  # mlflow, of which mlflow-skinny has a part
+
+
+def _installed(name: str) -> str:
+    return importlib.metadata.version(name) if name else ""

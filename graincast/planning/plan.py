@@ -14,10 +14,13 @@ from graincast.features.edges import EDGE_FEATURES
 from graincast.features.nodes import NODE_FEATURES
 from graincast.files.declaration import chain
 from graincast.files.expansion import expand
+from graincast.planning.sources import of_path
 from graincast.potts.batches import batches
 from graincast.program import extensions
 from graincast.raw.manifest import shard_names
 from graincast.raw.sources import SOURCES
+
+PROJECT = Path(__file__).parents[2]
 
 
 class Plan:
@@ -152,20 +155,14 @@ class Plan:
         """The module of an experiment's model, and the declarations that it reads."""
         name = self.experiments[experiment]["model"]
         found = chain(name, declaration.folders(self.extensions))
-        return [self._source(found[0].with_suffix(".py")), *map(self._source, found)]
+        return [of_path(PROJECT, path) for path in (found[0].with_suffix(".py"), *found)]
 
     def feature_sources(self, names: Iterable[str]) -> list[str]:
         """The modules of extensions that define some of these features."""
         if not set(names) - {*NODE_FEATURES, *EDGE_FEATURES}:
             return []
         found = [folder / f"{extensions.FEATURES}.py" for folder in self.extensions]
-        return [self._source(path) for path in found if path.is_file()]
-
-    def _source(self, path: Path) -> str:
-        """A source file as planning/sources.py names it."""
-        project = Path(__file__).parents[2]
-        own = path.is_relative_to(project / "graincast")
-        return path.relative_to(project).as_posix() if own else str(path.resolve())
+        return [of_path(PROJECT, path) for path in found if path.is_file()]
 
     def training_jobs(self, experiment: str) -> dict[str, dict]:
         """An experiment's training jobs: the part of the grid that each trains, by the job's name."""

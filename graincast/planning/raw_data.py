@@ -75,7 +75,7 @@ class RawData:
                 linked = Path(self.plan.manifest_folder(dataset), manifest.LINKED)
                 yield from map(Path, json.loads(linked.read_text(encoding="utf-8")) if linked.is_file() else [])
         yield from self.results().values()
-        yield from (folder.resolve() for folder in self.plan.extensions)
+        yield from self.plan.extensions
         yield from (weights.parent for weights in map(self.weights, self.plan.vision) if weights)
 
     def _copy_split_table(self, split: str, copy: str) -> None:

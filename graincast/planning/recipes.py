@@ -18,6 +18,7 @@ from graincast.files.digest import checked_digest
 from graincast.microstructure import BadInput
 from graincast.planning import packages, sources
 from graincast.planning.jobs import Job
+from graincast.program.extensions import place
 from graincast.program.recipe import read_made_from
 
 RENEWED = "renewed"
@@ -218,11 +219,12 @@ def _read(path: Path) -> dict | None:
 
 
 def _code(project: Path, programs: tuple[str, ...], extensions: Sequence[Path]) -> dict[str, dict]:
+    extensions = [place(folder) for folder in extensions]
     files = sources.counted(sources.closure(project, *programs, extensions=extensions))
     own = [file for file in files if not Path(file).is_absolute()]
     others = sources.packages(project, set(files) - set(own), extensions)
     versions = packages.versions(project, sources.packages(project, own), others)
-    return {"sources": sources.digests(project, files), "packages": versions}
+    return {"sources": sources.digests(project, files, extensions), "packages": versions}
 
 
 def _content(path: str) -> str:

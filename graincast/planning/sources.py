@@ -3,7 +3,8 @@
 A program's sources are itself and, by the import statements, all that it imports from this project and from
 extensions. What cannot change a result does not count: docstrings and comments, the annotations of arguments, returns
 and local variables, and the modules of NOT_COUNTED. Of a declaration, only what programs read counts
-(files/declaration.py). A source is a path below the project's folder or, in an extension, an absolute one.
+(files/declaration.py). A source is a path below the project's folder or, in an extension, an absolute one; extensions
+are given by their absolute folders.
 """
 
 import ast
@@ -20,6 +21,7 @@ from graincast.files import declaration
 from graincast.files.atomic import write_if_changed
 from graincast.microstructure import BadInput
 from graincast.planning import code_digest
+from graincast.program.extensions import place
 
 PACKAGES = ("graincast", "scripts")
 NOT_COUNTED = (
@@ -35,6 +37,12 @@ NOT_COUNTED = (
 def module(package: str, name: str) -> str:
     """The path of a module that programs load by name: a model, a method of encoding, a reader."""
     return f"graincast/{package}/{name}.py"
+
+
+def of_path(project: Path, path: Path) -> str:
+    """The source of a file of the library or of an extension."""
+    own = path.is_relative_to(project / "graincast")
+    return path.relative_to(project).as_posix() if own else str(place(path))
 
 
 def closure(project: Path, *programs: str, extensions: Sequence[Path] = ()) -> list[str]:
@@ -54,15 +62,24 @@ def counted(sources: list[str]) -> list[str]:
     return [source for source in sources if source not in NOT_COUNTED]
 
 
-def digests(project: Path, sources: list[str]) -> dict[str, str]:
-    """The digest of each source file; one of an extension goes by the names of folder and file."""
-    return {_label(source): _read(project, source).digest for source in sources}
+def digests(project: Path, sources: list[str], extensions: Sequence[Path] = ()) -> dict[str, str]:
+    """The digest of each source file, by its name; names of an extension's files start with `extensions/`."""
+    labels = {one: f"{'extensions/' * Path(one).is_absolute()}{name(one, extensions)}" for one in sources}
+    return {label: _read(project, source, tuple(extensions)).digest for source, label in labels.items()}
+
+
+def name(source: str, extensions: Sequence[Path] = ()) -> str:
+    """A source's path from the folder where its top-level package lies: graincast/models/gat.py, my_ideas/sage.py."""
+    for folder in extensions:
+        if Path(source).is_relative_to(folder):
+            return Path(source).relative_to(folder.parent).as_posix()
+    return source
 
 
 def packages(project: Path, sources: Iterable[str], extensions: Sequence[Path] = ()) -> set[str]:
     """The top-level packages of others, without the standard library, that some source files import directly."""
-    imported = set().union(*(_read(project, source).packages for source in sources))
-    own = {*PACKAGES, *(folder.resolve().name for folder in extensions)}
+    imported = set().union(*(_read(project, source, tuple(extensions)).packages for source in sources))
+    own = {*PACKAGES, *(folder.name for folder in extensions)}
     return imported - set(sys.stdlib_module_names) - own
 
 
@@ -96,9 +113,10 @@ class _Source:
         key = hashlib.sha256(content).hexdigest()
         if key not in _parsed:
             _parsed[key] = _parse(content, source)
-        modules = _parsed[key]["modules"]
-        self.packages = {name.partition(".")[0] for name in modules}
-        found = (_files(project, name) | _extension_files(extensions, name) for name in modules)
+        package = Path(name(source, extensions)).parts[:-1]
+        modules = [_absolute(module, package) for module in _parsed[key]["modules"]]
+        self.packages = {module.partition(".")[0] for module in modules}
+        found = (_files(project, module) | _extension_files(extensions, module) for module in modules)
         self.files = sorted(set().union(*found))
         self.digest: str = _parsed[key]["digest"]
 
@@ -114,8 +132,9 @@ def _parse(content: bytes, source: str) -> dict:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            modules.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (f"{node.module}." if node.module else "")
+            modules.update(f"{start}{alias.name}" for alias in node.names)
     return {"digest": code_digest.digest(tree), "modules": sorted(modules)}
 
 
@@ -132,26 +151,31 @@ def _read(project: Path, source: str, extensions: tuple[Path, ...] = ()) -> _Sou
     return _Source(project, source, extensions)
 
 
-def _label(source: str) -> str:
-    path = Path(source)
-    return f"extensions/{path.parent.name}/{path.name}" if path.is_absolute() else source
+def _absolute(module: str, package: Sequence[str]) -> str:
+    """The dotted name that a module of a package imports; one that starts with dots is relative to the package."""
+    relative = module.lstrip(".")
+    level = len(module) - len(relative)
+    return ".".join([*package[: len(package) - level + 1], relative]) if level else module
 
 
-def _extension_files(extensions: tuple[Path, ...], name: str) -> set[str]:
-    """The extension's file that importing a dotted name runs."""
-    first, *below = name.split(".")
-    folder = next((folder for folder in extensions if folder.resolve().name == first), None)
-    if folder is None:
-        return set()
-    stems = [folder.resolve().joinpath(*below[:length]) for length in range(1, len(below) + 1)]
-    return {str(path) for path in (stem.with_suffix(".py") for stem in stems) if path.is_file()}
+def _extension_files(extensions: tuple[Path, ...], module: str) -> set[str]:
+    """The extension's files that importing a dotted name runs; the __init__ of the extension itself is not run."""
+    return {
+        str(folder.parent / path)
+        for folder in extensions
+        if folder.name == module.partition(".")[0]
+        for path in _imported(folder.parent, module) - {f"{folder.name}/__init__.py"}
+    }
 
 
-def _files(project: Path, name: str) -> set[str]:
-    """The project's files that importing a dotted name runs: the module, and the __init__ of each package above."""
-    parts = name.split(".")
-    if parts[0] not in PACKAGES:
-        return set()
+def _files(project: Path, module: str) -> set[str]:
+    """The project's files that importing a dotted name runs."""
+    return _imported(project, module) if module.partition(".")[0] in PACKAGES else set()
+
+
+def _imported(root: Path, module: str) -> set[str]:
+    """The files below a folder that importing a dotted name runs: the module, and the __init__ of packages above it."""
+    parts = module.split(".")
     stems = [Path(*parts[:length]) for length in range(1, len(parts) + 1)]
     candidates = [stem / "__init__.py" for stem in stems] + [stem.with_suffix(".py") for stem in stems]
-    return {path.as_posix() for path in candidates if (project / path).is_file()}
+    return {path.as_posix() for path in candidates if (root / path).is_file()}

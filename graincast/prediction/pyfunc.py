@@ -17,7 +17,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-UNPACKED = "graincast-"
+UNPACKED = "graincast-served-"
 """The prefix of folders with unpacked sources."""
 
 
@@ -32,10 +32,11 @@ class Served(PythonModel):
         if spec is None or spec.origin is None:  # a folder of that name, such as a clone, is not the package
             sys.modules.pop("graincast", None)
             sys.path.append(str(folder))
-        elif Path(spec.origin).parents[1].name.startswith(UNPACKED):
-            for name, module in list(sys.modules.items()):
-                if name.partition(".")[0] == "graincast" and hasattr(module, "__path__"):
-                    module.__path__.append(str(folder.joinpath(*name.split("."))))
+        packages = {"graincast", *settings["extensions"]}
+        for name, module in list(sys.modules.items()):
+            paths = getattr(module, "__path__", ()) if name.partition(".")[0] in packages else ()
+            if any(UNPACKED in path for path in paths):
+                module.__path__.append(str(folder.joinpath(*name.split("."))))
         importlib.invalidate_caches()
         trained_model = importlib.import_module("graincast.prediction.trained_model")
         extensions = [folder / name for name in settings["extensions"]]

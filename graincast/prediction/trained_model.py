@@ -52,9 +52,11 @@ class TrainedModel:
         """
         kind = self.about["target"]["kind"]
         names, table, grains = self._table(data)
-        values = np.mean([self._module.predict(model, table) for model in self.models.values()], axis=0)
+        by_fold = np.stack([self._module.predict(model, table) for model in self.models.values()])
+        known = by_fold != -np.inf  # the score of a class is -inf for a fold that was not trained on it
+        values = np.where(known, by_fold, 0).sum(axis=0) / np.maximum(1, known.sum(axis=0))
         if kind == "label":
-            values = np.array(self.about["classes"])[values.argmax(axis=1)]
+            values = np.array(self.about["classes"])[np.where(known.any(axis=0), values, -np.inf).argmax(axis=1)]
         if self.about["target"].get("grains") == "all":
             owners = np.repeat(names, [len(numbers) for numbers in grains])
             return pd.DataFrame({"microstructure": owners, "grain": np.concatenate(grains), OUTPUT[kind]: values})
@@ -66,7 +68,9 @@ class TrainedModel:
         features, raw = self.about["features"], self.about["raw"]
         if not isinstance(data, pd.DataFrame):
             data = pd.DataFrame({"path": [data] if isinstance(data, str | os.PathLike) else list(data)})
-        if "path" in data and data["path"].notna().all() and len(data):
+        if "path" in data and (data["path"].notna().any() or "microstructure" not in data):
+            if not len(data) or data["path"].isna().any():
+                raise BadInput("the column path lacks values; pass a raw file or folder in each row")
             if not raw:
                 raise BadInput(f"path: this model cannot read raw files, {self.about['why_not_raw']}")
             # by name: an edited reader changes what reads raw files, not what was evaluated
@@ -103,12 +107,24 @@ def load(
     content, about = nested.read(path, FORMAT)
     models = content["models"]
     wanted = next(iter(models)) if threshold is None and len(models) == 1 else _text(threshold)
+    if wanted not in models and NO_THRESHOLD in models:
+        raise BadInput(f"{path}: its target has no threshold; leave it out")
     if wanted not in models:
         raise BadInput(f"{path}: holds models for the thresholds {', '.join(models)}; name one of them")
-    return TrainedModel(about, models[wanted], content["ranges"], [Path(folder) for folder in extensions])
+    folders = [Path(one) for one in ([extensions] if isinstance(extensions, str | os.PathLike) else extensions)]
+    try:
+        return TrainedModel(about, models[wanted], content["ranges"], folders)
+    except BadInput as error:
+        if folders or not about["extensions"]:
+            raise
+        names = ", ".join(about["extensions"])
+        raise BadInput(f"{path}: {error}; name the folders of its extensions ({names}): extensions=[…]") from None
 
 
 def _text(threshold: float | str | None) -> str:
     from graincast.experiment.grid import number
 
-    return (threshold if isinstance(threshold, str) else number(threshold)) or NO_THRESHOLD
+    try:
+        return NO_THRESHOLD if threshold in (None, "") else number(float(threshold))
+    except ValueError:
+        return str(threshold)

@@ -7,7 +7,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType, Array, DataType
 
-from graincast.prediction.columns import OUTPUT
+from graincast.prediction.columns import OUTPUT, length
 
 
 def signature(about: dict) -> ModelSignature:
@@ -21,15 +21,18 @@ def signature(about: dict) -> ModelSignature:
     inputs = Schema([ColSpec(column_type, name, required=False) for name, column_type in types.items()])
     kind = about["target"]["kind"]
     value = DataType.string if kind == "label" else DataType.double
-    return ModelSignature(inputs, Schema([ColSpec(DataType.string, "microstructure"), ColSpec(value, OUTPUT[kind])]))
+    outputs = {"microstructure": DataType.string}
+    outputs |= {"grain": DataType.long} if about["target"].get("grains") == "all" else {}
+    outputs |= {OUTPUT[kind]: value}
+    return ModelSignature(inputs, Schema([ColSpec(column_type, name) for name, column_type in outputs.items()]))
 
 
 def example(about: dict) -> pd.DataFrame:
     """A made-up input: an image, or a microstructure with a candidate grain and three others, all in contact."""
     features = about["features"]
     if about["network"]:
-        length = int(features["nodes"][0].partition("[")[2].rstrip("]"))
-        return pd.DataFrame({"microstructure": ["example"], features["nodes"][0]: [[0.5] * length]})
+        (column,) = features["nodes"]
+        return pd.DataFrame({"microstructure": ["example"], column: [[0.5] * length(column)]})
     grains = [1, 2, 3, 4]
     frame = pd.DataFrame(
         {

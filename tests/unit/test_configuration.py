@@ -11,7 +11,7 @@ from graincast.configuration.errors import ConfigError
 from graincast.configuration.load import load
 from graincast.configuration.yaml_file import read
 from graincast.experiment import declaration as models
-from graincast.features.edges import BOUNDARY_LENGTH
+from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.files import declaration
 from graincast.files.expansion import expand
 from graincast.microstructure import BadInput
@@ -119,6 +119,7 @@ def test_models_and_features_of_extensions_are_known(tmp_path):
     folder = tmp_path / "own_models_and_features"
     folder.mkdir()
     width = '{description: "Width.", type: integer, minimum: 1, default: 2}'
+    (folder / "wide.py").touch()
     (folder / "wide.yaml").write_text(f"description: Wide.\nextends: gat\ntraining: {{width: {width}}}\n")
     feature = 'from graincast.features.feature import Feature\nNODE_FEATURES = {"zero": Feature(None, "", "0")}\n'
     (folder / "features.py").write_text(feature)

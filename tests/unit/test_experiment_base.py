@@ -84,8 +84,8 @@ def test_another_model_takes_what_it_knows_and_removes_the_rest(tmp_path):
     ("text", "expected"),
     [
         ("base: second\nmodel: gin", "first.yaml: training.heads: no effect with model gin (it takes "),
-        ("base: second\nmodel: gin", "it is for gat; inherited from base second, `training: {heads: null}` removes it"),
-        ("base: middle\nmodel: gin", "it is for gat; inherited from base second, "),
+        ("base: second\nmodel: gin", "; inherited from base second, `training: {heads: null}` removes it"),
+        ("base: middle\nmodel: gin", "; inherited from base second, "),
         (
             "base: second\ntarget: {kind: growth-ratio}",
             "target.threshold: no effect with kind growth-ratio; it is for abnormal; "

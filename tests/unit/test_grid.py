@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,16 @@ def test_jobs_share_no_list_with_the_grid():
     jobs = grid.jobs(AXES, ["propagation_steps"], PREFIXES)
     jobs["k1"]["seed"].append(99)
     assert AXES["seed"] == jobs["k2"]["seed"] == [0, 7]
+
+
+def test_the_rules_know_every_name_of_a_job():
+    rules = (Path(__file__).parents[2] / "rules/common.smk").read_text()
+    pattern = re.search(r'^    job="(.*)",$', rules, re.MULTILINE)[1]
+    axes = {
+        "threshold": [0.5],
+        "feature_subset": grid.feature_subsets(["type", "red_area"], 1, 2),
+        "learning_rate": [1e-05],
+    }
+    names = grid.jobs(axes, list(axes), EVERY_PREFIX)
+    assert len(names) == 3
+    assert all(re.fullmatch(pattern, name) for name in names)

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graincast.configuration import extension_models
 from graincast.configuration.schema import ENCODERS, checked
 from graincast.encoders import architectures
 from graincast.evaluation import metrics
 from graincast.experiment import declaration as models
-from graincast.experiment.targets import ABNORMAL, ALL, CANDIDATE, GROWTH_RATIO, LABEL
+from graincast.experiment.targets import ABNORMAL, CANDIDATE, GROWTH_RATIO, LABEL
 from graincast.files import declaration
 from graincast.microstructure import BadInput
 from graincast.models import by_name
@@ -45,21 +46,11 @@ def test_a_declared_model_has_a_module_that_reads_trains_and_predicts(name):
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_a_model_is_described_and_names_what_there_is(name):
+def test_a_model_is_described_and_declared_as_those_of_extensions_must_be(name):
+    extension_models.check_model(name, models.MODELS / f"{name}.yaml")
     one = models.read(name)
     assert one.description.endswith(".")
-    assert one.features and set(one.features) <= {"feature_sets", "encoded_sets", "vision_sets"}
-    assert one.kinds and set(one.kinds) <= {ABNORMAL, GROWTH_RATIO, LABEL}
-    assert CANDIDATE in one.grains and set(one.grains) <= {CANDIDATE, ALL}
-    assert not one.select or all(one.select in metrics.selecting(kind) for kind in one.kinds)
-
-
-@pytest.mark.parametrize("name", models.names())
-def test_prefixes_are_unique_letters(name):
-    prefixes = models.read(name).prefixes
-    assert next(iter(prefixes)) == "threshold"
-    assert len(set(prefixes.values())) == len(prefixes)
-    assert all(prefix.isalpha() for prefix in prefixes.values())
+    assert next(iter(one.prefixes)) == "threshold"
 
 
 def test_axes_of_one_name_have_one_prefix_in_all_models():
@@ -101,13 +92,6 @@ def test_a_setting_has_a_description_bounds_and_a_valid_default(name):
     assert values
     for value in values:
         checked(value, setting, name)
-
-
-@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if "at_most" in setting])
-def test_a_limit_names_a_key_of_a_data_set_or_of_the_model(name):
-    of, _, key = SETTINGS[name]["at_most"].partition(".")
-    model = name.partition(".")[0]
-    assert (of, key) == ("dataset", "hops") or key in SECTIONS[f"{model}.{of}"]
 
 
 # ---- Encoders

@@ -200,6 +200,8 @@ def test_a_closure_holds_what_a_program_imports_and_what_that_imports(tmp_path):
         ("scripts/graphs.py", READERS),
         ("scripts/train.py", MODELS),
         ("scripts/train.py", ["graincast/evaluation/metrics.py"]),
+        ("scripts/train.py", ["graincast/features/edges.py", "graincast/features/nodes.py"]),
+        ("scripts/evaluate.py", ["graincast/features/edges.py", *READERS, *MODELS]),
         ("scripts/encoder.py", METHODS),
     ],
 )

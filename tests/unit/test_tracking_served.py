@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from graincast.prediction import packing
 from graincast.prediction.columns import OUTPUT
 from graincast.prediction.trained_model import TrainedModel
 from graincast.raw import deepspparks, spparks
-from graincast.tracking.served_frames import example
+from graincast.tracking.served_frames import example, signature
 from graincast.vision import table as vision_table
 from tests.synthetic import graph
 from tests.tracked import experiment_of, log_execution, run_track, settings_of, train_and_test
@@ -184,8 +185,23 @@ def test_the_file_of_a_trained_model_says_what_it_is(trained, data):
     assert (model.ranges["nodes"][:, 0] <= model.ranges["nodes"][:, 1]).all()
 
 
+@pytest.mark.parametrize(("grains", "expected"), [("candidate", []), ("all", ["grain"])])
+def test_the_signature_names_the_columns_of_predictions(grains, expected):
+    about = {**ABOUT_FRAME, "target": {"kind": "abnormal", "grains": grains}}
+    assert signature(about).outputs.input_names() == ["microstructure", *expected, "probability_abnormal"]
+
+
+def test_only_models_that_use_edges_need_their_features(trained, data):
+    model = graincast.load(experiment_of(trained["sgc"]) / "model.h5")
+    assert model.about["features"] == {"nodes": COLUMNS, "edges": []}
+    frame = frame_of(data)
+    without = frame.drop(columns="boundary_length")
+    pd.testing.assert_frame_equal(model.predict(without), model.predict(frame))
+
+
 def test_a_file_of_another_kind_or_threshold_is_refused_in_one_line(trained, tmp_path):
     path = experiment_of(trained["sgc"]) / "model.h5"
+    assert graincast.load(path, threshold="2.0").about == graincast.load(path).about
     with pytest.raises(BadInput, match=r"model\.h5: holds models for the thresholds 2; name one of them"):
         graincast.load(path, threshold=3)
     (tmp_path / "cut.h5").write_bytes(path.read_bytes()[:900])
@@ -207,6 +223,8 @@ def test_images_are_predicted_from_the_features_of_their_network(tmp_path):
     run_track("store", settings_of(tmp_path))
     log_execution(tmp_path)
     model = graincast.load(experiment_of(tmp_path) / "model.h5")
+    with pytest.raises(BadInput, match=r"model\.h5: its target has no threshold; leave it out"):
+        graincast.load(experiment_of(tmp_path) / "model.h5", threshold=10)
     frame = pd.DataFrame({"microstructure": images.name, "fc1[6]": list(images.x)})
     assert (model.predict(frame)["predicted_class"] == labels).mean() > 0.9
     assert len(model.predict(example(model.about))) == 1
@@ -230,6 +248,25 @@ ABOUT_FRAME = {
         (lambda frame: frame.drop(columns="a"), "the column a is missing"),
         (lambda frame: frame.assign(candidate=False), "0 candidate grains; mark exactly one"),
         (lambda frame: frame.assign(neighbours=[[9]] * 4), "neighbour 9 is not one of its grains"),
+        (
+            lambda frame: frame.assign(neighbours=[[2], [1], [4], [1]]),
+            "grains 3 and 4: must be each other's neighbours",
+        ),
+        (lambda frame: frame.assign(neighbours=[[2, 2], [1], [], []]), "grains 1 and 2: must be each other's neighb"),
+        (lambda frame: frame.assign(neighbours=[[1], [], [], []]), "grains 1 and 1: must be each other's neighbours"),
+        (
+            lambda frame: frame.assign(neighbours=["2", "1", "", ""]),
+            "column neighbours: needs a list of finite numbers",
+        ),
+        (lambda frame: frame.assign(neighbours=2), "column neighbours: needs a list of finite numbers"),
+        (lambda frame: frame.assign(neighbours=None), "the column neighbours lacks values"),
+        (lambda frame: frame.assign(candidate=[True, None, False, False]), "the column candidate lacks values"),
+        (lambda frame: frame.assign(candidate="False"), "column candidate: holds text, not true or false"),
+        (lambda frame: frame.assign(microstructure=["a", "a", "a", None]), "the column microstructure lacks values"),
+        (lambda frame: frame.drop(columns="boundary_length"), "the column boundary_length is missing"),
+        (lambda frame: frame.assign(boundary_length=None), "boundary_length: needs a list of finite numbers in each"),
+        (lambda frame: [], "the column path lacks values; pass a raw file or folder in each row"),
+        (lambda frame: frame.assign(path=["x.json", None, None, None]), "the column path lacks values"),
         (lambda frame: frame.assign(boundary_length=[[1.0]] * 4), "4 values of boundary_length, but 12 neighbours"),
         (lambda frame: frame.assign(a=[1.0, np.nan, 1.0, 1.0]), "column a: not all values are finite numbers"),
         (lambda frame: frame.assign(a=["x"] * 4), "column a: not all values are finite numbers"),
@@ -242,6 +279,23 @@ def test_a_frame_of_neither_form_is_rejected_in_one_line(change, message):
     with pytest.raises(BadInput, match=message) as caught:
         TrainedModel(ABOUT_FRAME, {}, {}).predict(change(example(ABOUT_FRAME)))
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_one_fold_was_not_trained_on_may_be_predicted():
+    about = {"model": "svm", "features": {"nodes": ["fc1[1]"], "edges": []}, "target": {"kind": "label"}, "raw": None}
+    scores = {"first": [[-np.inf, 0.2, -np.inf]], "second": [[1.2, 0.1, -np.inf]]}
+    model = TrainedModel({**about, "network": "vgg16", "classes": ["Cr", "In", "Pa"]}, scores, {})
+    model._module = SimpleNamespace(predict=lambda fold, table: np.array(fold))
+    frame = pd.DataFrame({"microstructure": ["a"], "fc1[1]": [[0.5]]})
+    assert model.predict(frame)["predicted_class"].tolist() == ["Cr"]
+
+
+@pytest.mark.parametrize("values", [[1.0], [np.nan, 1.0], "text", None, 3.0])
+def test_features_of_images_are_lists_of_the_declared_length(values):
+    about = {"model": "svm", "features": {"nodes": ["fc1[2]"], "edges": []}, "target": {"kind": "label"}, "raw": None}
+    frame = pd.DataFrame({"microstructure": ["a", "b"], "fc1[2]": [[0.5, 1.0], values]})
+    with pytest.raises(BadInput, match=r"the column fc1\[2\]: needs a list of "):
+        TrainedModel({**about, "network": "vgg16"}, {}, {}).predict(frame)
 
 
 def test_the_packed_sources_are_complete_and_reproducible(tmp_path):
