@@ -16,7 +16,9 @@ from snakemake.settings.types import DeploymentMethod
 sys.path.insert(0, workflow.basedir)
 
 from graincast.configuration.load import load
+from graincast.configuration.resolved import as_text, resolved
 from graincast.experiment.grid import as_json
+from graincast.files.atomic import write_if_changed
 from graincast.microstructure import BadInput
 from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, sources, version
 from graincast.planning.jobs import finished, jobs
@@ -24,6 +26,7 @@ from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
 from graincast.program import workflow as job_of
 from graincast.program.main import describe
+from graincast.tracking.notes import configuration_file
 
 CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
 try:
@@ -96,6 +99,8 @@ def write_recipes():
         for line in reuse.link(planned, wanted, RAW.results()):
             say(line)
         recipes.write(recipes.states(planned, wanted))
+        for name in PLAN.experiments:
+            write_if_changed(configuration_file(name), as_text(resolved(CONFIG, name, PLAN.extensions)))
 
 
 def intermediate_files(wc):

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 from graincast.configuration.errors import ConfigError, nearest
 from graincast.configuration.schema import ENCODERS
@@ -124,7 +123,7 @@ def _named_features(config: dict, features: tuple[Features, Features]) -> Iterat
 
 
 def check_experiment(
-    path: Path, written: dict, experiment: dict, config: dict, models: Mapping[str, Declaration], file: object
+    path: str, written: dict, experiment: dict, config: dict, models: Mapping[str, Declaration], file: object
 ) -> None:
     """Raise ConfigError for keys that have no effect or contradict others.
 
@@ -172,9 +171,7 @@ def check_experiment(
         raise ConfigError(f"{path}: training.loss_grains: candidate contradicts target.grains all; remove it")
 
 
-def _check_target(
-    path: Path, written: dict, experiment: dict, dataset: dict, models: Mapping[str, Declaration]
-) -> None:
+def _check_target(path: str, written: dict, experiment: dict, dataset: dict, models: Mapping[str, Declaration]) -> None:
     model, target = models[experiment["model"]], experiment["target"]
     kind = target["kind"]
     if kind not in model.kinds:
@@ -212,7 +209,7 @@ def _models(models: Mapping[str, Declaration], suitable: Callable[[Declaration],
     return ", ".join(name for name, model in models.items() if suitable(model)) or "none"
 
 
-def _check_limits(path: Path, written: dict, experiment: dict, dataset: dict, model: Declaration) -> None:
+def _check_limits(path: str, written: dict, experiment: dict, dataset: dict, model: Declaration) -> None:
     """Raise ConfigError where a setting exceeds another that its declaration names as its limit (`at_most`).
 
     A default is never refused for a limit within the experiment.
@@ -233,7 +230,7 @@ def _check_limits(path: Path, written: dict, experiment: dict, dataset: dict, mo
                 )
 
 
-def _check_subsets(path: Path, experiment: dict, config: dict) -> None:
+def _check_subsets(path: str, experiment: dict, config: dict) -> None:
     subsets, features = experiment["grid"][FEATURE_SUBSETS], config["feature_sets"].get(experiment["features"])
     where = f"{path}: grid.{FEATURE_SUBSETS}"
     if features is None:

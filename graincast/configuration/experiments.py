@@ -1,6 +1,7 @@
 """Experiment files: each may take over another's keys by `base`, and is checked against its model's declaration."""
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,23 @@ from graincast.evaluation import metrics
 from graincast.experiment import declaration
 
 BASE = "base"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 REMOVED: Any = object()
 """The value of a key that a file removes from its base."""
 
 
-def load(name: str, folder: Path, config: dict, file: object, extensions: Sequence[Path]) -> dict:
+def load(
+    name: str, folder: Path, config: dict, file: object, extensions: Sequence[Path], content: dict | None = None
+) -> dict:
     """An experiment with all defaults, checked.
 
-    folder  of the experiment files
-    config  the checked configuration without its experiments; `file` is its name, for messages
+    folder   of the experiment files
+    config   the checked configuration without its experiments; `file` is its name, for messages
+    content  the experiment, if the configuration itself holds it; else it has a file
     Raises ConfigError.
     """
-    path, (written, inherited) = folder / f"{name}.yaml", _inherited(name, folder, file)
+    path = str(folder / f"{name}.yaml") if content is None else f"{file}: experiments.{name}"
+    written, inherited = _inherited(name, folder, file) if content is None else _merged(path, content, folder, file)
     schema = of_experiment(written.get("model"), extensions)
     written = _without_removed(written, schema)
     models = {name: declaration.read(name, extensions) for name in declaration.names(extensions)}
@@ -49,13 +55,19 @@ def _inherited(name: str, folder: Path, file: object, above: tuple[str, ...] = (
         names = {entry.stem for entry in folder.glob("*.yaml")} - set(above)
         where = f"{folder / above[-1]}.yaml: {BASE}" if above else f"{file}: experiments"
         raise ConfigError(f"{where}: no file {path}{nearest(name, names)}")
-    own = read(path)
+    return _merged(str(path), read(path), folder, file, (*above, name))
+
+
+def _merged(
+    path: str, content: dict, folder: Path, file: object, chain: tuple[str, ...] = ()
+) -> tuple[dict, dict[str, str]]:
+    """The same for content that is at hand. chain: the names that led to it."""
+    own = dict(content)
     base = own.pop(BASE, None)
     if base is None:
         return own, {}
-    if not isinstance(base, str):
+    if not (isinstance(base, str) and NAME.fullmatch(base)):
         raise ConfigError(f"{path}: {BASE}: {base!r} is not the name of an experiment")
-    chain = (*above, name)
     if base in chain:
         raise ConfigError(f"{path}: {BASE}: a cycle, {' → '.join([*chain, base])}; remove one of them")
     inherited, origins = _inherited(base, folder, file, chain)

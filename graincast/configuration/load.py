@@ -43,8 +43,11 @@ def load(config: dict, file: str | os.PathLike) -> dict:
     for name in config["splits"]:
         checks.check_split(f"{file}: splits.{name}", written["splits"][name], config["splits"][name])
     checks.check_sets(file, config, _features(file, folders))
-    names, folder = config["experiments"], Path(file).parent / "experiments"
-    config["experiments"] = {name: experiments.load(name, folder, config, file, folders) for name in names}
+    listed, folder = config["experiments"], Path(file).parent / "experiments"
+    held = written["experiments"] if isinstance(listed, dict) else dict.fromkeys(listed)
+    config["experiments"] = {
+        name: experiments.load(name, folder, config, file, folders, content) for name, content in held.items()
+    }
     return config
 
 

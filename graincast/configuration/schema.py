@@ -47,6 +47,15 @@ def of_configuration(written: Mapping[str, Any]) -> dict:
         if isinstance(entries, dict):
             known = {str(name): entry for name, entry in entries.items() if isinstance(entry, dict) and key in entry}
             place["properties"] = {name: one(entry[key]) for name, entry in known.items()}
+    if isinstance(written.get("experiments"), dict):
+        names = schema["properties"]["experiments"]["items"]
+        held = {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": names,
+            "additionalProperties": {"type": "object"},
+        }
+        schema["properties"]["experiments"] = held
     return schema
 
 

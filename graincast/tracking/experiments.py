@@ -47,7 +47,8 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
         client.log_artifact(run_id, str(folder / file))
     if (folder / "figures").is_dir():
         client.log_artifacts(run_id, str(folder / "figures"), "figures")
-    client.log_dict(run_id, note["about"], "experiment.yaml")
+    if note["configuration"]:
+        client.log_text(run_id, note["configuration"], "configuration.yaml")
     advance()
     current = {
         trial["trial"]

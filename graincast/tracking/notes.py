@@ -2,7 +2,7 @@
 
 A note is a JSON object: id, what ("trials" or "experiment"), about (the resolved experiment), time, tags (where and
 when the results were made), recipe (a digest of what they were made from, by which a run is found again), and again
-(whether they may have been logged before).
+(whether they may have been logged before). That of an experiment holds its resolved configuration, if the planner wrote it.
 """
 
 import contextlib
@@ -25,6 +25,15 @@ RECORDS = {"trials": "trials.json", "experiment": "test_metrics.json"}
 """The record that is logged, by what a note is about."""
 
 
+CONFIGURATION = "configuration.yaml"
+"""The resolved configuration of an experiment, beside its results; it runs as it is."""
+
+
+def configuration_file(experiment: str, results: Path = Path("results")) -> Path:
+    """Where the planner writes the resolved configuration of an experiment."""
+    return results / "recipes" / "configurations" / f"{experiment}.yaml"
+
+
 class Busy(Exception):
     """Another process is sending this record."""
 
@@ -33,6 +42,10 @@ def leave(folder: Path, what: str, about: dict, again: bool = False) -> None:
     """Write a note about a folder's results. again: whether they may have been logged before."""
     note = {"id": secrets.token_hex(8), "what": what, "about": about, "time": time.time(), "again": again}
     note |= {"tags": provenance.tags(folder, what), "recipe": _origin(folder / RECORDS[what])}
+    resolved = configuration_file(folder.name, folder.parents[1]) if what == "experiment" else None
+    if resolved and resolved.is_file():
+        note["configuration"] = resolved.read_text(encoding="utf-8")
+        write_text(folder / CONFIGURATION, note["configuration"])
     write_text(folder / UNSENT, json.dumps(note) + "\n")
 
 
@@ -52,7 +65,15 @@ def read(path: Path) -> dict:
         given = json.loads(path.read_text(encoding="utf-8"))
         about = {"description": "", **given["about"]}
         stamp = path.stat().st_mtime_ns
-        made = {"id": str(stamp), "time": stamp / 1e9, "tags": {}, "recipe": "", "again": False, **given}
+        made = {
+            "id": str(stamp),
+            "time": stamp / 1e9,
+            "tags": {},
+            "recipe": "",
+            "again": False,
+            "configuration": "",
+            **given,
+        }
         if made["what"] not in RECORDS:
             raise KeyError("what")
     except (ValueError, KeyError, TypeError):

@@ -112,7 +112,7 @@ def test_the_parent_has_the_results_and_the_registered_champion(logged):
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["graincast.chosen_t8"] == result["chosen_trial"]
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
-    assert {"test_metrics.json", "trials.csv", "predictions.csv", "figures", "experiment.yaml"} <= files
+    assert {"test_metrics.json", "trials.csv", "predictions.csv", "figures"} <= files
     curves = client.list_artifacts(children[result["chosen_trial"]].info.run_id)
     assert "training_curves_t8.png" in {file.path for file in curves}
     champion = client.get_model_version_by_alias("graincast.one-t8", "champion")

@@ -1,0 +1,68 @@
+"""The configuration of one experiment in one file: everything resolved, and it runs as it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from graincast.experiment import declaration
+from graincast.experiment.splits import METHOD_KEYS
+from graincast.experiment.targets import ABNORMAL, LABEL
+
+SECTIONS = ("feature_sets", "encoded_sets", "vision_sets")
+
+
+def resolved(config: dict, name: str, extensions: Sequence[Path]) -> dict[str, Any]:
+    """A configuration that runs an experiment as a checked configuration does.
+
+    Its section `experiments` holds the experiment itself. What belongs to the machine (device, tracking, container) is
+    left out, and so are keys without effect, which would be refused if they were written.
+    """
+    one = config["experiments"][name]
+    found: dict[str, Any] = {
+        "experiments": {name: _experiment(one, declaration.read(one["model"], extensions))},
+        "datasets": {one["dataset"]: _dataset(config["datasets"][one["dataset"]])},
+        "splits": {one["split"]: _split(config["splits"][one["split"]])},
+    }
+    for section in SECTIONS:
+        if one["features"] in config[section]:
+            found[section] = {one["features"]: config[section][one["features"]]}
+    for encoded in found.get("encoded_sets", {}).values():
+        found["encoders"] = {encoded["encoder"]: config["encoders"][encoded["encoder"]]}
+    if config["extensions"]:
+        found["extensions"] = config["extensions"]
+    return found
+
+
+def as_text(configuration: dict[str, Any]) -> str:
+    """A configuration as YAML."""
+    return yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _experiment(one: dict, model: declaration.Declaration) -> dict:
+    target = dict(one["target"])
+    if target["kind"] != ABNORMAL:
+        del target["threshold"]
+    if target["aggregate"] != "fraction":
+        del target["fraction"]
+    if target["kind"] == LABEL:
+        del target["aggregate"]
+    training = dict(one["training"])
+    for key, setting in model.training.items():
+        of, _, limit = setting.get("at_most", "").partition(".")
+        if of == "training" and training[key] > training[limit]:
+            del training[key]  # a default, which is never refused
+    return {**one, "target": target, "training": training}
+
+
+def _dataset(dataset: dict) -> dict:
+    if "simulate" not in dataset or dataset["simulate"]["mobility"] != "uniform":
+        return dataset
+    simulate = {key: value for key, value in dataset["simulate"].items() if key != "min_mobility"}
+    return {**dataset, "simulate": simulate}
+
+
+def _split(split: dict) -> dict:
+    keys = ("method", "path") if split["method"] == "file" else ("method", *METHOD_KEYS[split["method"]])
+    return {key: split[key] for key in keys}
