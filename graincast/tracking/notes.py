@@ -2,7 +2,7 @@
 
 A note is a JSON object: id, what ("trials" or "experiment"), about (the resolved experiment), time, tags (where and
 when the results were made), recipe (a digest of what they were made from, by which a run is found again), and again
-(whether they may have been logged before). That of an experiment holds its resolved configuration, if the planner wrote it.
+(whether they may have been logged before). That of an experiment holds its resolved configuration too.
 """
 
 import contextlib
@@ -44,8 +44,9 @@ def leave(folder: Path, what: str, about: dict, again: bool = False) -> None:
     note |= {"tags": provenance.tags(folder, what), "recipe": _origin(folder / RECORDS[what])}
     resolved = configuration_file(folder.name, folder.parents[1]) if what == "experiment" else None
     if resolved and resolved.is_file():
-        note["configuration"] = resolved.read_text(encoding="utf-8")
-        write_text(folder / CONFIGURATION, note["configuration"])
+        text = resolved.read_text(encoding="utf-8")
+        note["configuration"] = text
+        write_text(folder / CONFIGURATION, text)
     write_text(folder / UNSENT, json.dumps(note) + "\n")
 
 
