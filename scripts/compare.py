@@ -30,6 +30,7 @@ def main(args: argparse.Namespace) -> None:
                     **{name: test.get(name, "") for name in METRICS},
                     "std": outcome["test_std_over_folds"][first],
                     **{name: test.get(name, "") for name in BASELINES},
+                    "cautions": "; ".join(outcome["cautions"]),
                     "chosen_trial": outcome["chosen_trial"],
                 }
             )

@@ -80,6 +80,8 @@ def main(args: argparse.Namespace) -> None:
         task = f"{first['experiment']}{f', threshold {threshold}' if threshold else ''}"
         result = f"{metrics.in_words(kind, outcome['test'])} on {outcome['test']['count']} test predictions"
         print(f"{task}: {result}; chosen {outcome['chosen_trial']}")
+        if outcome["cautions"]:
+            print(f"{task}: caution: {'; '.join(outcome['cautions'])}")
 
 
 def described(record: dict, tested: Tested, parameters: dict, folders: list[Path]) -> dict:

@@ -37,6 +37,10 @@ def main(args: argparse.Namespace) -> None:
             true, predicted = test_values(args.predictions, threshold)
             target = f", growth ratio > {threshold}" if threshold else ""
             heading = f"{title}{target}: test {metrics.in_words(kind, outcome['test'])}"
+            if len(outcome["test_by_fold"]) > 1:
+                heading += f"\nmeans over {len(outcome['test_by_fold'])} folds; drawn are all {true.size} predictions"
+            if outcome["cautions"]:
+                heading += f"\ncaution: {'; '.join(outcome['cautions'])}"
             if kind == GROWTH_RATIO:
                 figure = experiment.predicted_against_true(true, predicted, heading)
                 save(figure, folder / "predicted_against_true.png")

@@ -26,6 +26,8 @@ def main(args: argparse.Namespace) -> None:
     for row in rows:
         target = f"{row['target']} > {row['threshold']}" if row["threshold"] else row["target"]
         print(f"{row['experiment']:32} {target:>16}  {shown(row)}; chosen {row['chosen_trial']}")
+        if row["cautions"]:
+            print(f"{'':32} {'':>16}  caution: {row['cautions']}")
     print(f"\n{path}  all experiments side by side; drawn in comparison.png")
     print(f"{args.results}/experiments/…  test_metrics.json, trials.csv, predictions.csv, figures/ of each")
     print(f"{args.results}/datasets/…  summary.csv and rejected.csv of each data set")

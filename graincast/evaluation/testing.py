@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graincast.evaluation import metrics, selection
+from graincast.evaluation.cautions import cautions
 from graincast.experiment import grid, targets
 from graincast.experiment.targets import ABNORMAL, ALL, GROWTH_RATIO, LABEL, Target
 from graincast.microstructure import BadInput
@@ -69,20 +70,23 @@ def run_test(
     models: dict[str, dict[str, dict]] = {}
     for threshold, by_fold in sorted(chosen.items()):
         true, text = target.values[threshold], grid.number(threshold)
-        measured, baselines = {}, []
+        measured, baselines, tested = {}, [], []
         for fold, trial in by_fold.items():
             subset, trained = subsets[fold], model_of(trial, fold)
             predicted = model.predict(trained, data)
             test_rows, train_rows = (targets.rows(target, data, subset == name) for name in ("test", "train"))
             measured[fold] = metrics.measure(target.kind, true[test_rows], predicted[test_rows])
+            tested.append(true[test_rows])
             baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
             models.setdefault(text, {})[fold] = trained
             listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
             rows += _predictions(data, target, (text, fold, trial), subset, listed, true, predicted)
+        test = {**metrics.mean(measured.values()), **metrics.mean(baselines)}
         thresholds[text] = {
+            "cautions": cautions(target.kind, tested, test),
             "chosen_trial": selection.most_chosen(by_fold),
             "chosen_by_fold": by_fold,
-            "test": {**metrics.mean(measured.values()), **metrics.mean(baselines)},
+            "test": test,
             "test_std_over_folds": metrics.std(measured.values()),
             "test_by_fold": measured,
         }

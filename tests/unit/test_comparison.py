@@ -14,7 +14,13 @@ BEST_FIRST = {"good": 0.9, "poor": -0.5, "undefined": None}
 def result(folder: Path, experiment: str, r2: float | None) -> Path:
     """test_metrics.json of an experiment on growth ratios."""
     test = dict.fromkeys(metrics.names("growth-ratio"), 1.5) | {"r2": r2, "count": 7, "mean_prediction_mae": 4.0}
-    outcome = {"test": test, "test_std_over_folds": {"r2": None}, "test_by_fold": {"all": {}}, "chosen_trial": "t"}
+    outcome = {
+        "test": test,
+        "test_std_over_folds": {"r2": None},
+        "test_by_fold": {"all": {}},
+        "cautions": ["only 4 test predictions"],
+        "chosen_trial": "t",
+    }
     about = dict.fromkeys(compare.ABOUT, None) | {"dataset": "d", "experiment": experiment}
     path = folder / f"{experiment}.json"
     content = {**about, "target": {"kind": "growth-ratio"}, "thresholds": {"": outcome}}
