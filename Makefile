@@ -22,11 +22,11 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
-	@python -m graincast config --paths $(CONFIG) experiments >/dev/null
-	@snakemake --workflow-profile profiles/$(PROFILE) --configfile $(CONFIG) $(ARGS)
+	@python -m graincast config --paths "$(CONFIG)" experiments >/dev/null
+	@snakemake --workflow-profile profiles/$(PROFILE) --configfile "$(CONFIG)" $(ARGS)
 
 plan: $(READY)  ## say what would run and why (CONFIG=config/…yaml, ARGS=--all)
-	@python -m graincast plan $(CONFIG) $(ARGS)
+	@python -m graincast plan "$(CONFIG)" $(ARGS)
 
 test: $(READY) $(SERVER_READY) lint  ## all checks and tests
 	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them
@@ -58,11 +58,11 @@ format: $(READY)  ## put Python and Snakemake files into the checked style
 
 ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in http*) echo "MLFLOW_TRACKING_URI names a server: its pages are at its address" >&2; exit 2;; esac
-	@python -m scripts.track --tracking "$$(python -m graincast config $(CONFIG) tracking)" store --existing
+	@python -m scripts.track --tracking "$$(python -m graincast config "$(CONFIG)" tracking)" store --existing
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
 
 sync-tracking: $(READY)  ## send what could not be sent to MLflow (ALL=1: all results that the store does not have)
-	@python -m scripts.track --tracking "$$(python -m graincast config $(CONFIG) tracking)" sync $(if $(ALL),--all)
+	@python -m scripts.track --tracking "$$(python -m graincast config "$(CONFIG)" tracking)" sync $(if $(ALL),--all)
 
 tracking-server: $(SERVER_READY)  ## start a tracking server with accounts on http://127.0.0.1:5000 (docs/tracking-server.md)
 	@$(from-environment)

@@ -28,9 +28,9 @@ from graincast.program import workflow as job_of
 from graincast.program.main import describe
 from graincast.tracking.notes import configuration_file
 
-CONFIG_FILE = (workflow.overwrite_configfiles or ["config/config.yaml"])[-1]
+*OTHER_FILES, CONFIG_FILE = workflow.overwrite_configfiles or ["config/config.yaml"]
 try:
-    CONFIG = load(config, CONFIG_FILE)
+    CONFIG = load(config, CONFIG_FILE, *OTHER_FILES)
 except BadInput as error:
     raise WorkflowError(str(error))
 
@@ -116,7 +116,12 @@ def set_environment():
     if workflow.is_main_process:
         os.environ[provenance.EXECUTION] = provenance.new_execution()
         os.environ[job_of.VARIABLE] = job_of.current()
-    os.environ.update(containers.environment(os.environ, read_only=RAW.folders(), writable=["results"]))
+    project = Path(workflow.basedir).resolve()
+    elsewhere = project != Path.cwd()  # --directory: programs are found by their path
+    if elsewhere:
+        os.environ["PYTHONPATH"] = str(project)
+    read_only = [*RAW.folders(), *([project] if elsewhere else [])]
+    os.environ.update(containers.environment(os.environ, read_only, ["results"], project if elsewhere else None))
 
 
 # Jobs run the Snakefile again. Only the process that plans them looks at raw data and writes recipes, and only while no

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from graincast.configuration import checks, experiments, extension_models
+from graincast.configuration import checks, experiments, extension_models, overrides
 from graincast.configuration.errors import ConfigError, nearest
 from graincast.configuration.schema import checked, of_configuration
 from graincast.configuration.yaml_file import read
@@ -23,17 +23,18 @@ from graincast.program import extensions
 FEATURE_SETS = Path(named.__file__).with_name("sets.yaml")
 
 
-def load(config: dict, file: str | os.PathLike) -> dict:
+def load(config: dict, file: str | os.PathLike, *others: str | os.PathLike) -> dict:
     """The configuration and its experiments, checked, with all defaults filled in.
 
-    config  the content of `file`, with overrides from the command line
-    file    its name, for messages; experiments are read from the folder `experiments` beside it
+    config  the content of `file` over that of others, with overrides from the command line
+    file    its name, for messages; experiments are read from the folder `experiments` beside it, or beside others
     Returns the configuration; its `experiments` maps each name to the content of the experiment's file.
     Raises ConfigError.
     """
-    if Path(file).is_file():
-        read(file)  # other YAML readers accept duplicate keys
-    written = _with_feature_sets(config)
+    files = [one for one in (file, *reversed(others)) if Path(one).is_file()]
+    overrides.check_keys(config, file)
+    # read here too, as other YAML readers accept duplicate keys
+    written = _with_feature_sets(overrides.parsed(config, [read(one) for one in files]) if files else config)
     config = checked(written, of_configuration(written), file)
     folders = extension_folders(config, file)
     extension_models.check(folders)
@@ -43,12 +44,19 @@ def load(config: dict, file: str | os.PathLike) -> dict:
     for name in config["splits"]:
         checks.check_split(f"{file}: splits.{name}", written["splits"][name], config["splits"][name])
     checks.check_sets(file, config, _features(file, folders))
-    listed, folder = config["experiments"], Path(file).parent / "experiments"
+    listed = config["experiments"]
     held = written["experiments"] if isinstance(listed, dict) else dict.fromkeys(listed)
     config["experiments"] = {
-        name: experiments.load(name, folder, config, file, folders, content) for name, content in held.items()
+        name: experiments.load(name, _folder(name, file, others), config, file, folders, content)
+        for name, content in held.items()
     }
     return config
+
+
+def _folder(experiment: str, file: str | os.PathLike, others: Sequence[str | os.PathLike]) -> Path:
+    """The folder with an experiment's file: beside the last configuration file that has it."""
+    folders = [Path(one).parent / "experiments" for one in (file, *reversed(others))]
+    return next((folder for folder in folders if (folder / f"{experiment}.yaml").is_file()), folders[0])
 
 
 def extension_folders(config: dict, file: str | os.PathLike) -> list[Path]:

@@ -131,6 +131,8 @@ def _remedy(error: jsonschema.ValidationError) -> str:
         return ""
     if "array" in _types(error) and not isinstance(error.instance, dict):
         return f"; write [{shown(error.instance)}]"
+    if "string" in _types(error) and isinstance(error.instance, bool):
+        return "; YAML reads yes, no, on and off as true or false, so put a name in quotes"
     if "string" in _types(error) and isinstance(error.instance, int | float):
         return f'; write "{shown(error.instance)}"'
     if not {"number", "integer"}.intersection(_types(error)):

@@ -8,6 +8,7 @@ import yaml
 
 from graincast.configuration.errors import ConfigError
 from graincast.configuration.messages import shown
+from graincast.configuration.overrides import check_keys
 
 
 def read(path: str | os.PathLike) -> dict:
@@ -22,6 +23,7 @@ def read(path: str | os.PathLike) -> dict:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {shown(content)}, not a mapping of keys")
+    check_keys(content, path)
     return content
 
 

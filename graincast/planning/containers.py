@@ -48,8 +48,13 @@ def bindings(read_only: Iterable[Path], writable: Iterable[Path]) -> str:
     return ",".join(found.values())
 
 
-def environment(variables: Mapping[str, str], read_only: Iterable[Path], writable: Iterable[Path]) -> dict[str, str]:
-    """What to set for Apptainer: folders to bind, and the named variables for an otherwise empty environment."""
+def environment(
+    variables: Mapping[str, str], read_only: Iterable[Path], writable: Iterable[Path], project: Path | None = None
+) -> dict[str, str]:
+    """What to set for Apptainer: folders to bind, and the named variables for an otherwise empty environment.
+
+    project  the folder of the programs, if it is not the working directory
+    """
     binds = bindings(read_only, writable)
     carried = {"APPTAINER_BIND": binds, "SINGULARITY_BIND": binds}
     # a clean environment even without the profile; values are taken literally, without expanding $
@@ -57,4 +62,6 @@ def environment(variables: Mapping[str, str], read_only: Iterable[Path], writabl
     for name, value in variables.items():
         if name in PASSED or name.startswith(PASSED_PREFIXES):
             carried |= {f"APPTAINERENV_{name}": value, f"SINGULARITYENV_{name}": value}
+    if project:
+        carried |= {"APPTAINERENV_PYTHONPATH": str(project), "SINGULARITYENV_PYTHONPATH": str(project)}
     return carried

@@ -18,8 +18,8 @@ NAMED = ("datasets", "splits", "feature_sets", "encoded_sets", "encoders", "visi
 # changes to the configuration, and what the message must say
 WRONG_CONFIG = [
     ({"dataset": "{}"}, "top level: unknown key 'dataset'; did you mean 'datasets'? (known: "),
-    ({"tracking.1": "2"}, "tracking: unknown key '1' (known: store"),
-    ({"datasets.10": "{source: spparks}"}, 'datasets: 10 is not text; write "10"'),
+    ({"tracking.1": "2"}, "tracking: YAML reads a name as 1; put it in quotes"),
+    ({"datasets.10": "{source: spparks}"}, "datasets: YAML reads a name as 10; put it in quotes"),
     (
         {"datasets.a b": "{}"},
         r"datasets: 'a b' does not match ^[A-Za-z0-9][A-Za-z0-9_-]*\Z; use letters, digits, - and _",
