@@ -8,6 +8,7 @@ The process is replaced by `mlflow server`, which then receives all signals.
 import configparser
 import os
 import secrets
+import shlex
 import sys
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def arguments(server: Settings) -> list[str]:
     """The arguments of `mlflow server`, without secrets."""
     options = ["--app-name", "basic-auth", "--serve-artifacts", "--artifacts-destination", str(server.artifacts)]
     options += ["--host", server.host, "--port", str(server.port), "--workers", str(server.workers)]
-    options += ["--gunicorn-opts", f"--worker-class gthread --threads {THREADS} --timeout 120 --graceful-timeout 5"]
+    guarded = f"--config {shlex.quote(str(Path(__file__).with_name('gunicorn_conf.py').resolve()))}"
+    workers = f"--worker-class gthread --threads {THREADS} --timeout 120 --graceful-timeout 5"
+    options += ["--gunicorn-opts", f"{guarded} {workers}"]
     if server.allowed_hosts:
         options += ["--allowed-hosts", server.allowed_hosts]
     if server.allowed_origins:

@@ -83,6 +83,8 @@ def read(variables: Mapping[str, str] = os.environ) -> Settings:
             f"TRACKING_HOST={host} is open to the network: set TRACKING_ALLOWED_HOSTS to the host names that clients"
             " use, such as mlflow.example.org,mlflow.example.org:5000"
         )
+    if host not in LOOPBACK and "*" in {name.partition(":")[0] for name in (allowed or "").split(",")}:
+        raise Refused(f"TRACKING_ALLOWED_HOSTS={allowed} allows all names: name the hosts that clients use")
     origins = [f"{scheme}://{name}" for name in (allowed or "").split(",") if name for scheme in ("https", "http")]
     return Settings(
         folder=folder,

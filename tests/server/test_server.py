@@ -1,14 +1,18 @@
 """A tracking server with accounts on PostgreSQL: permissions, artifacts, secrets, failures and restarts."""
 
+import base64
 import json
 import os
 import shutil
 import stat
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from tests.server.postgresql import PASSWORD
 from tests.server.tracking_server import ADMIN, ADMIN_PASSWORD, track
@@ -47,6 +51,7 @@ def test_a_training_job_is_logged_to_the_server(server, client, experiment, tmp_
     assert run.info.status == "FINISHED"
     assert run.data.metrics["best_validation_nll"] == trial["validation"]["nll"]
     assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
+    client.log_dict(run.info.run_id, trial, "trial.json")
     downloaded = client.download_artifacts(run.info.run_id, "trial.json", str(tmp_path))
     assert json.loads(Path(downloaded).read_text()) == trial
 
@@ -75,6 +80,7 @@ def test_a_job_that_the_server_refuses_succeeds_and_keeps_its_record(server, cli
 def test_artifacts_can_be_read_through_the_server_only(server, client, experiment):
     assert server.run_track(job(experiment("artifacts"))).returncode == 0
     run = run_of(client, "artifacts")
+    client.log_text(run.info.run_id, "an artifact", "trial.json")
     artifacts = server.folder / "artifacts"
     (file,) = artifacts.rglob(f"{run.info.run_id}/artifacts/trial.json")
     for path in (server.folder, artifacts, *file.parents[: len(file.relative_to(artifacts).parts) - 1]):
@@ -142,3 +148,32 @@ def test_a_restart_keeps_everything(server, client, experiment):
     server.start()
     assert run_of(client, "lasting").to_dictionary() == before.to_dictionary()
     assert (server.folder / "session-key").read_text() == key
+
+
+PLACED = [
+    {"artifact_location": "file:{}"},
+    {"artifactLocation": "file:{}"},
+    {"artifact_location": "mlflow-artifacts:/1/somebody"},
+    {"tags": [{"key": "mlflow.artifactLocation", "value": "file:{}"}]},
+]
+
+
+@pytest.mark.parametrize("api", ["api", "ajax-api"])
+@pytest.mark.parametrize("placed", PLACED, ids=str)
+def test_a_client_cannot_choose_where_the_server_writes(server, client, tmp_path, api, placed):
+    outside = tmp_path / "outside"
+    body = json.dumps({"name": f"placed {api} {next(iter(placed))}", **placed}).replace("{}", str(outside))
+    request = urllib.request.Request(
+        f"{server.uri}/{api}/2.0/mlflow/experiments/create", body.encode(), {"Content-Type": "application/json"}
+    )
+    login = base64.b64encode(f"{ADMIN}:{ADMIN_PASSWORD}".encode()).decode()
+    request.add_header("Authorization", f"Basic {login}")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+    assert refused.value.code == 400
+    assert b"chosen by this server" in refused.value.read()
+    assert client.get_experiment_by_name(json.loads(body)["name"]) is None
+    with pytest.raises(MlflowException, match="chosen by this server"):
+        client.create_experiment("placed by the client", artifact_location=outside.as_uri())
+    assert not outside.exists()
+    assert client.create_experiment(f"not placed {api} {placed}")

@@ -31,6 +31,11 @@ def test_an_empty_known_or_short_password_is_refused(tmp_path, name, value):
     "changes, message",
     [
         ({"TRACKING_HOST": "0.0.0.0"}, "TRACKING_ALLOWED_HOSTS"),
+        (
+            {"TRACKING_HOST": "0.0.0.0", "TRACKING_ALLOWED_HOSTS": "a.org,*"},
+            "TRACKING_ALLOWED_HOSTS=a.org,* allows all",
+        ),
+        ({"TRACKING_HOST": "0.0.0.0", "TRACKING_ALLOWED_HOSTS": "*:5000"}, "name the hosts that clients use"),
         ({"TRACKING_DATABASE": "postgresql://mlflow:in-the-address@127.0.0.1/mlflow"}, "contains a password"),
         ({"TRACKING_DATABASE": "mysql://mlflow@127.0.0.1/mlflow"}, "not of the form"),
         ({"TRACKING_PORT": "70000"}, "TRACKING_PORT=70000"),
