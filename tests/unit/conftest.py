@@ -1,4 +1,4 @@
-"""Fixtures shared by the tests of tracking. They are slow, and import what they need only when used."""
+"""Fixtures shared by unit tests. Those of tracking are slow, and import what they need only when used."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,3 +28,14 @@ def server(server_folder) -> Iterator[str]:
 
     with mlflow_server(server_folder) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """torch on one thread: threads cost time where matrices are small."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -19,6 +19,8 @@ from graincast.training.generators import seeded
 from tests.tables import feature_table
 from tests.unit.model_suite import LEARNING, Case
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NETWORKS = [
     name
     for name in declaration.names()
@@ -47,14 +49,6 @@ class Plain(graph_network.Network):
 
 
 predict = functools.partial(graph_network.predict, Plain)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the matrices are small
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from graincast.experiment import declaration
 from graincast.experiment.targets import LABEL
@@ -13,13 +12,7 @@ from graincast.vision.table import VisionTable, of_labelled, of_microstructures
 from tests.tables import table_parts
 from tests.unit.model_suite import ModelSuite, folds
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the matrices are small
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rows_of(data: FeatureTable, i: int, rng: np.random.Generator | None = None) -> tuple[dict, np.ndarray]:

@@ -18,6 +18,8 @@ from graincast.experiment.grid import feature_subsets
 from graincast.models import sgc
 from tests.tables import feature_table
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 COLUMNS = ["c0", "c1", "c2"]
 GRID = {
     "threshold": [8, 11],
@@ -49,14 +51,6 @@ def train(table, grid=None, training=None, **options):
     target = targets.Target("abnormal", "candidate", values)
     options = {"subsets": folds(len(table.name)), "target": target, **options}
     return sgc.train(table, grid=grid, training=training or TRAINING, **options)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the matrices are small
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
