@@ -22,5 +22,6 @@ def save(figure: Figure, path: Path, dpi: int = 150) -> None:
 
 
 def titled(figure: Figure, title: str) -> None:
-    """Put a title above the whole figure, wrapped to its width."""
-    figure.suptitle(textwrap.fill(title, round(TITLE_CHARACTERS * figure.get_figwidth())), fontsize=9)
+    """Put a title above the whole figure, each of its lines wrapped to the width."""
+    width = round(TITLE_CHARACTERS * figure.get_figwidth())
+    figure.suptitle("\n".join(textwrap.fill(line, width) for line in title.splitlines()), fontsize=9)
