@@ -119,7 +119,7 @@ def set_environment():
     project = Path(workflow.basedir).resolve()
     elsewhere = project != Path.cwd()  # --directory: programs are found by their path
     if elsewhere:
-        os.environ["PYTHONPATH"] = str(project)
+        os.environ.update(PYTHONPATH=str(project))
     read_only = [*RAW.folders(), *([project] if elsewhere else [])]
     os.environ.update(containers.environment(os.environ, read_only, ["results"], project if elsewhere else None))
 
