@@ -17,16 +17,18 @@ from graincast.program.progress import track
 from graincast.program.recipe import add_argument
 from graincast.raw import manifest
 from graincast.raw.limits import content_errors
-from graincast.raw.sources import SOURCES
+from graincast.raw.sources import SOURCES, Source
 
 
 def main(args: argparse.Namespace) -> None:
-    parameters = args.recipe.take("source", optional=("hops", "time_steps"))
-    source, kept = parameters["source"], parameters.get("time_steps", time_steps.ALL)
-    readers = {name: one.reader for name, one in SOURCES.items() if one.reader}
-    if source not in readers:
-        raise BadInput(f"{args.recipe.path}: source {source!r} is none of {', '.join(readers)}")
-    reader = importlib.import_module(f"graincast.raw.{readers[source]}")
+    readable = {name: one for name, one in SOURCES.items() if one.reader}
+    name = args.recipe.parameters.get("source")
+    if name not in readable:
+        raise BadInput(f"{args.recipe.path}: source {name!r} is none of {', '.join(readable)}")
+    source = readable[name]
+    parameters = args.recipe.take("source", *source.settings, optional=("hops", "time_steps"))
+    kept, own = parameters.get("time_steps", time_steps.ALL), {key: parameters[key] for key in source.settings}
+    reader = importlib.import_module(f"graincast.raw.{source.reader}")
     time_steps.check(kept)
     runs = manifest.read(args.manifest)
     rejected: list[tuple[str, str]] = []
@@ -38,7 +40,7 @@ def main(args: argparse.Namespace) -> None:
                 raw = unchanged(entry, args.root, source)
                 try:
                     with content_errors("unforeseen content"):
-                        graph = time_steps.reduced(reader.read(raw, entry["name"]), kept)
+                        graph = time_steps.reduced(reader.read(raw, entry["name"], **own), kept)
                         graph = k_hop_subgraph(graph, parameters.get("hops"))
                 except BadInput as error:
                     reason = str(error)
@@ -53,14 +55,14 @@ def main(args: argparse.Namespace) -> None:
     csv_table.write(args.rejected, ["file", "reason"], rejected)
 
 
-def unchanged(entry: dict, root: Path, source: str) -> Path:
+def unchanged(entry: dict, root: Path, source: Source) -> Path:
     """The file or folder of a manifest's run. Raises BadInput where its content is not that of the manifest."""
     paths = [root / file["path"] for file in entry["files"]]
     for path, file in zip(paths, entry["files"], strict=True):
         if manifest.sha256(path) != file["sha256"]:
             raise BadInput(f"{path}: changed while the workflow was running; run it again")
-    # a JSON graph is its file; a SPPARKS run is the folder of that name, or the root itself
-    raw = paths[0] if source == "deepspparks-json" else root / entry["name"]
+    # a run that is a folder is the one of that name, or the root itself
+    raw = paths[0] if source.single_files else root / entry["name"]
     return raw if raw.exists() else root
 
 

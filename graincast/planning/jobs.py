@@ -118,7 +118,8 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
         runs = [plan.run_folder(dataset, shard)]
         parameters = {"simulate": plan.simulation(dataset), "states": plan.states(dataset, shard)}
         yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], ["scripts/simulate.py"])
-    parameters = {key: settings[key] for key in ("source", "hops", "time_steps")}
+    own = SOURCES[settings["source"]].settings
+    parameters = {key: settings[key] for key in ("source", "hops", "time_steps", *own)}
     graphs = f"results/datasets/{dataset}/graphs/{shard}"
     programs = ["scripts/graphs.py", module("raw", SOURCES[settings["source"]].reader)]
     outputs = [f"{graphs}.h5", f"{graphs}.rejected.csv"]

@@ -132,7 +132,7 @@ class Source:
     files        lists the files of a run
     keys         of a data set that have an effect with this source, besides source, results and max_rejected
     required     those of them that must be there
-    settings     further keys of its own, as {key: JSON Schema}
+    settings     further keys of its own, as {key: JSON Schema}; `read` gets them as arguments
     """
 
     description: str
@@ -142,6 +142,11 @@ class Source:
     keys: tuple[str, ...]
     required: tuple[str, ...] = ("path",)
     settings: Mapping[str, dict] = field(default_factory=dict)
+
+    @property
+    def single_files(self) -> bool:
+        """Whether a run is one file, not a folder."""
+        return self.files is _itself
 
 
 SOURCES = {
