@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from graincast.files.links import hops
+
 PASSED = (
     "http_proxy",
     "https_proxy",
@@ -38,11 +40,11 @@ def image_name(project: Path, variant: str) -> str:
 
 
 def bindings(read_only: Iterable[Path], writable: Iterable[Path]) -> str:
-    """APPTAINER_BIND for these folders, under their own paths and where symlinks lead; missing ones are left out."""
+    """APPTAINER_BIND for these folders, under each path that their links lead through; missing ones are left out."""
     found = {}
     for mode, folders in (("rw", writable), ("ro", read_only)):
         for folder in folders:
-            for path in (Path.cwd() / folder, Path(folder).resolve()):
+            for path in hops(folder):
                 if path.is_dir():
                     found[str(path)] = f"{path}:{path}:{mode}"
     return ",".join(found.values())

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from graincast.files.atomic import write_if_changed
+from graincast.files.links import hops
 from graincast.files.name_hash import uniform
 from graincast.microstructure import BadInput
 from graincast.program.progress import track
@@ -96,10 +97,14 @@ def sha256(file: Path) -> str:
 
 
 def outside(files: Iterable[Path], root: Path) -> list[str]:
-    """The real folders outside `root` that hold symlinked files, without subfolders of one another."""
+    """The folders outside `root` that its links lead through, to the real ones, without subfolders of one another."""
+    files = list(files)
+    through = {hop for folder in {file.parent for file in files} for hop in hops(folder)}
+    through |= {hop.parent for file in files if file.is_symlink() for hop in hops(file)}
     folders: list[Path] = []
-    for folder in sorted({file.resolve().parent for file in files}):
-        if not any(folder.is_relative_to(other) for other in [root.resolve(), *folders]):
+    inside = hops(root)
+    for folder in sorted(through):
+        if not any(folder.is_relative_to(other) for other in [*inside, *folders]):
             folders.append(folder)
     return [str(folder) for folder in folders]
 
