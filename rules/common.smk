@@ -26,6 +26,7 @@ from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
 from graincast.program import workflow as job_of
 from graincast.program.main import describe
+from graincast.tracking.addresses import address, sqlite_file
 from graincast.tracking.notes import configuration_file
 
 *OTHER_FILES, CONFIG_FILE = workflow.overwrite_configfiles or ["config/config.yaml"]
@@ -73,6 +74,9 @@ def check_start():
     """Raise an error where another process holds the results, or the worker image is needed and not there."""
     if not PLANS:
         raise WorkflowError("another run, plan, adopt or prune holds results/: wait until it has ended")
+    store = sqlite_file(address(CONFIG["tracking"]))
+    if store and store.is_dir():
+        raise WorkflowError(f"{CONFIG_FILE}: tracking.store: {store} is a folder; name a file, such as {store}/mlflow.db")
     in_containers = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
     if in_containers and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
         raise WorkflowError(

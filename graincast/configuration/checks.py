@@ -146,6 +146,12 @@ def check_experiment(
             f"({', '.join(set_names)}){nearest(experiment['features'], set_names)}"
         )
     _check_target(path, written["target"], experiment, dataset, models)
+    split, simulate = config["splits"][experiment["split"]], dataset.get("simulate")
+    if simulate and split["method"] == "k-fold" and split["folds"] > simulate["microstructures"]:
+        raise ConfigError(
+            f"{path}: split: {experiment['split']} has {split['folds']} folds, but datasets.{experiment['dataset']} "
+            f"has {simulate['microstructures']} microstructures; use fewer folds or simulate more"
+        )
     if target["kind"] == LABEL and config["splits"][experiment["split"]]["stratify"]:
         raise ConfigError(
             f"{path}: split: {experiment['split']} is stratified by growth ratio, which labelled images do not have; "

@@ -10,6 +10,8 @@ from graincast.configuration.errors import ConfigError
 from graincast.configuration.messages import shown
 from graincast.configuration.overrides import check_keys
 
+MOST_VALUES = 100_000
+
 
 def read(path: str | os.PathLike) -> dict:
     """The mapping in a YAML file. Raises ConfigError."""
@@ -21,10 +23,25 @@ def read(path: str | os.PathLike) -> dict:
         raise ConfigError(f"{path}: line {error.problem_mark.line + 1}: {problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply to be a configuration") from None
+    if _size(content, {}) > MOST_VALUES:
+        raise ConfigError(f"{path}: holds more than {MOST_VALUES:,} values once its aliases (*) are replaced")
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {shown(content)}, not a mapping of keys")
     check_keys(content, path)
     return content
+
+
+def _size(content: Any, known: dict[int, int]) -> int:
+    """The number of values in some content, each as often as it is named; known: by the identity of collections."""
+    if not isinstance(content, dict | list):
+        return 1
+    if id(content) not in known:
+        known[id(content)] = MOST_VALUES  # one that holds itself
+        below = content.values() if isinstance(content, dict) else content
+        known[id(content)] = 1 + sum(_size(value, known) for value in below)
+    return known[id(content)]
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -25,6 +25,8 @@ class RawData:
         folder = expand(self.plan.datasets[dataset]["path"], where)
         if not folder.is_dir():
             raise BadInput(f"{where}: no folder {folder}; correct the path or fetch the data")
+        if Path("results").resolve().is_relative_to(folder.resolve()):
+            raise BadInput(f"{where}: {folder} holds the results of this workflow; name a folder of raw data")
         return folder
 
     def root(self, dataset: str, shard: str) -> Path:

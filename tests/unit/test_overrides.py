@@ -58,3 +58,27 @@ def test_a_name_that_yaml_misreads_is_explained(file, edit, message):
     with pytest.raises(ConfigError, match=message) as caught:
         load(read(file), file)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 3000, "nested too deeply"),
+        ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)), "aliases"),
+        ("a: &a [*a]", "holds more than"),
+    ],
+    ids=["deep", "billion laughs", "itself"],
+)
+def test_yaml_that_would_exhaust_the_machine_is_refused(tmp_path, text, message):
+    path = tmp_path / "hostile.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_more_folds_than_simulated_states_are_refused_before_anything_runs(file):
+    content = read(file)
+    content["splits"]["held-out"] = {"method": "k-fold", "folds": 25}
+    with pytest.raises(ConfigError, match=r"held-out has 25 folds, but datasets\.made has 24 microstructures"):
+        load(content, file)
