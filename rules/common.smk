@@ -76,7 +76,9 @@ def check_start():
         raise WorkflowError("another run, plan, adopt or prune holds results/: wait until it has ended")
     store = sqlite_file(address(CONFIG["tracking"]))
     if store and store.is_dir():
-        raise WorkflowError(f"{CONFIG_FILE}: tracking.store: {store} is a folder; name a file, such as {store}/mlflow.db")
+        raise WorkflowError(
+            f"{CONFIG_FILE}: tracking.store: {store} is a folder; name a file, such as {store}/mlflow.db"
+        )
     in_containers = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
     if in_containers and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
         raise WorkflowError(
