@@ -127,7 +127,9 @@ def set_environment():
     if elsewhere:
         os.environ.update(PYTHONPATH=str(project))
     read_only = [*RAW.folders(), *([project] if elsewhere else [])]
-    os.environ.update(containers.environment(os.environ, read_only, ["results"], project if elsewhere else None))
+    scratch = containers.scratch_folder()
+    seen = containers.environment(os.environ, read_only, ["results"], project if elsewhere else None, scratch)
+    os.environ.update(seen)
 
 
 # Jobs run the Snakefile again. Only the process that plans them looks at raw data and writes recipes, and only while no
