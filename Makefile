@@ -18,7 +18,7 @@ SERVER_READY := $(VENV)/.server-ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run plan test test-unit fuzz test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
+.PHONY: run plan test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
@@ -40,6 +40,9 @@ test-unit: $(READY)  ## the unit tests alone (ARGS="-k sgc" for some of them)
 
 fuzz: $(READY)  ## damage raw files in many more ways than the unit tests do (GRAINCAST_FUZZ=times as many)
 	@GRAINCAST_FUZZ=$${GRAINCAST_FUZZ:-20} python -m pytest tests/unit/test_fuzzed_readers.py -s $(ARGS)
+
+torture: $(READY)  ## kill whole workflows at random points and compare what comes back (KILLS=300)
+	@GRAINCAST_KILLS=$(or $(KILLS),300) python -m pytest tests/workflow/test_torture.py -m long $(ARGS)
 
 test-all: $(READY) $(SERVER_READY)  ## all checks and tests, those marked `long` too
 	@$(MAKE) test ARGS="-m 'long or not long' $(ARGS)"
