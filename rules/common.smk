@@ -24,8 +24,9 @@ from graincast.planning import containers, git_commit, lock, provenance, recipes
 from graincast.planning.jobs import finished, jobs
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
-from graincast.program import workflow as job_of
 from graincast.program.main import describe
+from graincast.program.workflow import VARIABLE as WORKFLOW
+from graincast.program.workflow import current as current_workflow
 from graincast.tracking.addresses import address, sqlite_file
 from graincast.tracking.notes import configuration_file
 
@@ -121,7 +122,7 @@ def set_environment():
     os.environ.update(git_commit.commit(Path(workflow.basedir)))
     if workflow.is_main_process:
         os.environ[provenance.EXECUTION] = provenance.new_execution()
-        os.environ[job_of.VARIABLE] = job_of.current()
+        os.environ[WORKFLOW] = current_workflow()
     project = Path(workflow.basedir).resolve()
     elsewhere = project != Path.cwd()  # --directory: programs are found by their path
     if elsewhere:
