@@ -1,9 +1,9 @@
 """Edge features of grain graphs: one entry per feature. A feature set names some of them, in order."""
 
-from graincast.features.feature import BOUNDARY_LENGTH, Feature
+from graincast.features.feature import Feature
 
 EDGE_FEATURES = {
-    BOUNDARY_LENGTH: Feature(
+    "boundary_length": Feature(
         lambda m: m.microstructure.boundary_length,
         "pairs of sites",
         "unlike pairs of first- and second-neighbour sites along the boundary",

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
 from graincast.planning.sources import module
 from graincast.program.recipe import note_of, read_made_from
 from graincast.raw.sources import SOURCES
+
+NODES, EDGES, SOURCE_TABLE = "graincast/features/nodes.py", "graincast/features/edges.py", "graincast/raw/sources.py"
+"""Sources that hold a table, of which a job uses some entries."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Job:
     inputs      paths by the rule's names of them
     outputs     paths of files and folders; `made_from` lies beside the first
     programs    source files that the job runs, without what they import
+    entries     those of a source's tables that the job uses, by source; of a source not named here, all
     notes       made_from files of inputs that another configuration's jobs may have made, by path
     """
 
@@ -32,6 +37,7 @@ class Job:
     outputs: list[str]
     programs: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -114,16 +120,19 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
     manifest = plan.manifest(dataset, shard)
     settings = plan.datasets[dataset]
     runs: list[str] = []
+    source = {SOURCE_TABLE: [settings["source"]]}
     if dataset in plan.simulated:
         runs = [plan.run_folder(dataset, shard)]
         parameters = {"simulate": plan.simulation(dataset), "states": plan.states(dataset, shard)}
-        yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], ["scripts/simulate.py"])
+        programs = ["scripts/simulate.py"]
+        yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], programs, entries=source)
     own = SOURCES[settings["source"]].settings
     parameters = {key: settings[key] for key in ("source", "hops", "time_steps", *own)}
     graphs = f"results/datasets/{dataset}/graphs/{shard}"
     programs = ["scripts/graphs.py", module("raw", SOURCES[settings["source"]].reader)]
     outputs = [f"{graphs}.h5", f"{graphs}.rejected.csv"]
-    yield Job("graphs", wildcards, parameters, {"manifest": [manifest], "runs": runs}, outputs, programs)
+    inputs = {"manifest": [manifest], "runs": runs}
+    yield Job("graphs", wildcards, parameters, inputs, outputs, programs, entries=source)
 
 
 def _features(plan: Plan) -> Iterator[Job]:
@@ -140,7 +149,8 @@ def _features(plan: Plan) -> Iterator[Job]:
             columns = plan.feature_set(features)
             wildcards = {"dataset": dataset, "features": features}
             programs = ["scripts/features.py", *plan.feature_sources([*columns["nodes"], *columns["edges"]])]
-            yield Job("features", wildcards, columns, inputs, [output], programs)
+            entries = {NODES: columns["nodes"], EDGES: columns["edges"]}
+            yield Job("features", wildcards, columns, inputs, [output], programs, entries=entries)
         elif features in config["encoded_sets"]:
             encoded = config["encoded_sets"][features]
             codes = plan.codes(dataset, features)
@@ -152,7 +162,8 @@ def _features(plan: Plan) -> Iterator[Job]:
             wildcards = {"dataset": dataset, "encoded": features}
             with_codes = {**inputs, "codes": [codes]}
             programs = ["scripts/encoded_features.py", *plan.feature_sources(encoded["columns"])]
-            yield Job("encoded_features", wildcards, columns, with_codes, [output], programs)
+            entries = {NODES: encoded["columns"], EDGES: [BOUNDARY_LENGTH]}
+            yield Job("encoded_features", wildcards, columns, with_codes, [output], programs, entries=entries)
         else:
             if dataset not in plan.images:
                 inputs = {"names": inputs["graphs"], "rejected": inputs["rejected"]}
@@ -201,7 +212,8 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
     results = [f"{folder}/{file}" for file in files]
     inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.h5"), **data}
     parameters = {"model": settings["model"], "select": settings["select"], "raw": plan.raw_recipe(experiment)}
-    yield Job("evaluate", own, parameters, inputs, results, ["scripts/evaluate.py", *model])
+    # which packs readers, but reads no raw data
+    yield Job("evaluate", own, parameters, inputs, results, ["scripts/evaluate.py", *model], entries={SOURCE_TABLE: []})
     inputs = {
         "trials": trials,
         "history": plan.trial_files(experiment, "history.h5"),

@@ -64,7 +64,7 @@ def build(
             "outputs": job.outputs,
             "made_from": upstream,
             "raw": {path: _content(path) for path in paths if path not in upstream},
-            **by_programs[tuple(job.programs)],
+            **_of_entries(project, job, by_programs[tuple(job.programs)]),
             "shell": shells.get(job.rule, ""),
         }
         recipes[job.name] = json.loads(json.dumps(recipe))  # as it reads from its file
@@ -216,6 +216,13 @@ def _read(path: Path) -> dict | None:
         return recipe if isinstance(recipe, dict) else None
     except (OSError, ValueError):
         return None
+
+
+def _of_entries(project: Path, job: Job, code: dict[str, dict]) -> dict[str, dict]:
+    """A job's sources and packages, where of some tables only the entries that it uses count."""
+    used = {source: entries for source, entries in job.entries.items() if source in code["sources"]}
+    digests = {source: sources.digest_of_entries(project, source, entries) for source, entries in used.items()}
+    return {**code, "sources": {**code["sources"], **digests}}
 
 
 def _code(project: Path, programs: tuple[str, ...], extensions: Sequence[Path]) -> dict[str, dict]:

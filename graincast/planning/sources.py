@@ -21,6 +21,7 @@ from graincast.files import declaration
 from graincast.files.atomic import write_if_changed
 from graincast.microstructure import BadInput
 from graincast.planning import code_digest
+from graincast.planning.table_entries import restricted
 from graincast.program.extensions import place
 
 PACKAGES = ("graincast", "scripts")
@@ -68,6 +69,15 @@ def digests(project: Path, sources: list[str], extensions: Sequence[Path] = ()) 
     return {label: _read(project, source, tuple(extensions)).digest for source, label in labels.items()}
 
 
+def digest_of_entries(project: Path, source: str, entries: Sequence[str]) -> str:
+    """The digest of a source file for a step that uses only some entries of its tables (see table_entries.py)."""
+    content = (project / source).read_bytes()
+    key = hashlib.sha256(content).hexdigest(), tuple(entries)
+    if key not in _by_entries:
+        _by_entries[key] = code_digest.digest(restricted(ast.parse(content, source), entries))
+    return _by_entries[key]
+
+
 def name(source: str, extensions: Sequence[Path] = ()) -> str:
     """A source's path from the folder where its top-level package lies: graincast/models/gat.py, my_ideas/sage.py."""
     for folder in extensions:
@@ -103,6 +113,7 @@ _OWN = hashlib.sha256(
 ).hexdigest()
 _parsed: dict[str, dict] = {}
 """The digest of the code and the imported modules of each source text, by the SHA-256 of the text."""
+_by_entries: dict[tuple[str, tuple[str, ...]], str] = {}
 
 
 class _Source:
