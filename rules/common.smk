@@ -128,9 +128,7 @@ def set_environment():
     if elsewhere:
         os.environ.update(PYTHONPATH=str(project))
     read_only = [*RAW.folders(), *([project] if elsewhere else [])]
-    scratch = containers.scratch_folder()
-    seen = containers.environment(os.environ, read_only, ["results"], project if elsewhere else None, scratch)
-    os.environ.update(seen)
+    os.environ.update(containers.environment(os.environ, read_only, ["results"], project if elsewhere else None))
 
 
 # Jobs run the Snakefile again. Only the process that plans them looks at raw data and writes recipes, and only while no

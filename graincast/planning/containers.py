@@ -1,13 +1,10 @@
 """The worker image's name, and which parts of the machine its containers see.
 
-A container sees the working directory, the folders with raw data (read-only), the real place of `results`, temporary
-folders of its own, and only the environment variables named here.
+A container sees the working directory, the folders with raw data (read-only), the real place of `results`, and only the
+environment variables named here.
 """
 
-import atexit
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -53,25 +50,12 @@ def bindings(read_only: Iterable[Path], writable: Iterable[Path]) -> str:
     return ",".join(found.values())
 
 
-def scratch_folder() -> Path:
-    """A folder of this process's own among the machine's temporary files, removed when the process ends."""
-    folder = tempfile.mkdtemp(prefix="graincast-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
 def environment(
-    variables: Mapping[str, str],
-    read_only: Iterable[Path],
-    writable: Iterable[Path],
-    project: Path | None = None,
-    scratch: Path | None = None,
+    variables: Mapping[str, str], read_only: Iterable[Path], writable: Iterable[Path], project: Path | None = None
 ) -> dict[str, str]:
     """What to set for Apptainer: folders to bind, and the named variables for an otherwise empty environment.
 
     project  the folder of the programs, if it is not the working directory
-    scratch  a folder that stands for the container's /tmp and /var/tmp
-    Neither the home folder nor the machine's temporary files are seen, with or without the profile.
     """
     binds = bindings(read_only, writable)
     carried = {"APPTAINER_BIND": binds, "SINGULARITY_BIND": binds}
@@ -80,9 +64,6 @@ def environment(
     for name, value in variables.items():
         if name in PASSED or name.startswith(PASSED_PREFIXES):
             carried |= {f"APPTAINERENV_{name}": value, f"SINGULARITYENV_{name}": value}
-    carried |= {"APPTAINER_CONTAIN": "1", "SINGULARITY_CONTAIN": "1"}
-    if scratch:
-        carried |= {"APPTAINER_WORKDIR": str(scratch), "SINGULARITY_WORKDIR": str(scratch)}
     if project:
         carried |= {"APPTAINERENV_PYTHONPATH": str(project), "SINGULARITYENV_PYTHONPATH": str(project)}
     return carried

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from graincast.planning import containers
 from graincast.planning.containers import bindings, environment
 from graincast.raw import manifest
 
@@ -228,12 +227,3 @@ def test_containers_start_from_an_empty_environment_even_without_a_profile(place
     variables = environment({}, [], [])
     assert variables["APPTAINER_CLEANENV"] == variables["SINGULARITY_CLEANENV"] == "1"
     assert variables["APPTAINER_NO_EVAL"] == "1"  # else `$` in a password would be expanded
-
-
-def test_containers_see_temporary_folders_of_their_own_and_no_home(place):
-    scratch = containers.scratch_folder()
-    variables = environment({}, [], [], scratch=scratch)
-    assert variables["APPTAINER_CONTAIN"] == variables["SINGULARITY_CONTAIN"] == "1"
-    assert variables["APPTAINER_WORKDIR"] == variables["SINGULARITY_WORKDIR"] == str(scratch)
-    assert scratch.is_dir() and scratch.stat().st_mode & 0o077 == 0
-    assert containers.scratch_folder() != scratch
