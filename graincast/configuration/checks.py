@@ -152,7 +152,7 @@ def check_experiment(
             f"{path}: split: {experiment['split']} has {split['folds']} folds, but datasets.{experiment['dataset']} "
             f"has {simulate['microstructures']} microstructures; use fewer folds or simulate more"
         )
-    if target["kind"] == LABEL and config["splits"][experiment["split"]]["stratify"]:
+    if target["kind"] == LABEL and split["stratify"]:
         raise ConfigError(
             f"{path}: split: {experiment['split']} is stratified by growth ratio, which labelled images do not have; "
             f"choose another, or set splits.{experiment['split']}.stratify to false"
@@ -164,8 +164,8 @@ def check_experiment(
                 f"{path}: fan_out: {axis!r} is not an axis of model {model.name} with target.kind {target['kind']} "
                 f"(axes: {', '.join(axes)}){nearest(axis, axes)}"
             )
-    if experiment["select"] is not None and experiment["select"] not in metrics.selecting(target["kind"]):
-        names = metrics.selecting(target["kind"])
+    names = metrics.selecting(target["kind"])
+    if experiment["select"] is not None and experiment["select"] not in names:
         raise ConfigError(
             f"{path}: select: {experiment['select']!r} cannot choose a trial of kind {target['kind']} "
             f"(choose {', '.join(names)}){nearest(experiment['select'], names)}"

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
+from graincast.configuration.checks import SPLIT_KEYS
 from graincast.experiment import declaration
-from graincast.experiment.splits import METHOD_KEYS
 from graincast.experiment.targets import ABNORMAL, LABEL
 
 SECTIONS = ("feature_sets", "encoded_sets", "vision_sets")
@@ -64,5 +64,4 @@ def _dataset(dataset: dict) -> dict:
 
 
 def _split(split: dict) -> dict:
-    keys = ("method", "path") if split["method"] == "file" else ("method", *METHOD_KEYS[split["method"]])
-    return {key: split[key] for key in keys}
+    return {key: split[key] for key in ("method", *SPLIT_KEYS[split["method"]])}
