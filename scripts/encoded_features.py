@@ -7,6 +7,7 @@ import numpy as np
 
 from graincast.encoders import codes
 from graincast.features import named, table
+from graincast.features.feature import Measured
 from graincast.features.rows import row
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards
@@ -26,14 +27,16 @@ def main(args: argparse.Namespace) -> None:
     rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
     parts = []
     for path in args.graphs:
-        for one in shards.read(path):
-            try:
-                grain, boundary = encoded.of_microstructure(one.name)
-            except BadInput as error:
-                raise BadInput(f"{args.codes}: {error}") from None
-            plain = row(one, columns, tables=features)
-            x = np.concatenate([plain["x"], grain], axis=1)
-            parts.append(plain | {"x": x, "edge_x": boundary.astype(float)})
+        for whole, samples in shards.read_maps(path):
+            of_map = Measured(whole)
+            for one in samples:
+                try:
+                    grain, boundary = encoded.of_microstructure(one.name)
+                except BadInput as error:
+                    raise BadInput(f"{args.codes}: {error}") from None
+                plain = row(one, columns, tables=features, of_map=of_map)
+                x = np.concatenate([plain["x"], grain], axis=1)
+                parts.append(plain | {"x": x, "edge_x": boundary.astype(float)})
     names = [f"grain_{k}" for k in range(encoded.grain.shape[1])]
     edge_names = [f"boundary_{k}" for k in range(encoded.boundary.shape[1])]
     table.write(args.out, table.assemble([*columns, *names], parts, edge_names))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from graincast.features import named, table
-from graincast.features.feature import BOUNDARY_LENGTH
+from graincast.features.feature import BOUNDARY_LENGTH, Measured
 from graincast.features.rows import row
 from graincast.files import csv_table
 from graincast.graphs import rejection, shards
@@ -25,9 +25,11 @@ def main(args: argparse.Namespace) -> None:
     progress = Progress(f"features {args.name}", total, "microstructures")
     parts = []
     for path in args.graphs:
-        for one in shards.read(path):
-            parts.append(row(one, nodes, edges, features))
-            progress.advance()
+        for whole, samples in shards.read_maps(path):
+            of_map = Measured(whole)
+            for one in samples:
+                parts.append(row(one, nodes, edges, features, of_map))
+                progress.advance()
     table.write(args.out, table.assemble(nodes, parts, edges))
 
 

@@ -1,6 +1,7 @@
 """Read the raw runs of one shard into grain graphs; what cannot be used goes into a table with its reason.
 
-Maps are read as periodic in both directions: grains at one edge touch those at the opposite edge.
+SPPARKS's states are read as periodic in both directions unless `periodic` says otherwise: grains at one edge touch
+those at the opposite edge. A map gives one graph per candidate grain.
 """
 
 import argparse
@@ -9,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graincast.files import csv_table
-from graincast.graphs import shards, time_steps
-from graincast.graphs.k_hop_subgraph import k_hop_subgraph
+from graincast.graphs import growth_runs, samples, shards, time_steps
 from graincast.microstructure import BadInput, Microstructure
 from graincast.program.main import parser, run
 from graincast.program.progress import track
 from graincast.program.recipe import add_argument
 from graincast.raw import manifest
 from graincast.raw.limits import content_errors
-from graincast.raw.sources import SOURCES, Source
+from graincast.raw.sources import GROWTH_KEYS, MAP_KEYS, READER_KEYS, SOURCES, Source
 
 
 def main(args: argparse.Namespace) -> None:
@@ -26,8 +26,10 @@ def main(args: argparse.Namespace) -> None:
     if name not in readable:
         raise BadInput(f"{args.recipe.path}: source {name!r} is none of {', '.join(readable)}")
     source = readable[name]
-    parameters = args.recipe.take("source", *source.settings, optional=("hops", "time_steps"))
-    kept, own = parameters.get("time_steps", time_steps.ALL), {key: parameters[key] for key in source.settings}
+    given = args.recipe.take("source", *source.settings, optional=(*GROWTH_KEYS, *MAP_KEYS, *READER_KEYS))
+    kept, types = given.get("time_steps", time_steps.ALL), given.get("types", {"by": samples.MESO})
+    own = {key: given[key] for key in source.settings}
+    own |= {key: given[key] for key in READER_KEYS if given.get(key) is not None}
     reader = importlib.import_module(f"graincast.raw.{source.reader}")
     time_steps.check(kept)
     runs = manifest.read(args.manifest)
@@ -36,22 +38,22 @@ def main(args: argparse.Namespace) -> None:
     def graphs() -> Iterator[Microstructure]:
         for entry in track(runs, f"graphs {args.name}", len(runs), "files"):
             reason = manifest.reason_of(entry)
+            of_map: list[Microstructure] = []
             if reason is None:
                 raw = unchanged(entry, args.root, source)
                 try:
                     with content_errors("unforeseen content"):
-                        graph = time_steps.reduced(reader.read(raw, entry["name"], **own), kept)
-                        graph = k_hop_subgraph(graph, parameters.get("hops"))
+                        state = growth_runs.chosen(reader.read(raw, entry["name"], **own), given.get("growth_runs"))
+                        of_map = samples.samples(time_steps.reduced(state, kept), given.get("candidates"), types)
                 except BadInput as error:
                     reason = str(error)
                 except MemoryError:
                     raise BadInput(f"{raw}: too little memory to read it; give rule graphs more (mem_mb)") from None
-            if reason is None:
-                yield graph
-            else:
+            if reason is not None:
                 rejected.append((entry["name"], manifest.printable(" ".join(reason.split()))))
+            yield from of_map
 
-    shards.write(args.out, graphs())
+    shards.write(args.out, graphs(), given.get("hops"))
     csv_table.write(args.rejected, ["file", "reason"], rejected)
 
 

@@ -12,6 +12,7 @@ from graincast.experiment.targets import ABNORMAL, ALL, CANDIDATE, LABEL
 from graincast.features.named import Features
 from graincast.files import declaration
 from graincast.graphs import time_steps
+from graincast.graphs.samples import MESO, TYPE_KEYS
 from graincast.microstructure import BadInput
 from graincast.raw.sources import SOURCES
 from graincast.tracking.addresses import has_login
@@ -35,6 +36,19 @@ def check_dataset(where: str, written: dict, dataset: dict) -> None:
         _check_simulation(f"{where}.simulate", written["simulate"], dataset["simulate"])
     if "time_steps" in dataset:
         _check_time_steps(where, dataset)
+    if "types" in dataset:
+        _check_types(where, written.get("types", {}), dataset)
+
+
+def _check_types(where: str, written: dict, dataset: dict) -> None:
+    by, source = dataset["types"]["by"], dataset["source"]
+    if by == MESO and not SOURCES[source].types:
+        others = ", ".join(rule for rule in TYPE_KEYS if rule != MESO)
+        raise ConfigError(f"{where}.types.by: source {source} encodes no grain types; choose one of {others}")
+    for key in written:
+        if key not in ("by", *TYPE_KEYS[by]):
+            rules = " and ".join(rule for rule, keys in TYPE_KEYS.items() if key in keys)
+            raise ConfigError(f"{where}.types.{key}: no effect with by {by}; it is for {rules}")
 
 
 def _check_simulation(where: str, written: dict, simulate: dict) -> None:

@@ -55,12 +55,12 @@ def encode_microstructure(
 
     encode   {kind of patch: function from uint8 [b, size, size] to float32 [b, components]}
     """
-    labels, grain_type = microstructure.labels, microstructure.grain_type
+    labels, grain_type, periodic = microstructure.labels, microstructure.grain_type, microstructure.periodic
     pairs, pair_of_edge = patches.undirected(microstructure.edges)
-    grain = encode[patches.GRAIN](patches.grains(labels, grain_type))
+    grain = encode[patches.GRAIN](patches.grains(labels, grain_type, periodic))
     if not len(pairs):
         return grain, np.zeros((0, grain.shape[1]), np.float32)
-    boundary = encode[patches.BOUNDARY](patches.boundaries(labels, grain_type, pairs))
+    boundary = encode[patches.BOUNDARY](patches.boundaries(labels, grain_type, pairs, periodic))
     return grain, boundary[pair_of_edge]
 
 

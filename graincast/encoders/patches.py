@@ -1,4 +1,4 @@
-"""Patches: small images of single grains and of grain boundaries, cut in bulk from periodic label images.
+"""Patches: small images of single grains and of grain boundaries, cut in bulk from label images.
 
 A grain's patch is a 96 x 96 window centred on the grain: its sites in the grey level of its type, all else 0. A
 boundary's patch is a 48 x 48 window centred on the boundary: the sites of its two grains in the grey levels of their
@@ -15,8 +15,8 @@ import math
 
 import numpy as np
 
+from graincast.graphs.axes import PERIODIC, mean_position, padded, unit_circle
 from graincast.graphs.palette import PATCH_GREY, PATCH_RAISED
-from graincast.graphs.periodic import mean_position, unit_circle
 from graincast.program.compiled import compiled
 
 GRAIN, BOUNDARY = "grain", "boundary"
@@ -24,13 +24,19 @@ KINDS = (GRAIN, BOUNDARY)
 WINDOW = {GRAIN: 96, BOUNDARY: 48}
 
 
-def grains(labels: np.ndarray, grain_type: np.ndarray, window: int = WINDOW[GRAIN]) -> np.ndarray:
+def grains(
+    labels: np.ndarray,
+    grain_type: np.ndarray,
+    periodic: tuple[bool, ...] = PERIODIC,
+    window: int = WINDOW[GRAIN],
+) -> np.ndarray:
     """The patches of n grains, uint8 [n, window, window].
 
-    labels      int32 [height, width], periodic; node index + 1, or 0 for no grain
+    labels      int32 [height, width]; node index + 1, or 0 for no grain
     grain_type  int8 [n]
+    periodic    for each axis, whether sites at one end touch those at the other
     """
-    labels = np.ascontiguousarray(labels, dtype=np.int32)
+    labels = _with_margin(labels, periodic, window)
     image = np.zeros((grain_type.size, window, window), np.uint8)
     centre = _grain_centres(labels, grain_type.size)
     no_other = np.full(grain_type.size, -1, np.int64)
@@ -39,13 +45,17 @@ def grains(labels: np.ndarray, grain_type: np.ndarray, window: int = WINDOW[GRAI
 
 
 def boundaries(
-    labels: np.ndarray, grain_type: np.ndarray, pairs: np.ndarray, window: int = WINDOW[BOUNDARY]
+    labels: np.ndarray,
+    grain_type: np.ndarray,
+    pairs: np.ndarray,
+    periodic: tuple[bool, ...] = PERIODIC,
+    window: int = WINDOW[BOUNDARY],
 ) -> np.ndarray:
     """The patches of p boundaries, uint8 [p, window, window].
 
     pairs   int [p, 2], nodes (lower, higher), sorted and unique, as `undirected` returns them
     """
-    labels = np.ascontiguousarray(labels, dtype=np.int32)
+    labels = _with_margin(labels, periodic, window)
     image = np.zeros((len(pairs), window, window), np.uint8)
     low, high = (np.ascontiguousarray(column, dtype=np.int64) for column in pairs.T)
     first = np.searchsorted(low, np.arange(grain_type.size + 1))
@@ -55,6 +65,11 @@ def boundaries(
     _fill(labels, low, high, centre, _grey(grain_type), image)
     _raise(touching, centre, height, width, image)
     return image
+
+
+def _with_margin(labels: np.ndarray, periodic: tuple[bool, ...], window: int) -> np.ndarray:
+    """Labels int32 with empty sites at non-periodic ends, enough that no window reaches from one to the other."""
+    return np.ascontiguousarray(padded(labels, periodic, max(window, *labels.shape)), dtype=np.int32)
 
 
 def undirected(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ POOL = 4096  # patches in memory at once; a random order mixes patches within on
 
 @dataclass(frozen=True)
 class LabelRuns:
-    """What patches are cut from: name, group, run-length encoded labels, grain types, undirected boundaries."""
+    """What patches are cut from: name, group, run-length encoded labels, grain types, undirected boundaries, axes."""
 
     name: str
     group: str
@@ -31,6 +31,7 @@ class LabelRuns:
     length: np.ndarray
     grain_type: np.ndarray
     pairs: np.ndarray
+    periodic: tuple[bool, ...]
 
     def count(self, kind: str) -> int:
         """The number of patches of a kind."""
@@ -40,15 +41,15 @@ class LabelRuns:
         """All patches of a kind, uint8 [count, size, size], in the order of the grains or boundaries."""
         labels = label_runs.decode(self.value, self.length, self.shape)
         if kind == patches.GRAIN:
-            return patches.grains(labels, self.grain_type)
-        return patches.boundaries(labels, self.grain_type, self.pairs)
+            return patches.grains(labels, self.grain_type, self.periodic)
+        return patches.boundaries(labels, self.grain_type, self.pairs, self.periodic)
 
 
 def compact(microstructure: Microstructure) -> LabelRuns:
     """The part of a microstructure that patches need, run-length encoded."""
     m = microstructure
     pairs = patches.undirected(m.edges)[0].astype(np.int32)
-    return LabelRuns(m.name, m.group, m.labels.shape, *label_runs.encode(m.labels), m.grain_type, pairs)
+    return LabelRuns(m.name, m.group, m.labels.shape, *label_runs.encode(m.labels), m.grain_type, pairs, m.periodic)
 
 
 def read(paths: Iterable[str | os.PathLike]) -> list[LabelRuns]:
@@ -148,7 +149,8 @@ class Sample:
         """A hash of all patches, 16 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.kind} {self.fraction}\n".encode())
         for runs in self.microstructures:
-            digest.update(f"{runs.name} {runs.shape} {runs.value.size} {len(runs.pairs)}\n".encode())
+            axes = "" if all(runs.periodic) else f" {runs.periodic}"
+            digest.update(f"{runs.name} {runs.shape} {runs.value.size} {len(runs.pairs)}{axes}\n".encode())
             for array in (runs.value, runs.length, runs.grain_type, runs.pairs):
                 digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]

@@ -20,17 +20,22 @@ class Measured:
     """A microstructure, and measures of it that several features share, each computed once.
 
     microstructure  n grains, m directed edges
+    of_map          the measured map that the microstructure is a candidate's part of, whose shapes are measured once
     """
 
-    def __init__(self, microstructure: Microstructure) -> None:
-        self.microstructure = microstructure
+    def __init__(self, microstructure: Microstructure, of_map: "Measured | None" = None) -> None:
+        self.microstructure, self._of_map = microstructure, of_map
 
     @functools.cached_property
     def shapes(self) -> dict[str, np.ndarray]:
         """The shape of each grain, float64 [n], by name (see regionprops.measure)."""
         from graincast.features.regionprops import measure  # compiled; only features of shape need it
 
-        return measure(self.microstructure.labels, self.microstructure.grain_id.size)
+        m = self.microstructure
+        if self._of_map is None:
+            return measure(m.labels, m.grain_id.size, m.periodic)
+        rows = np.searchsorted(self._of_map.microstructure.grain_id, m.grain_id)
+        return {name: values[rows] for name, values in self._of_map.shapes.items()}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Area, perimeter and axis lengths of every grain of a periodic label image, all grains at once.
+"""Area, perimeter and axis lengths of every grain of a label image, all grains at once.
 
 The measures are those of scikit-image's `regionprops` (0.26) on each grain's centred mask: the grain unwrapped
 across the periodic border, with empty pixels around it. The mask is cut on each axis independently:
@@ -20,8 +20,8 @@ import math
 
 import numpy as np
 
+from graincast.graphs.axes import PERIODIC, circular_mean, padded
 from graincast.graphs.label_runs import as_int32, encode
-from graincast.graphs.periodic import circular_mean
 from graincast.program.compiled import compiled
 
 KEYS = (
@@ -50,10 +50,11 @@ def _perimeter_weights() -> np.ndarray:
 PERIMETER_WEIGHTS = _perimeter_weights()
 
 
-def measure(labels: np.ndarray, n: int) -> dict[str, np.ndarray]:
+def measure(labels: np.ndarray, n: int, periodic: tuple[bool, ...] = PERIODIC) -> dict[str, np.ndarray]:
     """Shape of each of n grains, in pixels: a dict of float64 [n], with KEYS in that order.
 
-    labels   integers [height, width], periodic; node index + 1, or 0 where there is no grain
+    labels    integers [height, width]; node index + 1, or 0 where there is no grain
+    periodic  for each axis, whether sites at one end touch those at the other
 
     area is a number of pixels, equivalent_diameter that of the circle of equal area, the axis lengths those of the
     ellipse of equal second moments (0 for a single pixel: pixels are points here); centroids are in the frame
@@ -64,6 +65,7 @@ def measure(labels: np.ndarray, n: int) -> dict[str, np.ndarray]:
     labels = as_int32(labels)
     if labels.ndim != 2:
         raise ValueError(f"a label image must have two axes, not {labels.ndim}")
+    labels = np.ascontiguousarray(padded(labels, periodic))
     height, width = labels.shape
     value, length = encode(labels)
     if value.size and not 0 <= value.min() <= value.max() <= n:

@@ -14,14 +14,16 @@ def row(
     nodes: Sequence[str],
     edges: Sequence[str] = (BOUNDARY_LENGTH,),
     tables: tuple[Features, Features] = (NODE_FEATURES, EDGE_FEATURES),
+    of_map: Measured | None = None,
 ) -> dict:
     """A microstructure's entry in a feature table, as `table.assemble` takes it.
 
     nodes, edges  names of its features, in order
     tables        node features and edge features by name
+    of_map        the measured map that it is a candidate's part of
     Raises BadInput for an unknown name.
     """
-    of = Measured(microstructure)
+    of = Measured(microstructure, of_map)
     return {
         "name": microstructure.name,
         "group": microstructure.group,

@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from graincast.figures.style import titled
+from graincast.graphs.axes import centred, on_boundary
 from graincast.graphs.palette import BOUNDARY_COLOUR, COLOUR, NAME, NO_GRAIN_COLOUR
-from graincast.graphs.periodic import centred, on_boundary
 from graincast.microstructure import Microstructure
 
 
@@ -16,10 +16,10 @@ def rgb(microstructure: Microstructure, centre_of: np.ndarray | None = None) -> 
     centre_of  mask of another region to centre on, bool [height, width]
     """
     mask = microstructure.labels == microstructure.candidate_index + 1 if centre_of is None else centre_of
-    labels = centred(microstructure.labels, mask)
+    labels = centred(microstructure.labels, mask, microstructure.periodic)
     colours = [_bytes(NO_GRAIN_COLOUR)] + [_bytes(COLOUR[kind]) for kind in microstructure.grain_type]
     image = np.array(colours, np.uint8)[labels]
-    image[on_boundary(labels)] = _bytes(BOUNDARY_COLOUR)
+    image[on_boundary(labels, microstructure.periodic)] = _bytes(BOUNDARY_COLOUR)
     return image
 
 

@@ -1,10 +1,11 @@
-"""Grain boundaries of a periodic label image: adjacent grains and their boundary lengths."""
+"""Grain boundaries of a label image: adjacent grains and their boundary lengths."""
 
 import functools
 from typing import Any
 
 import numpy as np
 
+from graincast.graphs.axes import PERIODIC, padded
 from graincast.program.compiled import compiled
 
 DENSE = 1024  # up to this many grains, pairs are counted in a dense matrix
@@ -12,10 +13,11 @@ BLOCK = 2**21  # sites whose pairs are held at once
 CHUNK = 16  # sites compared at once; chunks without a boundary are skipped
 
 
-def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def adjacency(labels: np.ndarray, n: int, periodic: tuple[bool, ...] = PERIODIC) -> tuple[np.ndarray, np.ndarray]:
     """Adjacent pairs of n grains: edges int32 [m, 2] (source, target), boundary_length int32 [m].
 
-    labels   int32 [height, width], periodic; node index + 1, or 0 where there is no grain
+    labels    int32 [height, width]; node index + 1, or 0 where there is no grain
+    periodic  for each axis, whether sites at one end touch those at the other
 
     Edges are node indices, both directions, in lexicographic order, no self loops. A boundary's length is its number
     of unlike pairs of first- and second-neighbour sites, each pair counted once: the energy of the Potts model with
@@ -25,6 +27,7 @@ def adjacency(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.ascontiguousarray(labels, dtype=np.int32)
     if labels.ndim != 2:
         raise ValueError(f"a label image must have two axes, not {labels.ndim}")
+    labels = padded(labels, periodic, 1)
     height, width = labels.shape
     rows = max(1, BLOCK // max(1, width))
     firsts = range(0, max(1, height), rows)

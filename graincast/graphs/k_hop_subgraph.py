@@ -33,6 +33,8 @@ def k_hop_subgraph(microstructure: Microstructure, hops: int | None) -> Microstr
         boundary_length=m.boundary_length[inside],
         degree=m.degree[keep],
         areas=[np.ascontiguousarray(areas[:, keep]) for areas in m.areas],
+        grains=m.grains and m.grains.rows(keep),
+        map_mean_area=m.mean_area,
     )
 
 

@@ -127,7 +127,7 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
         programs = ["scripts/simulate.py"]
         yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], programs, entries=source)
     own = SOURCES[settings["source"]].settings
-    parameters = {key: settings[key] for key in ("source", "hops", "time_steps", *own)}
+    parameters = {"source": settings["source"], **{key: settings[key] for key in own}, **plan.graph_settings(dataset)}
     graphs = f"results/datasets/{dataset}/graphs/{shard}"
     programs = ["scripts/graphs.py", module("raw", SOURCES[settings["source"]].reader)]
     outputs = [f"{graphs}.h5", f"{graphs}.rejected.csv"]

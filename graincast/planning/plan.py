@@ -14,11 +14,12 @@ from graincast.features.edges import EDGE_FEATURES
 from graincast.features.nodes import NODE_FEATURES
 from graincast.files.declaration import chain
 from graincast.files.expansion import expand
+from graincast.graphs.samples import TYPE_KEYS
 from graincast.planning.sources import of_path
 from graincast.potts.batches import batches
 from graincast.program import extensions
 from graincast.raw.manifest import shard_names
-from graincast.raw.sources import SOURCES
+from graincast.raw.sources import GROWTH_KEYS, MAP_KEYS, READER_KEYS, SOURCES
 
 PROJECT = Path(__file__).parents[2]
 
@@ -123,6 +124,15 @@ class Plan:
         """What a batch of simulations depends on; how many other states there are is not part of it."""
         simulate = self.datasets[dataset]["simulate"]
         return {key: value for key, value in simulate.items() if key not in ("microstructures", "batch")}
+
+    def graph_settings(self, dataset: str) -> dict:
+        """What a data set's graphs depend on besides its source and the source's own keys."""
+        settings = self.datasets[dataset]
+        found = {key: settings[key] for key in (*GROWTH_KEYS, *MAP_KEYS, *READER_KEYS) if key in settings}
+        if "types" in found:
+            types = found["types"]
+            found["types"] = {key: types[key] for key in ("by", *TYPE_KEYS[types["by"]])}
+        return found
 
     def states(self, dataset: str, shard: str) -> dict[str, int]:
         """The numbers of the first and last initial state of a batch."""

@@ -122,6 +122,13 @@ def _itself(run: Path) -> list[Path]:
     return [run]
 
 
+READER_KEYS = ("periodic", "spacing", "slice")
+"""Keys of a data set that say how its files are read."""
+GROWTH_KEYS = ("hops", "time_steps", "growth_runs")
+MAP_KEYS = ("candidates", "types")
+"""Keys of a data set that say what is made of what was read."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A source of raw data.
@@ -130,9 +137,11 @@ class Source:
     reader       module of graincast/raw whose `read` reads one run; "" for images, which have no grains
     runs         lists the runs below a data set's `path`; None where the workflow makes them itself
     files        lists the files of a run
-    keys         of a data set that have an effect with this source, besides source, results and max_rejected
+    keys         of a data set that have an effect with this source, besides source, results and max_rejected;
+                 `read` gets those of READER_KEYS as arguments, where they are not null
     required     those of them that must be there
     settings     further keys of its own, as {key: JSON Schema}; `read` gets them as arguments
+    types        whether its files encode grain types
     """
 
     description: str
@@ -142,6 +151,7 @@ class Source:
     keys: tuple[str, ...]
     required: tuple[str, ...] = ("path",)
     settings: Mapping[str, dict] = field(default_factory=dict)
+    types: bool = True
 
     @property
     def single_files(self) -> bool:
@@ -155,21 +165,21 @@ SOURCES = {
         reader="deepspparks",
         runs=json_graphs,
         files=_itself,
-        keys=("path", "shards", "hops", "time_steps"),
+        keys=("path", "shards", *GROWTH_KEYS),
     ),
     "spparks": Source(
         "a SPPARKS/meso run folder, or a folder of them",
         reader="spparks",
         runs=run_folders,
         files=run_files,
-        keys=("path", "shards", "hops", "time_steps"),
+        keys=("path", "shards", *GROWTH_KEYS, *MAP_KEYS, "periodic", "spacing"),
     ),
     "simulate": Source(
         "the built-in Potts simulator; one shard per `simulate.batch`",
         reader="spparks",
         runs=None,
         files=run_files,
-        keys=("hops", "time_steps", "simulate"),
+        keys=(*GROWTH_KEYS, *MAP_KEYS, "simulate"),
         required=("simulate",),
     ),
     "labelled-images": Source(

@@ -4,7 +4,9 @@ Grain ids start at 1; row or column 0 of every table by id is unused. Unlike the
 writes FeatureIds as int32 [L, L, 1, 1] and DIMENSIONS as [3].
 """
 
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -15,19 +17,24 @@ from graincast.graphs.time_steps import ascending
 from graincast.microstructure import CANDIDATE, BadInput, Microstructure
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, NO_TYPE, VOLUME, grain_types
 from graincast.raw.raw_hdf5 import dataset, load, present, read_chunks
-from graincast.raw.sources import INITIAL, STATS, growth_run_names, run_files
+from graincast.raw.sources import INITIAL, growth_run_names, run_files
 
 MAX_EXACT = 2**53
 """The largest integer up to which float64 holds all of them."""
 
 
-def read(run_folder: Path, name: str) -> Microstructure:
-    """The microstructure of a run folder with all its growth runs. Raises BadInput for any other content."""
+def read(
+    run_folder: Path, name: str, periodic: Sequence[bool] = (True, True), spacing: float | None = None
+) -> Microstructure:
+    """The microstructure of a run folder with all its growth runs, which may be none.
+
+    periodic  whether sites at one end of each axis touch those at the other
+    spacing   distance of neighbouring sites, µm
+    Raises BadInput for any other content.
+    """
     files = run_files(run_folder)
     if not files or files[0].name != INITIAL:
         raise BadInput(f"no {INITIAL}")
-    if len(files) == 1:
-        raise BadInput(f"no growth run ({STATS})")
     labels, grain_type = _read_initial(files[0])
     n = grain_type.size
     initial_areas = np.bincount(labels.ravel(), minlength=n + 1)
@@ -39,7 +46,8 @@ def read(run_folder: Path, name: str) -> Microstructure:
             raise BadInput(f"growth run {file.parent.name}: {error}" if len(files) > 2 else str(error)) from None
         times.append(time)
         areas.append(area)
-    edges, length = adjacency(labels, n)
+    axes = tuple(periodic)
+    edges, length = adjacency(labels, n, axes)
     return Microstructure(
         name=name,
         group=name,
@@ -53,15 +61,18 @@ def read(run_folder: Path, name: str) -> Microstructure:
         runs=growth_run_names(run_folder, files[1:]),
         times=times,
         areas=areas,
+        periodic=axes,
+        spacing=spacing,
     )
 
 
 def _read_initial(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """labels int32 [L, L] and grain_type int8 [n]."""
+    """labels int32 [height, width] and grain_type int8 [n]."""
     dimensions, ids, quaternions = load(path, _load_initial)
-    side = ids.shape[0]
-    if dimensions is not None and sorted(size for size in dimensions.ravel().tolist() if size != 1) != [side, side]:
-        raise BadInput(f"DIMENSIONS {dimensions.tolist()} do not fit the FeatureIds of {side} x {side} sites")
+    sides = [size for size in ids.shape if size != 1]
+    if dimensions is not None and sorted(size for size in dimensions.ravel().tolist() if size != 1) != sorted(sides):
+        shape = " x ".join(map(str, ids.shape))
+        raise BadInput(f"DIMENSIONS {dimensions.tolist()} do not fit the FeatureIds of {shape} sites")
     if ids.min() < 1:
         raise BadInput(f"FeatureIds holds grain id {ids.min()}; ids start from 1")
     n = int(ids.max())
@@ -92,9 +103,9 @@ def _load_initial(file: h5py.File, path: Path) -> tuple[np.ndarray | None, np.nd
         raise BadInput("DIMENSIONS is under _SIMPL_GEOMETRY: the file is of another DREAM3D version, not 6")
     ids, quaternions = dataset(file, FEATURE_IDS, "iu"), dataset(file, AVG_QUATS, "f")
     shape = [size for size in ids.shape if size != 1]
-    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
-        raise BadInput(f"FeatureIds of shape {list(ids.shape)} is not a square image")
-    if quaternions.ndim != 2 or quaternions.shape[1] != 4 or quaternions.shape[0] > shape[0] ** 2 + 1:
+    if len(shape) != 2 or 0 in shape:
+        raise BadInput(f"FeatureIds of shape {list(ids.shape)} is not a plane of sites")
+    if quaternions.ndim != 2 or quaternions.shape[1] != 4 or quaternions.shape[0] > math.prod(shape) + 1:
         raise BadInput(f"AvgQuats has shape {list(quaternions.shape)}, not [grains + 1, 4]")
     dimensions = dataset(file, DIMENSIONS, "iu") if has_dimensions else None
     if dimensions is not None and dimensions.size > 3:

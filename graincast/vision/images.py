@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from graincast.graphs.axes import centred, on_boundary
 from graincast.graphs.palette import BOUNDARY_GREY, GREY, NO_GRAIN_GREY
-from graincast.graphs.periodic import centred, on_boundary
 from graincast.microstructure import BadInput, Microstructure
 from graincast.raw.limits import MAX_SITES, content_errors, regular_file
 
@@ -37,9 +37,10 @@ def of_microstructure(microstructure: Microstructure, crop: int | None = None, s
 
 def whole_image(microstructure: Microstructure) -> np.ndarray:
     """The whole microstructure in grey levels, uint8 [height, width], centred on the candidate."""
-    labels = centred(microstructure.labels, microstructure.labels == microstructure.candidate_index + 1)
+    candidate = microstructure.labels == microstructure.candidate_index + 1
+    labels = centred(microstructure.labels, candidate, microstructure.periodic)
     levels = np.array([NO_GRAIN_GREY, *(GREY[kind] for kind in microstructure.grain_type)], np.uint8)
-    return np.where(on_boundary(labels), np.uint8(BOUNDARY_GREY), levels[labels])
+    return np.where(on_boundary(labels, microstructure.periodic), np.uint8(BOUNDARY_GREY), levels[labels])
 
 
 def from_file(path: str | os.PathLike, size: int = SIZE) -> np.ndarray:
