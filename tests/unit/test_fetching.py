@@ -167,6 +167,14 @@ def test_a_name_that_nobody_knows_is_named(tmp_path):
     assert outcome.cause.startswith("no answer (")
 
 
+def test_a_server_that_falls_silent_counts_as_gone(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "SILENCE", 0.1)
+    files = serve(server, 1)
+    server.faults["/set/run_0.json"] = ["hold"] * 3
+    (outcome,) = fetched(server, files, tmp_path)
+    assert outcome.cause.endswith("(timed out)")
+
+
 def test_after_many_failures_in_a_row_no_further_file_is_tried(server, tmp_path):
     files = serve(server, 100)
     server.content.clear()
