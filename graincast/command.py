@@ -5,6 +5,7 @@ Heavy libraries are imported by the sub-command that needs them, so that the oth
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -148,6 +149,46 @@ def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
     return running, notes, recipes.states([job for job in every if job.name in written], written)
 
 
+def data(arguments: argparse.Namespace) -> None:
+    """Fetch a published data set, verify it, and print the configuration lines that read it; without SET, list all."""
+    from graincast.configuration import published_data
+    from graincast.microstructure import BadInput
+    from graincast.raw import fetching
+
+    if not arguments.set:
+        for name in published_data.names():
+            print(f"{name}: {published_data.published(name).description}")
+        return
+    published = published_data.published(arguments.set)
+    address, folder = published_data.address(published), arguments.to or published_data.folder(published)
+    if arguments.list:
+        for file in published.files:
+            print(f"{file.sha256} {file.bytes} {fetching.url(address, file)}")
+        return
+    print(f"{published.name}: {published.description}; licence: {published.licence}", flush=True)
+    try:
+        _hold_folder(folder)
+        outcomes = fetching.fetch(published.files, folder, address)
+    except KeyboardInterrupt:
+        raise BadInput(f"{published.name}: stopped; run the same command again to resume") from None
+    for line in fetching.report(outcomes):
+        print(line, flush=True)
+    counts = f"{published.name}: {fetching.summary(outcomes)}"
+    if any(outcome.cause for outcome in outcomes):
+        raise BadInput(f"{counts}, from {address}; run the same command again to fetch what is missing")
+    print(f"{counts}, in {folder}")
+    print("\n".join(published_data.usage(published, folder)))
+
+
+def _hold_folder(folder: Path) -> None:
+    """Make a folder and keep other commands from fetching to it until this process ends; wait for one that does."""
+    from graincast.planning import lock
+
+    if not lock.take(folder / ".fetching.lock"):
+        print(f"{folder}: waiting for another command that fetches to it", flush=True)
+        lock.take(folder / ".fetching.lock", patience=math.inf)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="graincast", description="Grain growth data to trained, tested and tracked models.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -168,6 +209,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             p.add_argument("--all", action="store_true", help="list every job and every cause")
     add("verify", verify)
+    p = add("data", data)
+    p.add_argument("set", nargs="?", metavar="SET", help="its name in config/data, or the path of its YAML file")
+    p.add_argument("--to", type=Path, metavar="FOLDER", help="where to (default: $RAW_DATA_ROOT/SET, or data/SET)")
+    p.add_argument("--list", action="store_true", help="print SHA-256, bytes and address of its files; fetch nothing")
     p = add("prune", prune)
     p.add_argument("configs", type=Path, nargs="+", metavar="FILE", help="the configurations whose results are kept")
     p.add_argument("--yes", action="store_true", help="remove what is listed")

@@ -12,7 +12,7 @@ from tests.workflow import small
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "config").rglob("*.yaml") if path.name != "schema.yaml")
-CONFIGURATIONS = [path for path in FILES if path.parent.name != "experiments"]
+CONFIGURATIONS = [path for path in FILES if path.parent.name not in ("experiments", "data")]
 
 
 def assert_runs_alike(file: Path, tmp_path: Path) -> None:
