@@ -18,7 +18,7 @@ SERVER_READY := $(VENV)/.server-ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run plan data test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
+.PHONY: run plan data predict test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
@@ -30,6 +30,15 @@ plan: $(READY)  ## say what would run and why (CONFIG=config/…yaml, ARGS=--all
 
 data: $(READY)  ## fetch a published data set (SET=published; ARGS="--to FOLDER"); without SET, list them
 	@python -m graincast data $(SET) $(ARGS)
+
+predict: $(READY)  ## apply a trained model to maps (MODEL= DATA= SOURCE= OUT=; or INPUT=name of CONFIG's predictions)
+ifdef INPUT
+	@snakemake --workflow-profile profiles/$(PROFILE) --configfile "$(CONFIG)" $(ARGS) -- "results/predictions/$(INPUT)"
+else
+	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo "name INPUT=…, or MODEL=… and DATA=… (and SOURCE=…, OUT=…)" >&2; exit 2; }
+	@python -m graincast predict --model "$(MODEL)" --data "$(DATA)" $(if $(SOURCE),--source "$(SOURCE)") \
+	  --out "$(or $(OUT),predictions)" $(ARGS)
+endif
 
 test: $(READY) $(SERVER_READY) lint  ## all checks and tests
 	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them

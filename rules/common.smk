@@ -60,6 +60,7 @@ wildcard_constraints:
     split="[A-Za-z0-9_-]+",
     experiment="|".join(map(re.escape, PLAN.experiments)),
     job="[A-Za-z0-9._+-]+",
+    prediction="[A-Za-z0-9_-]+",
 
 
 @contextlib.contextmanager

@@ -103,11 +103,18 @@ def described(record: dict, tested: Tested, parameters: dict, folders: list[Path
 
 
 def ranges(data: Any, inside: np.ndarray) -> dict[str, np.ndarray]:
-    """The smallest and largest value of each feature in the microstructures of `inside` (bool [g])."""
+    """The ranges of the microstructures of `inside` (bool [g]), see prediction/trained_model.py."""
     if not hasattr(data, "node_ptr"):
         return {"nodes": extremes(data.x[inside])}
     nodes, edges = (np.repeat(inside, np.diff(ptr)) for ptr in (data.node_ptr, data.edge_ptr))
-    return {"nodes": extremes(data.x[nodes]), "edges": extremes(data.edge_x[edges])}
+    means = np.add.reduceat(data.x, data.node_ptr[:-1]) / np.diff(data.node_ptr)[:, None]
+    spacing = extremes(data.spacing[inside, None])[0]
+    return {
+        "nodes": extremes(data.x[nodes]),
+        "edges": extremes(data.edge_x[edges]),
+        "node_means": extremes(means[inside]),
+        "spacing": spacing,
+    }
 
 
 def extremes(rows: np.ndarray) -> np.ndarray:

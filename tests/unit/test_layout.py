@@ -29,7 +29,8 @@ ORDER = [
     {"encoders"},  # an autoencoder is trained by the loop of training
     {"models"},
     {"evaluation"},
-    {"figures", "prediction"},
+    {"figures"},
+    {"prediction"},
     {"tracking"},
     {"configuration"},
     {"command"},
