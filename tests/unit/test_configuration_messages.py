@@ -4,7 +4,7 @@ import pytest
 
 from tests.configured import loaded, rejection
 
-PREDEFINED = "grain-properties, grain-properties-red-area, grain-shapes"
+PREDEFINED = "grain-properties, grain-properties-red-area, grain-shapes, relative-properties, relative-properties-red-area"
 SIMULATE, GROWTH = "datasets.sim.simulate", "datasets.sim.simulate.growth"
 IMAGES = {"datasets.images": "{source: labelled-images, path: x}", "vision_sets": "{v: {network: {random: 0}}}"}
 PCA = {"encoders": "{pca: {method: pca}}"}
@@ -170,7 +170,7 @@ def test_a_misspelt_name_in_an_experiment_is_corrected(tmp_path, key, value, nam
     ("key", "expected"),
     [
         ("hops", "hops: belongs to datasets.<name> (known here: experiments, "),
-        ("datasets.sim.seed", "datasets.sim.seed: belongs to datasets.sim.simulate (known here: source, "),
+        ("datasets.sim.seed", "datasets.sim.seed: belongs to datasets.sim."),
         ("datasets.sim.runs", "datasets.sim.runs: belongs to datasets.sim.simulate.growth"),
         ("datasets.raw.evenly", "datasets.raw.evenly: belongs to datasets.raw.time_steps"),
         ("datasets.sim.time", "belongs to datasets.sim.simulate.growth or datasets.sim.simulate.initial"),

@@ -42,7 +42,8 @@ def inputs(job: Job) -> list[str]:
 
 def is_scanned(path: str) -> bool:
     """Whether a path is that of a manifest of raw data or of a split given as a file, which no job makes."""
-    return path.startswith("results/splits/") or path.split("/")[3:4] == ["raw"]
+    parts = path.split("/")
+    return parts[1] == "splits" or parts[3:4] == ["raw"] or (parts[1] == "predictions" and parts[2].endswith(".raw"))
 
 
 def strings(value: object):

@@ -219,3 +219,27 @@ KEYS = {
         training("made", "k1", "k2") | EVALUATE["made"],
     ),
 }
+PREDICT = {"predict:sample"}
+PREDICTED = {
+    "model": "results/experiments/given/model.h5",
+    "threshold": 2,
+    "source": "deepspparks-json",
+    "path": "$RAW_DATA_ROOT/json",
+    "candidates": "largest",
+    "types.by": "fraction",
+    "types.column": {"by": "column", "column": "kind"},
+    "types.above": {"by": "misorientation", "above": 15},
+    "types.red": {"by": "fraction", "red": 0.5},
+    "types.seed": {"by": "fraction", "seed": 2},
+    "periodic": [False, True],
+    "spacing": 0.5,
+}
+"""Edits of a prediction; the path and the name of a model count by what is there."""
+KEYS |= {
+    f"predictions.{key}": (
+        SMALL,
+        {f"predictions.sample.{key.partition('.')[0] if isinstance(value, dict) else key}": value},
+        NOTHING if key in ("path", "model") else PREDICT,
+    )
+    for key, value in PREDICTED.items()
+}
