@@ -284,7 +284,7 @@ def _table(body: bytes, sites: int, columns: list[str]) -> dict[str, np.ndarray]
     last_is_whole = body.endswith(b"\n")
     body = body.rstrip()
     lines = body.count(b"\n") + last_is_whole
-    if lines < sites:
+    if lines < sites or not last_is_whole:
         raise BadInput(f"cut short: {lines} whole lines of {sites} sites")
     if lines > sites:
         raise BadInput(f"{lines} lines for {sites} sites")

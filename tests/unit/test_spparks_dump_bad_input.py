@@ -54,7 +54,7 @@ BAD = {
     "last frame cut in its lines": (FIRST + SECOND[:-100], "frame 1: cut short: .* whole lines of 48"),
     "last frame cut in a number": (FIRST + SECOND[:-1], "frame 1: cut short: 47 whole lines of 48 sites"),
     "last frame cut in its header": (FIRST + SECOND[:40], "frame 1: "),
-    "last frame cut in its first word": (FIRST + "ITE", "48|ITE"),
+    "last frame cut in its first word": (FIRST + "ITE", "frame 0: cut short: 48 whole lines of 48 sites"),
     "first frame missing its lines": (FIRST[: FIRST.index("\n1 ") + 1] + SECOND, "frame 0: cut short"),
     "id twice": (with_row(FIRST, 3, "2 1 2 0 0 \n"), "id 2 occurs twice"),
     "id twice without coordinates": (with_row(BARE, 3, "2 1 \n"), "id 2 occurs twice"),
