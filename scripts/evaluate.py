@@ -10,6 +10,7 @@ import numpy as np
 from graincast.evaluation import metrics, testing
 from graincast.evaluation.testing import Tested
 from graincast.experiment import declaration, splits, targets
+from graincast.experiment.growth import with_growth
 from graincast.experiment.record import read_record
 from graincast.experiment.trained import read_models
 from graincast.files import csv_table
@@ -43,8 +44,8 @@ def main(args: argparse.Namespace) -> None:
     parameters = args.recipe.take("model", "select", optional=["raw"])
     extensions.install(args.extensions)
     model = by_name.load(parameters["model"], args.extensions)
-    data = model.read(args.features)
     records = [read_record(folder) for folder in args.trials]
+    data = with_growth(model.read(args.features), records[0]["experiment"])
     trials = [trial for record in records for trial in record["trials"]]
     job_of = {t["trial"]: folder for record, folder in zip(records, args.trials, strict=True) for t in record["trials"]}
     first = records[0]

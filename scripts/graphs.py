@@ -5,19 +5,18 @@ those at the opposite edge. A map gives one graph per candidate grain.
 """
 
 import argparse
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from graincast.files import csv_table
-from graincast.graphs import growth_runs, samples, shards, time_steps
+from graincast.graphs import shards, time_steps
 from graincast.microstructure import BadInput, Microstructure
 from graincast.program.main import parser, run
 from graincast.program.progress import track
 from graincast.program.recipe import add_argument
 from graincast.raw import manifest
-from graincast.raw.limits import content_errors
-from graincast.raw.sources import GROWTH_KEYS, MAP_KEYS, READER_KEYS, SOURCES, Source
+from graincast.raw.reading import SHAPING, read
+from graincast.raw.sources import SOURCES, Source
 
 
 def main(args: argparse.Namespace) -> None:
@@ -26,12 +25,8 @@ def main(args: argparse.Namespace) -> None:
     if name not in readable:
         raise BadInput(f"{args.recipe.path}: source {name!r} is none of {', '.join(readable)}")
     source = readable[name]
-    given = args.recipe.take("source", *source.settings, optional=(*GROWTH_KEYS, *MAP_KEYS, *READER_KEYS))
-    kept, types = given.get("time_steps", time_steps.ALL), given.get("types", {"by": samples.MESO})
-    own = {key: given[key] for key in source.settings}
-    own |= {key: given[key] for key in READER_KEYS if given.get(key) is not None}
-    reader = importlib.import_module(f"graincast.raw.{source.reader}")
-    time_steps.check(kept)
+    settings = args.recipe.take("source", *source.settings, optional=SHAPING)
+    time_steps.check(settings.get("time_steps", time_steps.ALL))
     runs = manifest.read(args.manifest)
     rejected: list[tuple[str, str]] = []
 
@@ -42,9 +37,7 @@ def main(args: argparse.Namespace) -> None:
             if reason is None:
                 raw = unchanged(entry, args.root, source)
                 try:
-                    with content_errors("unforeseen content"):
-                        state = growth_runs.chosen(reader.read(raw, entry["name"], **own), given.get("growth_runs"))
-                        of_map = samples.samples(time_steps.reduced(state, kept), given.get("candidates"), types)
+                    of_map = read(raw, entry["name"], settings)
                 except BadInput as error:
                     reason = str(error)
                 except MemoryError:
@@ -53,7 +46,7 @@ def main(args: argparse.Namespace) -> None:
                 rejected.append((entry["name"], manifest.printable(" ".join(reason.split()))))
             yield from of_map
 
-    shards.write(args.out, graphs(), given.get("hops"))
+    shards.write(args.out, graphs(), settings.get("hops"))
     csv_table.write(args.rejected, ["file", "reason"], rejected)
 
 

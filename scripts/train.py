@@ -8,6 +8,7 @@ import torch
 
 from graincast.experiment import declaration, grid, splits, targets, validation_file
 from graincast.experiment.declaration import Declaration
+from graincast.experiment.growth import with_growth
 from graincast.experiment.split_check import check_split
 from graincast.experiment.trained import predictions, write
 from graincast.files.declaration import check_keys
@@ -27,7 +28,7 @@ def main(args: argparse.Namespace) -> None:
     model = by_name.load(parameters["model"], args.extensions)
     declared = declaration.read(parameters["model"], args.extensions)
     axes = axes_of(args.recipe.path, parameters, declared)
-    data = model.read(args.features)
+    data = with_growth(model.read(args.features), args.name)
     subsets = splits.subsets_of(args.split, data.name)
     target = targets.of_data(data, axes.get("threshold", [None]), **parameters["target"])
     check_split(args.name, subsets, target, data, getattr(data, "classes", None))

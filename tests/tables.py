@@ -53,6 +53,7 @@ def table_parts(count: int, columns: int = 3, seed: int = 0) -> list[dict]:
         graphs.append(
             {
                 "name": f"m{i:03d}",
+                "spacing": 0.5,
                 "x": x,
                 "candidate": np.arange(n) == candidate,
                 "edges": edges,

@@ -90,15 +90,15 @@ def mean_growth_ratios(group_of: Mapping[str, str], growth_ratios: Mapping[str, 
     group_of       {microstructure: group}
     growth_ratios  {microstructure: the candidate's growth ratio in each growth run}
 
-    Raises ValueError for a microstructure without growth runs.
+    Raises ValueError for a group without growth runs.
     """
     of_group: dict[str, list[float]] = {}
     for name, group in group_of.items():
-        ratios = list(growth_ratios.get(name, ()))
+        of_group.setdefault(group, []).extend(growth_ratios.get(name, ()))
+    for group, ratios in of_group.items():
         if not ratios:
             raise ValueError(
-                f"{name} has no growth run, so the split cannot be stratified by growth ratio; "
+                f"{group} has no growth run, so the split cannot be stratified by growth ratio; "
                 "set stratify to false (config: splits)"
             )
-        of_group.setdefault(group, []).extend(ratios)
     return {group: fmean(ratios) for group, ratios in of_group.items()}

@@ -1,6 +1,8 @@
 """Node features of grain graphs: one entry per feature. A feature set names some of them, in order.
 
-Areas are in sites, lengths in lattice spacings. The first seven are those of Cohn & Holm (arXiv 2110.09326).
+Areas are in sites, lengths in lattice spacings. The first seven are those of Cohn & Holm (arXiv 2110.09326). Those
+named relative_… are divided by the map's mean grain area, or by its square root, so they mean the same on maps of
+coarse and of fine grains.
 """
 
 import numpy as np
@@ -28,6 +30,11 @@ def red_area(measured: Measured) -> np.ndarray:
     return np.where(one.grain_type == HIGH_MOBILITY, one.areas[0][0], 0.0)
 
 
+def relative(measured: Measured, shape: str, dimension: int) -> np.ndarray:
+    """A measure of shape over the mean grain area to the power of dimension / 2: 1 for lengths, 2 for areas."""
+    return measured.shapes[shape] / measured.microstructure.mean_area ** (dimension / 2)
+
+
 NODE_FEATURES = {
     "type": Feature(grain_type, "", "1 for the candidate grain, 0.5 for low and 0 for high mobility"),
     "degree": Feature(degree, "", "number of neighbouring grains, before any cut by hops"),
@@ -51,4 +58,20 @@ NODE_FEATURES = {
         "shorter axis of the ellipse of equal second moments",
     ),
     "red_area": Feature(red_area, "sites", "area of a grain of high mobility; 0 for all others"),
+    "relative_area": Feature(lambda m: relative(m, "area", 2), "", "area / mean grain area of the map"),
+    "relative_perimeter": Feature(
+        lambda m: relative(m, "perimeter", 1), "", "perimeter / √(mean grain area of the map)"
+    ),
+    "relative_equivalent_diameter": Feature(
+        lambda m: relative(m, "equivalent_diameter", 1), "", "equivalent_diameter / √(mean grain area of the map)"
+    ),
+    "relative_major_axis_length": Feature(
+        lambda m: relative(m, "major_axis_length", 1), "", "major_axis_length / √(mean grain area of the map)"
+    ),
+    "relative_minor_axis_length": Feature(
+        lambda m: relative(m, "minor_axis_length", 1), "", "minor_axis_length / √(mean grain area of the map)"
+    ),
+    "relative_red_area": Feature(
+        lambda m: red_area(m) / m.microstructure.mean_area, "", "red_area / mean grain area of the map"
+    ),
 }

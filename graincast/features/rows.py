@@ -27,6 +27,7 @@ def row(
     return {
         "name": microstructure.name,
         "group": microstructure.group,
+        "spacing": microstructure.spacing,
         "x": measured(tables[0], nodes, of, microstructure.grain_id.size),
         "candidate": microstructure.candidate,
         "edges": microstructure.edges,

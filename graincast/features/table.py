@@ -1,20 +1,23 @@
 """The file of a feature set: node and edge features and growth ratios of a whole data set, not normalised.
 
-HDF5, attributes format = "graincast features", version = 3, columns and edge_columns (names of the node and edge
+HDF5, attributes format = "graincast features", version = 4, columns and edge_columns (names of the node and edge
 features), fingerprint (hash of the whole content). With g microstructures, N grains and E directed edges in all:
 
     name             str [g]
     group            str [g]            name of the source microstructure
+    spacing          float64 [g]        distance of neighbouring sites, µm; NaN if unknown
     node_ptr         int64 [g + 1]
     x                float64 [N, columns]
     candidate        bool [N]
     edge_ptr         int64 [g + 1]
     edges            int32 [E, 2]       node indices in the microstructure
     edge_x           float64 [E, edge_columns]
-    growth_ptr       int64 [g + 1]      growth runs of each microstructure
+    growth_ptr       int64 [g + 1]      growth runs of each microstructure, which may be none
     growth_ratio     float64 [sum of runs x grains]   final / initial area, row-major [runs, grains] each
 """
 
+import itertools
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -26,7 +29,7 @@ import numpy as np
 from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.files import fingerprint, hdf5
 
-FORMAT: hdf5.Format = {"format": "graincast features", "version": 3}
+FORMAT: hdf5.Format = {"format": "graincast features", "version": 4}
 TEXTS = ("name", "group")
 ATTRIBUTES = ("columns", "edge_columns")
 
@@ -39,6 +42,7 @@ class FeatureTable:
     group: list[str]
     columns: list[str]
     edge_columns: list[str]
+    spacing: np.ndarray
     node_ptr: np.ndarray
     x: np.ndarray
     candidate: np.ndarray
@@ -69,6 +73,26 @@ class FeatureTable:
         """The candidate grain's growth ratio in each growth run, one float64 [runs] per microstructure."""
         candidate_node = self.candidate_index - self.node_ptr[:-1]
         return [ratio[:, index] for ratio, index in zip(self.grain_ratios(), candidate_node, strict=True)]
+
+    def selected(self, inside: np.ndarray) -> "FeatureTable":
+        """The table of the microstructures in `inside`, bool [g]."""
+        grains, edges, runs = (np.diff(ptr) for ptr in (self.node_ptr, self.edge_ptr, self.growth_ptr))
+        of_grain, of_edge, of_ratio = (np.repeat(inside, count) for count in (grains, edges, runs * grains))
+        return FeatureTable(
+            name=list(itertools.compress(self.name, inside)),
+            group=list(itertools.compress(self.group, inside)),
+            columns=self.columns,
+            edge_columns=self.edge_columns,
+            spacing=self.spacing[inside],
+            node_ptr=_pointers(grains[inside]),
+            x=self.x[of_grain],
+            candidate=self.candidate[of_grain],
+            edge_ptr=_pointers(edges[inside]),
+            edges=self.edges[of_edge],
+            edge_x=self.edge_x[of_edge],
+            growth_ptr=_pointers(runs[inside]),
+            growth_ratio=self.growth_ratio[of_ratio],
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -105,12 +129,9 @@ def assemble(
 ) -> FeatureTable:
     """A table from one dict per microstructure: name, x, candidate, edges, edge_x, growth_ratio [runs, grains].
 
-    A dict may have a group; without one, the microstructure's group is its name. The table is sorted by name.
+    A dict may have a group, by default the name, and a spacing, by default unknown. The table is sorted by name.
     """
     ordered = sorted(rows, key=lambda row: row["name"])
-
-    def pointers(counts: list[int]) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def joined(key: str) -> np.ndarray:
         return np.concatenate([row[key] for row in ordered])
@@ -120,12 +141,17 @@ def assemble(
         group=[row.get("group", row["name"]) for row in ordered],
         columns=list(columns),
         edge_columns=list(edge_columns),
-        node_ptr=pointers([len(row["x"]) for row in ordered]),
+        spacing=np.array([row.get("spacing") or math.nan for row in ordered]),
+        node_ptr=_pointers([len(row["x"]) for row in ordered]),
         x=joined("x"),
         candidate=joined("candidate"),
-        edge_ptr=pointers([len(row["edges"]) for row in ordered]),
+        edge_ptr=_pointers([len(row["edges"]) for row in ordered]),
         edges=joined("edges"),
         edge_x=joined("edge_x"),
-        growth_ptr=pointers([len(row["growth_ratio"]) for row in ordered]),
+        growth_ptr=_pointers([len(row["growth_ratio"]) for row in ordered]),
         growth_ratio=np.concatenate([row["growth_ratio"].ravel() for row in ordered]),
     )
+
+
+def _pointers(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -10,7 +10,8 @@ grain ids minus 1; cutting a graph to the neighbourhood of its candidate grain d
           or one such table per growth run, each with its own number of records. Nodes have no areas.
 
 Files written by deepspparks_writing.py may also hold, beside `img_size`, `degree_before_cut`, the number of neighbours
-of each node before the cut, and `growth_runs`, the names of the growth runs; the published code ignores both.
+of each node before the cut, `growth_runs`, the names of the growth runs, `periodic`, for each axis, `spacing` of sites
+in µm, and `map_mean_area`, of all grains before the cut, in sites; the published code ignores them.
 """
 
 import json
@@ -29,7 +30,8 @@ from graincast.raw.coco_rle import decode, paint, parse_size
 from graincast.raw.limits import regular_file
 
 _EDGES = re.compile(r"^\( *([0-9]+) *, *([0-9]+) *\)$", re.MULTILINE)
-BEFORE_CUT, RUN_NAMES = "degree_before_cut", "growth_runs"
+BEFORE_CUT, RUN_NAMES, PERIODIC = "degree_before_cut", "growth_runs", "periodic"
+LENGTHS = ("spacing", "map_mean_area")
 _ID = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -91,7 +93,8 @@ def parse(document: object, name: str) -> Microstructure:
     times = _times(_get(metadata, "timesteps", list, "metadata"), [len(table) for table in areas])
     growth = [ascending(*run) for run in zip(times, areas, strict=True)]
 
-    pairs, length = _edges(edges, {key: i for i, key in enumerate(keys)}, labels)
+    periodic = _periodic(metadata)
+    pairs, length = _edges(edges, {key: i for i, key in enumerate(keys)}, labels, periodic)
     return Microstructure(
         name=name,
         group=name,
@@ -105,6 +108,9 @@ def parse(document: object, name: str) -> Microstructure:
         runs=_run_names(metadata, len(growth)),
         times=[time for time, _ in growth],
         areas=[table for _, table in growth],
+        periodic=periodic,
+        spacing=_positive(metadata, "spacing"),
+        map_mean_area=_positive(metadata, "map_mean_area"),
     )
 
 
@@ -246,7 +252,25 @@ def _degree(metadata: dict, keys: list[str], degree_after: np.ndarray) -> np.nda
     return np.array(degree, np.int32)
 
 
-def _edges(edges: dict, index: dict[str, int], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _periodic(metadata: dict) -> tuple[bool, ...]:
+    """For each axis, whether it is periodic; both, if the file does not say."""
+    axes = _get(metadata, PERIODIC, list, "metadata") if PERIODIC in metadata else [True, True]
+    if len(axes) != 2 or not all(isinstance(axis, bool) for axis in axes):
+        raise BadInput(f"{PERIODIC} is not a list of two truth values")
+    return tuple(axes)
+
+
+def _positive(metadata: dict, key: str) -> float | None:
+    """A number above 0; None if the file does not hold it."""
+    value = metadata.get(key)
+    if value is not None and not (type(value) in (int, float) and 0 < value < 1e300):
+        raise BadInput(f"{key} is {str(value)[:40]}, not a number above 0")
+    return value if value is None else float(value)
+
+
+def _edges(
+    edges: dict, index: dict[str, int], labels: np.ndarray, periodic: tuple[bool, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """The file's edges in both directions, sorted: int32 [m, 2], and their boundary lengths in the image."""
     n = len(index)
     text = "\n".join(edges)  # all at once: one by one takes longer
@@ -261,7 +285,7 @@ def _edges(edges: dict, index: dict[str, int], labels: np.ndarray) -> tuple[np.n
     key = np.array(listed, np.int64)
     key = np.unique(np.concatenate([key, key % n * n + key // n]))
     key = key[key // n != key % n]
-    touching, touching_length = adjacency(labels, n)
+    touching, touching_length = adjacency(labels, n, periodic)
     touching_key = np.append(touching[:, 0].astype(np.int64) * n + touching[:, 1], n * n)  # one beyond all keys
     at = np.searchsorted(touching_key, key)
     length = np.where(touching_key[at] == key, np.append(touching_length, np.int32(0))[at], np.int32(0))

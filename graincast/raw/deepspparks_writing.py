@@ -2,7 +2,8 @@
 
 Each file's content is parsed back before it is written, so an export is either exact or an error. Node ids are the
 stored grain ids. Masks, types, edges, and the areas and times of all growth runs are exact; so are degrees before a
-cut and the names of growth runs, which are written where they differ from those that a reader would assume. Fields not
+cut, the names of growth runs, non-periodic axes, the spacing and the map's mean area, which are written where they
+differ from what a reader would assume. Fields not
 stored with a grain graph may differ from the original:
 
     path                   the graph's name, and the growth run's number if there are several
@@ -94,6 +95,9 @@ def document(microstructure: Microstructure, form: str = NEW) -> dict:
         entry[deepspparks.BEFORE_CUT] = dict(zip(map(str, ids), m.degree.tolist(), strict=True))
     if m.runs != [str(run) for run in range(1, len(m.runs) + 1)]:
         entry[deepspparks.RUN_NAMES] = m.runs
+    if not all(m.periodic):
+        entry[deepspparks.PERIODIC] = list(m.periodic)
+    entry |= {key: getattr(m, key) for key in deepspparks.LENGTHS if getattr(m, key) is not None}
     if form == NEW:
         for key, sizes in zip(ids, zip(*(area.T.tolist() for area in m.areas), strict=True), strict=True):
             nodes[str(key)]["grain_size"] = list(sizes)

@@ -14,8 +14,9 @@ fingerprint (of the whole content). For g images with f features each:
     classes          str [classes]
 """
 
+import itertools
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import h5py
 import numpy as np
@@ -48,6 +49,17 @@ class VisionTable:
         """For each microstructure the candidate's growth ratio in each growth run, float64 [runs]."""
         assert self.growth_ratio is not None and self.growth_ptr is not None, "labelled images do not grow"
         return np.split(self.growth_ratio, self.growth_ptr[1:-1])
+
+    def selected(self, inside: np.ndarray) -> "VisionTable":
+        """The table of the images in `inside`, bool [g]."""
+        kept: dict = {key: list(itertools.compress(getattr(self, key), inside)) for key in ("name", "group")}
+        if self.growth_ptr is not None and self.growth_ratio is not None:
+            runs = np.diff(self.growth_ptr)
+            kept["growth_ptr"] = np.concatenate([[0], np.cumsum(runs[inside])]).astype(np.int64)
+            kept["growth_ratio"] = self.growth_ratio[np.repeat(inside, runs)]
+        if self.label is not None:
+            kept["label"] = self.label[inside]
+        return replace(self, x=self.x[inside], **kept)
 
     @property
     def fingerprint(self) -> str:

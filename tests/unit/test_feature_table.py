@@ -104,5 +104,5 @@ def test_another_version_or_format_is_refused(tmp_path, attributes):
     table.write(tmp_path / "f.h5", feature_table(2))
     with h5py.File(tmp_path / "f.h5", "a") as file:
         file.attrs.update(attributes)
-    with pytest.raises(ValueError, match="not a file of graincast features, version 3"):
+    with pytest.raises(ValueError, match="not a file of graincast features, version 4"):
         table.read(tmp_path / "f.h5")

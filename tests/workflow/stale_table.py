@@ -60,11 +60,13 @@ EXTENSION = "own_models"
 """A folder beside the small configuration."""
 SAME = ("dataset", "features", "model", "training")
 INHERITED = {"base": "given", **dict.fromkeys(SAME, ...), "grid": None, "fan_out": None}
+READ = {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}
+"""Data that were simulated here, as raw data."""
 KEYS = {
     "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
     "datasets.source": (
         SMALL,
-        {"datasets.made": {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}},
+        {"datasets.made": READ},
         GRAPHS["made"],
     ),
     "datasets.path": (SMALL, {"datasets.given.path": "$RAW_DATA_ROOT/copy"}, NOTHING),
@@ -72,6 +74,15 @@ KEYS = {
     "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | AFTER_GRAPHS["given"]),
     "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
     "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
+    "datasets.growth_runs": (SMALL, {"datasets.made.growth_runs": 1}, GRAPHS["made"]),
+    "datasets.candidates": (SMALL, {"datasets.made.candidates": "largest"}, GRAPHS["made"]),
+    "datasets.types.by": (SMALL, {"datasets.made.types.by": "fraction"}, GRAPHS["made"]),
+    "datasets.types.column": (SMALL, {"datasets.made.types": {"by": "column", "column": "kind"}}, GRAPHS["made"]),
+    "datasets.types.above": (SMALL, {"datasets.made.types": {"by": "misorientation", "above": 15}}, GRAPHS["made"]),
+    "datasets.types.red": (SMALL, {"datasets.made.types": {"by": "fraction", "red": 0.5}}, GRAPHS["made"]),
+    "datasets.types.seed": (SMALL, {"datasets.made.types": {"by": "fraction", "seed": 2}}, GRAPHS["made"]),
+    "datasets.periodic": (SMALL, {"datasets.made": READ | {"periodic": [False, True]}}, GRAPHS["made"]),
+    "datasets.spacing": (SMALL, {"datasets.made": READ | {"spacing": 0.5}}, GRAPHS["made"]),
     "datasets.max_rejected": (
         SMALL,
         {"datasets.given.max_rejected": 0.5, "datasets.images.max_rejected": 0.5},
