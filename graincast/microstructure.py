@@ -62,6 +62,7 @@ class Microstructure:
     spacing          distance of neighbouring sites, µm; None if unknown
     grains           what else the source knows of each grain; None: nothing
     map_mean_area    mean area of the map's grains before a k-hop cut, sites; None: that of the grains that are here
+    note             what its user should know of how it was read, one line, such as why it has no growth run
     """
 
     name: str
@@ -80,6 +81,7 @@ class Microstructure:
     spacing: float | None = None
     grains: GrainTable | None = None
     map_mean_area: float | None = None
+    note: str = ""
 
     @property
     def candidate_index(self) -> int:

@@ -18,17 +18,19 @@ def main(args: argparse.Namespace) -> None:
     for path in track(args.graphs, f"summary {args.name}", len(args.graphs), "shards"):
         for one in shards.read(path):
             ratios = dict(zip(one.runs, one.candidate_growth_ratios.tolist(), strict=True))
-            rows[one.name] = (one.group, one.grain_id.size, ratios)
-    growth_runs = sorted({run for *_, ratios in rows.values() for run in ratios}, key=numerical)
+            rows[one.name] = (one.group, one.grain_id.size, ratios, one.note)
+    growth_runs = sorted({run for *_, ratios, _ in rows.values() for run in ratios}, key=numerical)
     grouped = any(group != name for name, (group, *_) in rows.items())
     header = ["microstructure", *(["group"] if grouped else []), "grains"]
     header += [f"cgr_{run}" for run in growth_runs]
     header += [f"{split}{suffix}" for split, (suffixes, _) in columns.items() for suffix in suffixes]
+    noted = any(note for *_, note in rows.values())
+    header += ["note"] if noted else []
     lines = []
-    for name, (group, grains, ratios) in sorted(rows.items()):
+    for name, (group, grains, ratios, note) in sorted(rows.items()):
         padded = [f"{ratios[run]:.6g}" if run in ratios else "" for run in growth_runs]
         subsets = [part for _, of in columns.values() for part in of[name]]
-        lines.append([name, *([group] if grouped else []), grains, *padded, *subsets])
+        lines.append([name, *([group] if grouped else []), grains, *padded, *subsets, *([note] if noted else [])])
     csv_table.write(args.out, header, lines)
     rejected = sorted(row for path in args.rejected for row in csv_table.rows(path))
     csv_table.write(args.out_rejected, ["file", "reason"], rejected)

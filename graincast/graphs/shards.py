@@ -8,6 +8,7 @@ What the candidates of a map share is stored once. Format 2 (attributes format =
     periodic        bool [g, 2]        whether sites at one end of an axis touch those at the other
     spacing         float64 [g]        distance of neighbouring sites, µm; NaN if unknown
     mean_area       float64 [g]        mean area of all grains of the map, sites; NaN: of those that are stored
+    note            str [g]            what is to be known of how the map was read; often ""
     hops            int32 [g]          the k-hop subgraphs to cut when reading; -1: none, or cut already
     nodes/ptr       int64 [g + 1]
     nodes/id        int32 [nodes]      the grain's id in the raw data
@@ -101,6 +102,8 @@ def write(path: str | os.PathLike, microstructures: Iterable[Microstructure], ho
         put("periodic", [np.array([one.periodic]) for one in maps], "?", (2,))
         put_known("spacing", [one.spacing for one in maps], math.nan, "f8")
         put_known("mean_area", [one.map_mean_area for one in maps], math.nan, "f8")
+        if any(one.note for one in maps):
+            put_texts("note", [one.note for one in maps])
         put("hops", [np.array([-1 if cut is None else cut]) for cut in cuts], "i4")
         put("nodes/ptr", [offsets(one.grain_id.size for one in maps)], "i8")
         put("nodes/id", [one.grain_id for one in maps], "i4")
@@ -230,6 +233,7 @@ def read_maps(path: str | os.PathLike) -> Iterator[tuple[Microstructure, Iterato
             spacing=_known(data, "spacing", i),
             grains=_grain_table(data, node),
             map_mean_area=_known(data, "mean_area", i),
+            note=data["note"][i] if "note" in data else "",
         )
         hops = None if data["hops"][i] < 0 else int(data["hops"][i])
         yield whole, _samples(whole, sample_names, types, candidates, hops)

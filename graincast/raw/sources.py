@@ -90,6 +90,39 @@ def run_files(run_folder: Path) -> list[Path]:
     return initial + [path for path in stats if _is_there(path)]
 
 
+def dump_runs(root: Path) -> list[Path]:
+    """The SPPARKS dumps and site files at or below a path: files, and folders of numbered dumps, sorted by path.
+
+    They are the files with dump, site, sites or spparks as a part of their names between dots. A dump with a number as
+    another part, such as dump.potts.25, is a frame of the run that its folder is.
+    """
+    root = Path(root)
+    if root.is_file():
+        return [root]
+    paths = {path for path in _below(root, ("",)) if _is_dump(path.name) or not (path.suffix or path.exists())}
+    return sorted({path.parent if _is_frame(path.name) else path for path in paths})
+
+
+def dump_files(run: Path) -> list[Path]:
+    """The files of a run of `dump_runs`, frames in numerical order."""
+    run = Path(run)
+    names = (path.name for path in run.iterdir()) if run.is_dir() else ()
+    frames = [name for name in names if _is_frame(name) and not name.startswith(".")]
+    return [run / name for name in sorted(frames, key=numerical)] or [run]
+
+
+_DUMP_PARTS, _NOT_TEXT = {"dump", "site", "sites", "spparks"}, (".json", ".csv", ".py", ".vti", ".mpg", ".ppm", *IMAGES)
+
+
+def _is_dump(name: str) -> bool:
+    return bool(_DUMP_PARTS & {*name.split(".")}) and not name.lower().endswith(_NOT_TEXT)
+
+
+def _is_frame(name: str) -> bool:
+    """Whether a file is named as one frame of a dump: dump.potts.25, 25.dump."""
+    return _is_dump(name) and "dump" in name.split(".") and any(re.fullmatch("[0-9]+", one) for one in name.split("."))
+
+
 def growth_run_names(run_folder: Path, stats: Sequence[Path]) -> list[str]:
     """The names of growth runs: their folders' without "run_" or "run-"; "1" for the one of a flat run folder."""
     folders = ["1" if path.parent == Path(run_folder) else path.parent.name for path in stats]
@@ -181,6 +214,31 @@ SOURCES = {
         files=run_files,
         keys=(*GROWTH_KEYS, *MAP_KEYS, "simulate"),
         required=("simulate",),
+    ),
+    "spparks-dump": Source(
+        "text dumps of SPPARKS's Potts applications, or its site files",
+        reader="spparks_dump",
+        runs=dump_runs,
+        files=dump_files,
+        keys=("path", "shards", *GROWTH_KEYS, *MAP_KEYS, *READER_KEYS),
+        settings={
+            "grains": {
+                "description": "What a grain is. `spins`: all sites of one spin. `clusters`: connected sites of one "
+                "spin, where there are so few spins that several grains share one; they are followed from frame to "
+                "frame.",
+                "type": "string",
+                "enum": ["spins", "clusters"],
+                "default": "spins",
+            },
+            "start": {
+                "description": "The first frame at or after this time, in MCS, is the initial state; earlier frames "
+                "are left out.",
+                "type": "number",
+                "minimum": 0,
+                "default": 0,
+            },
+        },
+        types=False,
     ),
     "labelled-images": Source(
         "a folder of images named after their class, such as `Cr_1.bmp`; no grains",

@@ -18,9 +18,10 @@ from PIL import Image
 
 from graincast.experiment import splits
 from graincast.microstructure import BadInput
-from graincast.raw import deepspparks, spparks
+from graincast.raw import deepspparks, spparks, spparks_dump
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS
 from graincast.vision import images
+from tests.dumps import frame, site_file
 from tests.unit.test_deepspparks import graph, old_graph
 from tests.unit.test_deepspparks_bad_input import damage
 from tests.unit.test_spparks import INITIAL, STATS, edit, write_run
@@ -226,6 +227,51 @@ def change_attribute(path, name, rng):
 
 
 EDITS = [change_value, change_value, change_type, change_shape, change_object, change_attribute]
+
+
+STATE = np.arange(1, 13).repeat(4).reshape(6, 8)
+DUMPS = {
+    "dump": frame(STATE, flags="pp ff pp") + frame(STATE, 10) + frame(np.maximum(STATE, 3), 20),
+    "dump without coordinates": frame(STATE, columns=("type", "id")) + frame(np.maximum(STATE, 3), 20),
+    "three dimensions": frame(STATE.reshape(3, 4, 4)) + frame(STATE.reshape(3, 4, 4), 10),
+    "site file": site_file(STATE),
+    "site file with coordinates": site_file(STATE, coordinates=True, columns="id site d1"),
+}
+
+
+@pytest.mark.parametrize("form", DUMPS)
+@pytest.mark.parametrize("grains", ["spins", "clusters"])
+def test_damaged_bytes_of_a_spparks_dump(tmp_path, form, grains):
+    path = tmp_path / "a.dump"
+    path.write_text(DUMPS[form])
+    chosen = {"axis": "z", "index": 0} if form.startswith("three") else None
+
+    def read():
+        return spparks_dump.read(path, "a", grains=grains, slice=chosen)
+
+    try_all(f"{form}, {grains}", of_bytes(path, read, random.Random(7), COUNT))
+
+
+@pytest.mark.parametrize("form", DUMPS)
+def test_damaged_lines_of_a_spparks_dump(tmp_path, form):
+    """Lines lost, doubled, swapped, cut, and numbers that became other numbers."""
+    path, rng, lines = tmp_path / "a.dump", random.Random(8), DUMPS[form].splitlines()
+    strange = ["0", "-1", "nan", "inf", "1e308", "-1e-308", "9" * 30, "1.5", "0x10", "", "ITEM:", "1_0", "Values", "#"]
+
+    def attempts():
+        for _ in range(COUNT):
+            edited = [*lines]
+            for _ in range(rng.randrange(1, 3)):
+                at, kind = rng.randrange(len(edited)), rng.randrange(4)
+                words = edited[at].split() or [""]
+                words[rng.randrange(len(words))] = rng.choice(strange)
+                edited[at : at + 1] = [[], [edited[at]] * 2, [" ".join(words)], [edited[rng.randrange(len(edited))]]][
+                    kind
+                ]
+            path.write_text("\n".join(edited) + "\n")
+            yield lambda: spparks_dump.read(path, "a", slice={"axis": "z", "index": 0} if "three" in form else None)
+
+    try_all(f"lines of {form}", attempts())
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "png", "jpg", "tif"])
