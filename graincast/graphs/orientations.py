@@ -51,6 +51,11 @@ def misorientation(orientation: np.ndarray, laue: np.ndarray, reference: int) ->
     return angle
 
 
+def symmetries(laue: int) -> np.ndarray:
+    """The proper rotations of a Laue group as unit quaternions, float64 [rotations, 4]."""
+    return _symmetries(laue).as_quat()
+
+
 @functools.cache
 def _inverse_products(laue: int, other: int) -> np.ndarray:
     """Inverses of all products of a rotation of one Laue group and one of another, float64 [products, 4]."""

@@ -20,6 +20,7 @@ from graincast.raw.limits import behind_broken_link
 
 INITIAL, STATS = "initial.dream3d", "stats.h5"
 IMAGES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+LABEL_IMAGES = (".npy", ".h5", ".hdf5", ".tif", ".tiff", ".png")
 
 
 def json_graphs(root: Path) -> list[Path]:
@@ -31,6 +32,25 @@ def json_graphs(root: Path) -> list[Path]:
 def image_files(root: Path) -> list[Path]:
     """The image files below a folder, as `_below` lists them; suffixes may be upper or lower case."""
     return _below(root, IMAGES, str.lower)
+
+
+def label_images(root: Path) -> list[Path]:
+    """The label images at or below a path, as `_below` lists them; suffixes may be upper or lower case."""
+    return _at_or_below(root, LABEL_IMAGES)
+
+
+def label_image_files(run: Path) -> list[Path]:
+    """A label image, and the table of its grains, if there is one: the same name with the suffix .csv."""
+    table = run.with_suffix(".csv")
+    return [run, table] if _is_there(table) else [run]
+
+
+def _at_or_below(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """A file with one of these suffixes itself, or those below a folder; suffixes may be upper or lower case."""
+    root = Path(root)
+    if root.is_file():
+        return [root] if root.name.lower().endswith(suffixes) else []
+    return _below(root, suffixes, str.lower)
 
 
 def _below(root: Path, suffixes: tuple[str, ...], normalise: Callable[[str], str] = str) -> list[Path]:
@@ -128,6 +148,9 @@ GROWTH_KEYS = ("hops", "time_steps", "growth_runs")
 MAP_KEYS = ("candidates", "types")
 """Keys of a data set that say what is made of what was read."""
 
+MEASURED = ("path", "shards", "hops", *MAP_KEYS, *READER_KEYS)
+"""The keys of a data set of maps without growth runs."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -188,6 +211,22 @@ SOURCES = {
         runs=image_files,
         files=_itself,
         keys=("path", "shards"),
+    ),
+    "label-image": Source(
+        "a folder of label images, whose values are grain ids, each with an optional CSV of its grains",
+        reader="label_image",
+        runs=label_images,
+        files=label_image_files,
+        keys=MEASURED,
+        settings={
+            "dataset": {
+                "description": "Path of the label image in HDF5 files. null: their only dataset that can be one.",
+                "type": ["string", "null"],
+                "minLength": 1,
+                "default": None,
+            }
+        },
+        types=False,
     ),
 }
 """All sources of data sets."""

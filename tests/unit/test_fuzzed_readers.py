@@ -18,9 +18,10 @@ from PIL import Image
 
 from graincast.experiment import splits
 from graincast.microstructure import BadInput
-from graincast.raw import deepspparks, spparks
+from graincast.raw import deepspparks, label_image, spparks
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS
 from graincast.vision import images
+from tests.maps import made_labels
 from tests.unit.test_deepspparks import graph, old_graph
 from tests.unit.test_deepspparks_bad_input import damage
 from tests.unit.test_spparks import INITIAL, STATS, edit, write_run
@@ -234,6 +235,23 @@ def test_damaged_bytes_of_an_image(tmp_path, suffix):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)).save(path)
     rng = random.Random(5)
     try_all(f"image bytes, {suffix}", of_bytes(path, lambda: images.from_file(path, 16), rng, COUNT))
+
+
+@pytest.mark.parametrize("suffix", ["npy", "h5", "png", "tif", "csv"])
+def test_damaged_bytes_of_a_label_image(tmp_path, suffix):
+    labels, image = made_labels().astype(np.uint16), tmp_path / f"a.{suffix.replace('csv', 'npy')}"
+    if suffix == "h5":
+        with h5py.File(image, "w") as file:
+            file["labels"] = labels
+    elif suffix in ("png", "tif"):
+        Image.fromarray(labels).save(image)
+    else:
+        np.save(image, labels)
+    if suffix == "csv":
+        rows = [f"{i},1,m-3m,{10 * i},20,30,{i / 2},grain {i}\n" for i in range(1, labels.max() + 1)]
+        image.with_suffix(".csv").write_text("grain,phase,laue,euler_1,euler_2,euler_3,size,name\n" + "".join(rows))
+    attempts = of_bytes(tmp_path / f"a.{suffix}", lambda: label_image.read(image, "a"), random.Random(7), COUNT)
+    try_all(f"label image bytes, {suffix}", attempts)
 
 
 def test_damaged_bytes_of_a_split_table(tmp_path):

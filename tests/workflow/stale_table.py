@@ -58,6 +58,8 @@ SMALL, MADE, GIVEN, TABLED, ATTENDED, PICTURED = ("small", *(f"experiments/{name
 SIM = "datasets.made.simulate"
 EXTENSION = "own_models"
 """A folder beside the small configuration."""
+MAPS = {"hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000", "types": {"by": "fraction"}}
+"""A data set of maps, whatever their source."""
 SAME = ("dataset", "features", "model", "training")
 INHERITED = {"base": "given", **dict.fromkeys(SAME, ...), "grid": None, "fan_out": None}
 KEYS = {
@@ -72,6 +74,7 @@ KEYS = {
     "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | AFTER_GRAPHS["given"]),
     "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
     "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
+    "datasets.dataset": (SMALL, {"datasets.made": {**MAPS, "source": "label-image", "dataset": "a/b"}}, GRAPHS["made"]),
     "datasets.max_rejected": (
         SMALL,
         {"datasets.given.max_rejected": 0.5, "datasets.images.max_rejected": 0.5},
