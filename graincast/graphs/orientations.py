@@ -9,21 +9,7 @@ import functools
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-_GROUPS = {
-    "-1": "C1",
-    "2/m": "C2",
-    "mmm": "D2",
-    "4/m": "C4",
-    "4/mmm": "D4",
-    "-3": "C3",
-    "-3m": "D3",
-    "6/m": "C6",
-    "6/mmm": "D6",
-    "m-3": "T",
-    "m-3m": "O",
-}
-LAUE_GROUPS = tuple(_GROUPS)
-"""The eleven Laue groups; a number of one is its index here. Rotations alone bear on misorientations."""
+from graincast.graphs.laue_groups import LAUE_GROUPS, ROTATIONS
 
 
 def from_euler(angles: np.ndarray) -> np.ndarray:
@@ -67,4 +53,4 @@ def _inverse_products(laue: int, other: int) -> np.ndarray:
 @functools.cache
 def _symmetries(laue: int) -> Rotation:
     name = LAUE_GROUPS[laue]
-    return Rotation.create_group(_GROUPS[name], axis="Y" if name == "2/m" else "Z")
+    return Rotation.create_group(ROTATIONS[name], axis="Y" if name == "2/m" else "Z")

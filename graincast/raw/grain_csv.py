@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from graincast.files import csv_table
-from graincast.graphs.orientations import LAUE_GROUPS, from_euler
+from graincast.graphs.laue_groups import LAUE_GROUPS
+from graincast.graphs.orientations import from_euler
 from graincast.microstructure import BadInput, GrainTable
 
 GRAIN, PHASE, LAUE = "grain", "phase", "laue"

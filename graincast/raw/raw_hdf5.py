@@ -102,7 +102,7 @@ def datasets(file: h5py.File, group: str = "/") -> list[str]:
             continue
         seen.add(key)
         if len(seen) > MOST_OBJECTS:
-            raise BadInput(f"more than {MOST_OBJECTS} groups and datasets; name the one to read")
+            raise BadInput(f"more than {MOST_OBJECTS} groups and datasets; remove what is not needed")
         if isinstance(one, h5py.Dataset):
             paths.append(place.lstrip("/"))
         elif isinstance(one, h5py.Group):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from graincast.graphs.laue_groups import LAUE_GROUPS
 from graincast.raw.limits import behind_broken_link
 
 INITIAL, STATS = "initial.dream3d", "stats.h5"
@@ -43,6 +44,11 @@ def label_image_files(run: Path) -> list[Path]:
     """A label image, and the table of its grains, if there is one: the same name with the suffix .csv."""
     table = run.with_suffix(".csv")
     return [run, table] if _is_there(table) else [run]
+
+
+def dream3d_files(root: Path) -> list[Path]:
+    """The *.dream3d files at or below a path, as `_below` lists them."""
+    return _at_or_below(root, (".dream3d",))
 
 
 def _at_or_below(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
@@ -182,6 +188,35 @@ class Source:
         return self.files is _itself
 
 
+def _array(description: str) -> dict:
+    """The schema of the path of an array in a file."""
+    return {"description": description, "type": ["string", "null"], "minLength": 1, "default": None}
+
+
+def _misorientation(default: float, where: str = "") -> dict:
+    """The schema of the misorientation at which grains are told apart."""
+    description = f"Largest misorientation of neighbouring sites of one grain {where}".rstrip()
+    return {
+        "description": f"{description}, in degrees, under the crystal's symmetry.",
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 180,
+        "default": default,
+    }
+
+
+def _min_size(default: int, where: str = "") -> dict:
+    """The schema of the size from which on a grain counts."""
+    description = f"Fewest sites of a grain {where}".rstrip()
+    return {
+        "description": f"{description}; the sites of smaller ones belong to no grain.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000000,
+        "default": default,
+    }
+
+
 SOURCES = {
     "deepspparks-json": Source(
         "a folder of DeepSPPARKS JSON graphs",
@@ -225,6 +260,38 @@ SOURCES = {
                 "minLength": 1,
                 "default": None,
             }
+        },
+        types=False,
+    ),
+    "dream3d": Source(
+        "a folder of maps in DREAM.3D files, versions 6.x, 6.5 and NX",
+        reader="dream3d_map",
+        runs=dream3d_files,
+        files=_itself,
+        keys=MEASURED,
+        settings={
+            "arrays": {
+                "description": "Paths of arrays in a file by role, such as `DataContainers/Map/CellData/FeatureIds`.",
+                "type": "object",
+                "additionalProperties": False,
+                "default": {},
+                "properties": {
+                    "feature_ids": _array("The grain of each site. null: FeatureIds or GrainIds."),
+                    "orientations": _array(
+                        "Quaternions or Euler angles of grains or sites. null: AvgQuats, AvgEulerAngles, Quats or "
+                        "EulerAngles, the first that is there."
+                    ),
+                    "phases": _array("The phase of each grain or site. null: Phases."),
+                    "crystal_structures": _array("The crystal structure of each phase. null: CrystalStructures."),
+                },
+            },
+            "laue": {
+                "description": "Laue group of all phases, such as m-3m (cubic metals). null: as the files say.",
+                "enum": [None, *LAUE_GROUPS],
+                "default": None,
+            },
+            "misorientation": _misorientation(5, "in files without grain ids"),
+            "min_size": _min_size(5, "in files without grain ids"),
         },
         types=False,
     ),

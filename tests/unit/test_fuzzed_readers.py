@@ -19,8 +19,11 @@ from PIL import Image
 from graincast.experiment import splits
 from graincast.microstructure import BadInput
 from graincast.raw import deepspparks, label_image, spparks
+from graincast.raw import dream3d_map as dream3d_map_reader
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS
+from graincast.raw.raw_hdf5 import datasets
 from graincast.vision import images
+from tests.dream3d_files import write_map
 from tests.maps import made_labels
 from tests.unit.test_deepspparks import graph, old_graph
 from tests.unit.test_deepspparks_bad_input import damage
@@ -235,6 +238,37 @@ def test_damaged_bytes_of_an_image(tmp_path, suffix):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)).save(path)
     rng = random.Random(5)
     try_all(f"image bytes, {suffix}", of_bytes(path, lambda: images.from_file(path, 16), rng, COUNT))
+
+
+def dream3d_map(path, version, segmented):
+    """Write a map, with grain ids or without; the paths of its arrays."""
+    labels = made_labels()[None]
+    euler = np.random.default_rng(0).uniform(0, 3, (labels.max() + 1, 3))
+    sites = {"EulerAngles": euler[labels]} if segmented else {"FeatureIds": labels[..., None]}
+    grains = {} if segmented else {"AvgEulerAngles": euler, "Phases": np.ones((len(euler), 1), int)}
+    write_map(path, version, sites, grains, structures=(999, 1))
+    with h5py.File(path) as file:
+        return datasets(file)
+
+
+@pytest.mark.parametrize("segmented", [False, True])
+@pytest.mark.parametrize("version", [6, 7, 8])
+def test_damaged_dream3d_maps(tmp_path, version, segmented):
+    path, rng = tmp_path / "a.dream3d", random.Random(8)
+    arrays = dream3d_map(path, version, segmented)
+    attempts = of_bytes(path, lambda: dream3d_map_reader.read(path, "a"), rng, COUNT // 4)
+    content = path.read_bytes()
+
+    def edits():
+        yield from attempts
+        for _ in range(COUNT // 4):
+            path.write_bytes(content)
+            for _ in range(rng.randrange(1, 3)):
+                with contextlib.suppress(Exception):
+                    rng.choice(EDITS)(path, rng.choice(arrays), rng)
+            yield lambda: dream3d_map_reader.read(path, "a")
+
+    try_all(f"DREAM.3D version {version}, {'orientations' if segmented else 'grain ids'}", edits())
 
 
 @pytest.mark.parametrize("suffix", ["npy", "h5", "png", "tif", "csv"])

@@ -13,7 +13,8 @@ from PIL import Image
 from graincast.configuration.errors import ConfigError
 from graincast.configuration.load import load
 from graincast.configuration.yaml_file import read as read_yaml
-from graincast.graphs.orientations import LAUE_GROUPS, from_euler
+from graincast.graphs.laue_groups import LAUE_GROUPS
+from graincast.graphs.orientations import from_euler
 from graincast.microstructure import BadInput
 from graincast.raw import label_image
 from graincast.raw.limits import MAX_SITES

@@ -75,6 +75,33 @@ KEYS = {
     "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
     "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
     "datasets.dataset": (SMALL, {"datasets.made": {**MAPS, "source": "label-image", "dataset": "a/b"}}, GRAPHS["made"]),
+    "datasets.arrays.feature_ids": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"feature_ids": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.arrays.orientations": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"orientations": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.arrays.phases": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"phases": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.arrays.crystal_structures": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"crystal_structures": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.laue": (SMALL, {"datasets.made": {**MAPS, "source": "dream3d", "laue": "m-3m"}}, GRAPHS["made"]),
+    "datasets.misorientation": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "misorientation": 3}},
+        GRAPHS["made"],
+    ),
+    "datasets.min_size": (SMALL, {"datasets.made": {**MAPS, "source": "dream3d", "min_size": 9}}, GRAPHS["made"]),
     "datasets.max_rejected": (
         SMALL,
         {"datasets.given.max_rejected": 0.5, "datasets.images.max_rejected": 0.5},
