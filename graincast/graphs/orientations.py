@@ -13,8 +13,13 @@ from graincast.graphs.laue_groups import LAUE_GROUPS, ROTATIONS
 
 
 def from_euler(angles: np.ndarray) -> np.ndarray:
-    """Orientations float64 [n, 4] from Bunge's Euler angles (φ1, Φ, φ2), float [n, 3], radians."""
-    return Rotation.from_euler("ZXZ", np.asarray(angles, np.float64)).inv().as_quat()
+    """Orientations float64 [..., 4] from Bunge's Euler angles (φ1, Φ, φ2), float [..., 3], radians; NaN gives NaN."""
+    angles = np.asarray(angles, np.float64)
+    finite = np.isfinite(angles).all(axis=-1)
+    found = np.full((*angles.shape[:-1], 4), np.nan)
+    if finite.any():
+        found[finite] = Rotation.from_euler("ZXZ", angles[finite]).inv().as_quat()
+    return found
 
 
 def misorientation(orientation: np.ndarray, laue: np.ndarray, reference: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def _arrays(
     container = _parent(cells)
     shape = _sites(file, site_path, 1 if ids_path else None)
     at = plane(shape, chosen)
-    of_file = _geometry(file, container, shape, at, spacing is None)
+    spacing = _spacing(file, container, shape, at, spacing)
 
     def site_values(one: str, kinds: str, components: int | None = 1) -> np.ndarray:
         found = dataset(file, one, kinds)
@@ -104,7 +104,7 @@ def _arrays(
         phase=values(phases, "iu", 1)[..., 0] if phases else None,
         structures=dataset(file, structures, "iu")[()].ravel() if structures else None,
         columns=_columns(file, by_grain, last),
-        spacing=of_file if spacing is None else spacing,
+        spacing=spacing,
     )
 
 
@@ -171,57 +171,55 @@ def _columns(file: h5py.File, by_grain: Sequence[str], last: int) -> dict[str, n
     return {one.rpartition("/")[2]: dataset(file, one, "fiub")[:, 0].astype(np.float64) for one in fits}
 
 
-def _geometry(
-    file: h5py.File, container: str, shape: tuple[int, ...], at: Sequence[int | slice], needed: bool
+def _spacing(
+    file: h5py.File, container: str, shape: tuple[int, ...], at: Sequence[int | slice], given: float | None
 ) -> float | None:
-    """The distance of neighbouring sites of a plane, µm; None if the file does not say."""
-    dimensions = spacing = unit = None
-    if not container:
-        return None
-    held = file[container].attrs
-    if "_DIMENSIONS" in held or "_SPACING" in held:
-        dimensions, spacing, unit = held.get("_DIMENSIONS"), held.get("_SPACING"), held.get("Units")
-    else:
-        for place in (f"{container}/_SIMPL_GEOMETRY", container):
-            if dimensions is None and present(file, f"{place}/DIMENSIONS"):
-                dimensions = dataset(file, f"{place}/DIMENSIONS", "iu")[()]
-                if present(file, f"{place}/SPACING"):
-                    spacing = dataset(file, f"{place}/SPACING", "f")[()]
-        if present(file, f"{container}/_SIMPL_GEOMETRY"):
-            kind = file[f"{container}/_SIMPL_GEOMETRY"].attrs.get("GeometryTypeName", b"ImageGeometry")
-            if kind not in (b"ImageGeometry", "ImageGeometry"):
-                raise BadInput(
-                    f"the geometry of {container} is no grid of sites; name an array of one that is by arrays"
-                )
+    """The distance of neighbouring sites of a plane, µm; None if neither the configuration nor the file says.
+
+    Raises BadInput where the geometry is not that of the sites, or they are not square.
+    """
+    dimensions, spacing, unit = _geometry(file, container) if container else (None, None, None)
     if dimensions is not None:
-        sizes = [size for size in np.ravel(dimensions).tolist() if size != 1]
-        sites = [size for size in shape if size != 1]
-        if sites not in (sizes, sizes[::-1]):
+        sizes = [size for size in dimensions.tolist() if size != 1]
+        if [size for size in shape if size != 1] not in (sizes, sizes[::-1]):
             shown = " x ".join(map(str, shape))
-            raise BadInput(f"DIMENSIONS {np.ravel(dimensions).tolist()} do not fit the {shown} sites (z, y, x)")
+            raise BadInput(f"DIMENSIONS {dimensions.tolist()} do not fit the {shown} sites (z, y, x)")
     if spacing is None:
-        return None
-    along = np.array([float(str(one)) for one in np.ravel(spacing)])  # 0.35, not 0.3499999940395355
-    if along.size != 3:
-        raise BadInput(f"SPACING has {along.size} entries, not 3")
-    factor = _micrometres(unit, float(along.min()))
-    if not needed:
-        factor = factor or 1.0
-    if factor is None:
-        raise BadInput(
-            f"spacing in DREAM3D-NX's unit {np.ravel(np.asarray(unit)).tolist()}, which no map has; give spacing in µm"
-        )
-    return spacing_in_plane([one * factor for one in along.tolist()[::-1]], at)
+        return given
+    if spacing.size != 3:
+        raise BadInput(f"SPACING has {spacing.size} entries, not 3")
+    along = [float(str(one)) for one in spacing[::-1]]  # 0.35, not 0.3499999940395355
+    factor = _micrometres(unit, min(along))
+    if factor is None and given is None:
+        raise BadInput(f"spacing in DREAM3D-NX's unit {unit}, which no map has; give spacing in µm")
+    return spacing_in_plane([one * (factor or 1) for one in along], at, given)
 
 
-def _micrometres(unit: Any, smallest: float) -> float | None:
-    """µm in a unit of DREAM3D-NX; 1 where the file names none."""
-    if unit is None:
+def _geometry(file: h5py.File, container: str) -> tuple[np.ndarray | None, np.ndarray | None, int | None]:
+    """DIMENSIONS and SPACING along x, y and z, and NX's number of the unit, of those that are there."""
+    held = file[container].attrs
+    if "_DIMENSIONS" in held and "_SPACING" in held:
+        unit = int(np.ravel(held["Units"])[0]) if "Units" in held else None
+        return np.ravel(held["_DIMENSIONS"]), np.ravel(held["_SPACING"]), unit
+    within = f"{container}/_SIMPL_GEOMETRY"
+    if present(file, within):
+        kind = file[within].attrs.get("GeometryTypeName", b"ImageGeometry")
+        if kind not in (b"ImageGeometry", "ImageGeometry"):
+            raise BadInput(f"the geometry of {container} is no grid of sites; name arrays of one that is by arrays")
+    else:
+        within = container
+    read = [
+        np.ravel(dataset(file, f"{within}/{name}", kinds)[()]) if present(file, f"{within}/{name}") else None
+        for name, kinds in (("DIMENSIONS", "iu"), ("SPACING", "f"))
+    ]
+    return read[0], read[1], None
+
+
+def _micrometres(unit: int | None, smallest: float) -> float | None:
+    """µm in a unit of DREAM3D-NX; 1 where the file names none, None for a unit that no map has."""
+    if unit is None or unit >= 100 or (unit == METRE and smallest >= UNMEANT):  # 100, 101: unspecified, unknown
         return 1.0
-    number = int(np.ravel(unit)[0])
-    if number >= 100 or (number == METRE and smallest >= UNMEANT):  # unspecified, unknown
-        return 1.0
-    return UNITS.get(number)
+    return UNITS.get(unit)
 
 
 def _quaternions(values: np.ndarray, path: str) -> np.ndarray:
@@ -233,11 +231,7 @@ def _quaternions(values: np.ndarray, path: str) -> np.ndarray:
         return np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, np.nan)
     if values.shape[-1] != 3:
         raise BadInput(f"{path} has {values.shape[-1]} components, neither quaternions nor Euler angles")
-    finite = np.isfinite(values).all(axis=-1)
-    angles = values[finite]
-    if angles.size and np.abs(angles).max() > MAX_ANGLE:
-        raise BadInput(f"{path} holds the angle {angles.flat[np.abs(angles).argmax()]:g}, which is not in radians")
-    found = np.full((*values.shape[:-1], 4), np.nan)
-    if angles.size:
-        found[finite] = from_euler(angles)
-    return found
+    angles = np.abs(values[np.isfinite(values)])
+    if angles.max(initial=0) > MAX_ANGLE:
+        raise BadInput(f"{path} holds the angle {angles.max():g}, which is not in radians")
+    return from_euler(values)

@@ -116,13 +116,12 @@ def _orientations(text: dict[str, list[str]]) -> np.ndarray | None:
     if values.dtype.kind != "f":
         raise BadInput(f"{names[0]} to {names[-1]} hold an entry that is not a number")
     unknown = np.array([all(not text[name][i] for name in names) for i in range(len(values))])
-    if names == QUATERNION:
+    if names == EULER:
+        orientation = from_euler(np.radians(values))
+    else:
         with np.errstate(all="ignore"):
-            values = values / np.linalg.norm(values, axis=1, keepdims=True)
-    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1) & ~unknown)
+            orientation = values / np.linalg.norm(values, axis=1, keepdims=True)
+    wrong = np.flatnonzero(~np.isfinite(orientation).all(axis=1) & ~unknown)
     if wrong.size:
         raise BadInput(f"grain {text[GRAIN][wrong[0]]} has no finite {names[0]} to {names[-1]}, or a length of 0")
-    orientation = np.full((len(values), 4), np.nan)
-    known = values[~unknown]
-    orientation[~unknown] = from_euler(np.radians(known)) if names == EULER and len(known) else known
-    return orientation
+    return np.where(unknown[:, None], np.nan, orientation)

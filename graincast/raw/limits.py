@@ -58,12 +58,12 @@ def behind_broken_link(path: Path) -> bool:
 def content_errors(what: str) -> Iterator[None]:
     """Turn any error that damaged content can cause into BadInput: `what`, then the error.
 
-    MemoryError and errors of the system, such as a failing disk or a missing permission, are no fault of the content
-    and pass.
+    MemoryError, a library that is not installed, and errors of the system, such as a failing disk or a missing
+    permission, are no fault of the content and pass.
     """
     try:
         yield
-    except (BadInput, MemoryError):
+    except (BadInput, MemoryError, ImportError):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in _CONTENT_ERRORS:

@@ -51,6 +51,17 @@ def dream3d_files(root: Path) -> list[Path]:
     return _at_or_below(root, (".dream3d",))
 
 
+def ebsd_maps(root: Path) -> list[Path]:
+    """The EBSD maps at or below a path, as `_below` lists them; suffixes may be upper or lower case."""
+    return _at_or_below(root, (".ang", ".ctf", ".cpr"))
+
+
+def ebsd_files(run: Path) -> list[Path]:
+    """The file of an EBSD map; of a .cpr file, the .crc file beside it too, if it is there."""
+    binary = run.with_suffix(".crc")
+    return [run, binary] if run.suffix == ".cpr" and _is_there(binary) else [run]
+
+
 def _at_or_below(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """A file with one of these suffixes itself, or those below a folder; suffixes may be upper or lower case."""
     root = Path(root)
@@ -293,6 +304,15 @@ SOURCES = {
             "misorientation": _misorientation(5, "in files without grain ids"),
             "min_size": _min_size(5, "in files without grain ids"),
         },
+        types=False,
+    ),
+    "ebsd": Source(
+        "a folder of EBSD maps: .ang, .ctf, or .cpr with .crc",
+        reader="ebsd",
+        runs=ebsd_maps,
+        files=ebsd_files,
+        keys=("path", "shards", "hops", *MAP_KEYS, "periodic", "spacing"),
+        settings={"misorientation": _misorientation(10), "min_size": _min_size(10)},
         types=False,
     ),
 }

@@ -227,7 +227,7 @@ MALFORMED = {
     "no sites": (cells("FeatureIds", LABELS[None, :0]), "a map of shape [1, 0, 24] has no plane"),
     "other dimensions": (simpl("DIMENSIONS", [24, 21, 1]), "DIMENSIONS [24, 21, 1] do not fit"),
     "sites that are not square": (simpl("SPACING", [0.5, 0.6, 1]), "sites are 0.5 x 0.6, not sq"),
-    "no distance": (simpl("SPACING", [0.0, 0, 0]), "a distance of 0 and 0 between sites"),
+    "no distance": (simpl("SPACING", [0.0, 0, 0]), "the file says 0 and 0 for the distance of sites; give it by"),
     "two distances": (simpl("SPACING", [0.5, 0.5]), "SPACING has 2 entries, not 3"),
     "another geometry": (geometry_of_another_kind, "is no grid of sites"),
     "fewer rows than grains": (of_grains("AvgQuats", QUATERNIONS[:-1]), f"[{N}, 4], but grain ids go up to {N}"),

@@ -15,14 +15,16 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from graincast.experiment import splits
 from graincast.microstructure import BadInput
-from graincast.raw import deepspparks, label_image, spparks
+from graincast.raw import deepspparks, ebsd, label_image, spparks
 from graincast.raw import dream3d_map as dream3d_map_reader
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS
 from graincast.raw.raw_hdf5 import datasets
 from graincast.vision import images
+from tests import ebsd_files
 from tests.dream3d_files import write_map
 from tests.maps import made_labels
 from tests.unit.test_deepspparks import graph, old_graph
@@ -238,6 +240,18 @@ def test_damaged_bytes_of_an_image(tmp_path, suffix):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)).save(path)
     rng = random.Random(5)
     try_all(f"image bytes, {suffix}", of_bytes(path, lambda: images.from_file(path, 16), rng, COUNT))
+
+
+@pytest.mark.parametrize("suffix", ["ang", "ctf", "cpr", "crc"])
+def test_damaged_bytes_of_an_ebsd_map(tmp_path, suffix):
+    pytest.importorskip("defdap", reason="DefDAP is not installed")
+    labels = made_labels(12, 14, 5)
+    quaternion = Rotation.random(5, random_state=np.random.default_rng(0)).as_quat()[labels - 1]
+    path = tmp_path / f"a.{'cpr' if suffix == 'crc' else suffix}"
+    writer = {".ang": ebsd_files.write_ang, ".ctf": ebsd_files.write_ctf, ".cpr": ebsd_files.write_cpr}[path.suffix]
+    writer(path, quaternion, 1 + labels % 2, (ebsd_files.CUBIC, ebsd_files.HEXAGONAL))
+    attempts = of_bytes(tmp_path / f"a.{suffix}", lambda: ebsd.read(path, "a"), random.Random(9), COUNT)
+    try_all(f"EBSD bytes, {suffix}", attempts)
 
 
 def dream3d_map(path, version, segmented):
