@@ -14,6 +14,7 @@ from graincast.microstructure import BadInput
 
 LOCK = "envs/requirements.lock"
 BEARING = {
+    "defdap": ("defdap",),
     "h5py": ("h5py",),
     "matplotlib": ("matplotlib",),
     "numba": ("numba", "llvmlite"),

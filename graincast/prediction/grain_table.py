@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graincast.graphs.orientations import LAUE_GROUPS
+from graincast.graphs.laue_groups import LAUE_GROUPS
 from graincast.prediction.map_prediction import MapPrediction
 
 FLAGS = ("border", "small", "outside")

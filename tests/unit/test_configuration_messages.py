@@ -4,7 +4,9 @@ import pytest
 
 from tests.configured import loaded, rejection
 
-PREDEFINED = "grain-properties, grain-properties-red-area, grain-shapes, relative-properties, relative-properties-red-area"
+PREDEFINED = (
+    "grain-properties, grain-properties-red-area, grain-shapes, relative-properties, relative-properties-red-area"
+)
 SIMULATE, GROWTH = "datasets.sim.simulate", "datasets.sim.simulate.growth"
 IMAGES = {"datasets.images": "{source: labelled-images, path: x}", "vision_sets": "{v: {network: {random: 0}}}"}
 PCA = {"encoders": "{pca: {method: pca}}"}

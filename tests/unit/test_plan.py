@@ -75,7 +75,7 @@ def test_every_input_is_an_earlier_output_or_scanned(planned):
     assert not scanned & outputs
     assert {f"results/datasets/given/raw/000{number}.json" for number in range(3)} | {
         f"results/datasets/images/raw/000{number}.json" for number in range(2)
-    } | {"results/splits/table.csv"} == scanned
+    } | {"results/splits/table.csv", "results/predictions/sample.raw/0000.json"} == scanned
 
 
 def test_no_output_belongs_to_two_jobs(planned):
