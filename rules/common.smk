@@ -158,6 +158,11 @@ def rejected_tables(wc):
     return PLAN.rejected_tables(wc.dataset)
 
 
+def checked(wc):
+    """An input function: the file that is there unless too much was rejected; a newer one makes nothing stale."""
+    return ancient(PLAN.checked(wc.dataset))
+
+
 def features_of(wc):
     return PLAN.features(wc.experiment)
 
@@ -179,7 +184,7 @@ def finished_experiments():
 def vision_input(wc, files):
     """The arguments that say where pictures come from."""
     if wc.dataset not in PLAN.images:
-        return f"--graphs {files.names} --graphs-rejected {files.rejected}"
+        return f"--graphs {files.names}"
     return f"--images {files.names} --root {shlex.quote(str(RAW.folder(wc.dataset)))}"
 
 

@@ -9,6 +9,7 @@ from graincast.files.atomic import write_if_changed
 from graincast.files.expansion import expand
 from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
+from graincast.planning.results_folder import FOLDER
 from graincast.raw import manifest
 from graincast.raw.sources import SOURCES
 
@@ -58,11 +59,14 @@ class RawData:
             if dataset in self.plan.simulated:
                 continue
             root, source = self.folder(dataset), settings["source"]
+            manifests = Path(self.plan.manifest_folder(dataset))
             find_runs, raw_files = SOURCES[source].runs, SOURCES[source].files
             assert find_runs is not None  # else the data set is simulated
             try:
-                manifest.scan(root, find_runs, raw_files, settings["shards"], Path(self.plan.manifest_folder(dataset)))
+                manifest.scan(root, find_runs, raw_files, settings["shards"], manifests)
             except OSError as error:
+                if error.filename and Path(error.filename).is_relative_to(FOLDER):
+                    raise  # not the raw data are at fault
                 where = f"{self.config_file}: datasets.{dataset}"
                 raise BadInput(f"{where}: {error}; correct path or source ({source})") from None
         for split in {experiment["split"] for experiment in self.plan.experiments.values()}:
