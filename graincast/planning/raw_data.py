@@ -1,5 +1,6 @@
 """The raw data of a configuration on this machine: where they lie, and their manifests brought up to date."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,7 @@ class RawData:
         for split in {experiment["split"] for experiment in self.plan.experiments.values()}:
             for copy in self.plan.split_table(split):
                 self._copy_split_table(split, copy)
+        self._check_folds()
 
     def folders(self) -> Iterator[Path]:
         """All folders outside the working directory that steps read, where symbolic links lead included."""
@@ -83,6 +85,24 @@ class RawData:
         yield from self.results().values()
         yield from self.plan.extensions
         yield from (weights.parent for weights in map(self.weights, self.plan.vision) if weights)
+
+    def _check_folds(self) -> None:
+        """Raise BadInput for a k-fold split with more folds than there are raw microstructures or images."""
+        for experiment in self.plan.experiments.values():
+            split, dataset = self.plan.config["splits"][experiment["split"]], experiment["dataset"]
+            if split["method"] == "k-fold" and dataset not in self.plan.simulated:
+                usable = sum(1 for _ in itertools.islice(self._usable(dataset), split["folds"]))  # as many as needed
+                if split["folds"] > usable:
+                    raise BadInput(
+                        f"{self.config_file}: splits.{experiment['split']}.folds: {split['folds']} folds, but "
+                        f"datasets.{dataset} has {usable} usable raw files or runs; use fewer folds or more data"
+                    )
+
+    def _usable(self, dataset: str) -> Iterator[dict]:
+        """The entries of a data set's manifests that nothing is known against."""
+        for shard in self.plan.shards(dataset):
+            entries = manifest.read(self.plan.manifest(dataset, shard))
+            yield from (entry for entry in entries if manifest.reason_of(entry) is None)
 
     def _copy_split_table(self, split: str, copy: str) -> None:
         """Copy a given split into the results, where its content decides what is stale."""
