@@ -1,7 +1,6 @@
 """Encoders: trained once per data set, without labels, and what they make of its grains and boundaries.
 
 in   results/datasets/{dataset}/graphs/*.h5
-     results/datasets/{dataset}/checked.json                     nothing is trained if too much was rejected
 out  results/datasets/{dataset}/encoders/{encoder}/             encoder.h5, errors.csv, history.csv, samples.h5
      results/datasets/{dataset}/encoders/{encoder}.figures/
      results/datasets/{dataset}/codes/{encoder}-{components}.h5    (format: graincast/encoders/codes.py)
@@ -17,7 +16,6 @@ rule encoder:
     input:
         recipe=recipe("encoder", "dataset", "encoder"),
         graphs=graph_shards,
-        checked=checked,
     output:
         encoder="results/datasets/{dataset}/encoders/{encoder}/encoder.h5",
         errors="results/datasets/{dataset}/encoders/{encoder}/errors.csv",
@@ -100,6 +98,7 @@ rule encoded_features:
     input:
         recipe=recipe("encoded_features", "dataset", "encoded"),
         graphs=graph_shards,
+        rejected=rejected_tables,
         codes=lambda wc: PLAN.codes(wc.dataset, wc.encoded),
     output:
         table="results/datasets/{dataset}/features/{encoded}.h5",
@@ -116,6 +115,8 @@ rule encoded_features:
         runtime=lambda wc, attempt: 60 * attempt,
     params:
         extensions=EXTENSIONS,
+        max_rejected=lambda wc: PLAN.datasets[wc.dataset]["max_rejected"],
     shell:
-        "python -m scripts.encoded_features --recipe {input.recipe} --graphs {input.graphs}"
-        " --codes {input.codes} {params.extensions} --out {output.table} 2>&1 | tee {log}"
+        "python -m scripts.encoded_features --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.encoded}"
+        " --graphs {input.graphs} --codes {input.codes} --rejected {input.rejected}"
+        " --max-rejected {params.max_rejected} {params.extensions} --out {output.table} 2>&1 | tee {log}"

@@ -1,7 +1,7 @@
 """Features: one HDF5 file per feature set, measured on a data set's grain graphs.
 
 in   results/datasets/{dataset}/graphs/*.h5
-     results/datasets/{dataset}/checked.json               nothing is measured if too much was rejected
+     results/datasets/{dataset}/graphs/*.rejected.csv      nothing is measured if too much was rejected
 out  results/datasets/{dataset}/features/{features}.h5     not normalised (format: graincast/features/table.py)
 """
 
@@ -10,7 +10,7 @@ rule features:
     input:
         recipe=recipe("features", "dataset", "features"),
         graphs=graph_shards,
-        checked=checked,
+        rejected=rejected_tables,
     output:
         table="results/datasets/{dataset}/features/{features}.h5",
         made_from="results/datasets/{dataset}/features/{features}.h5.made_from.json",
@@ -26,6 +26,8 @@ rule features:
         runtime=lambda wc, attempt: 60 * attempt,
     params:
         extensions=EXTENSIONS,
+        max_rejected=lambda wc: PLAN.datasets[wc.dataset]["max_rejected"],
     shell:
         "python -m scripts.features --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.features}"
-        " --graphs {input.graphs} {params.extensions} --out {output.table} 2>&1 | tee {log}"
+        " --graphs {input.graphs} --rejected {input.rejected} --max-rejected {params.max_rejected}"
+        " {params.extensions} --out {output.table} 2>&1 | tee {log}"

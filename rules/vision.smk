@@ -10,7 +10,7 @@ rule vision_features:
     input:
         recipe=recipe("vision_features", "dataset", "vision"),
         names=lambda wc: PLAN.name_lists(wc.dataset),
-        checked=lambda wc: [] if wc.dataset in PLAN.images else checked(wc),
+        rejected=lambda wc: [] if wc.dataset in PLAN.images else rejected_tables(wc),
     output:
         table="results/datasets/{dataset}/features/{vision}.h5",
         made_from="results/datasets/{dataset}/features/{vision}.h5.made_from.json",

@@ -8,7 +8,8 @@ import numpy as np
 from graincast.encoders import codes
 from graincast.features import named, table
 from graincast.features.rows import row
-from graincast.graphs import shards
+from graincast.files import csv_table
+from graincast.graphs import rejection, shards
 from graincast.microstructure import BadInput
 from graincast.program import extensions
 from graincast.program.main import parser, run
@@ -20,6 +21,9 @@ def main(args: argparse.Namespace) -> None:
     extensions.install(args.extensions)
     features = named.tables(args.extensions)
     encoded = codes.read(args.codes)
+    total = len(shards.names(args.graphs))
+    rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
+    rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
     parts = []
     for path in args.graphs:
         for one in shards.read(path):
@@ -38,8 +42,11 @@ def main(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     p = parser("encoded_features", __doc__)
     add_argument(p, '{"columns": ["type", "area"]}')
+    p.add_argument("--name", required=True, help="dataset/feature set, for messages")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
     p.add_argument("--codes", type=Path, required=True, help="HDF5 file of scripts.encode")
+    p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
+    p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
     extensions.add_argument(p)
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

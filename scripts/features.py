@@ -6,7 +6,8 @@ from pathlib import Path
 from graincast.features import named, table
 from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.features.rows import row
-from graincast.graphs import shards
+from graincast.files import csv_table
+from graincast.graphs import rejection, shards
 from graincast.program import extensions
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
@@ -19,6 +20,8 @@ def main(args: argparse.Namespace) -> None:
     extensions.install(args.extensions)
     features = named.tables(args.extensions)
     total = len(shards.names(args.graphs))
+    rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
+    rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
     progress = Progress(f"features {args.name}", total, "microstructures")
     parts = []
     for path in args.graphs:
@@ -33,6 +36,8 @@ if __name__ == "__main__":
     add_argument(p, '{"nodes": ["type", "area"], "edges": ["boundary_length"]}')
     p.add_argument("--name", required=True, help="dataset/feature set, for progress lines")
     p.add_argument("--graphs", type=Path, nargs="+", required=True, help="the data set's shards")
+    p.add_argument("--rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
+    p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
     extensions.add_argument(p)
     p.add_argument("--out", type=Path, required=True, help="HDF5 feature table")
     run(main, p)

@@ -42,6 +42,8 @@ def main(args: argparse.Namespace) -> None:
 def of_graphs(args: argparse.Namespace, settings: dict, network: str, compute: Callable) -> table.VisionTable:
     """The table of the microstructures of some shards."""
     total = len(shards.names(args.graphs))
+    rejected = sum(len(csv_table.rows(path)) for path in args.graphs_rejected)
+    rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
     names, groups, ratios = [], [], []
 
     def pictures() -> Iterator[np.ndarray]:
@@ -110,7 +112,8 @@ if __name__ == "__main__":
     given.add_argument("--graphs", type=Path, nargs="+", help="the data set's shards")
     given.add_argument("--images", type=Path, nargs="+", help="a data set of labelled images: its manifests")
     p.add_argument("--root", type=Path, default=Path(), help="folder that the manifests' paths start from")
-    p.add_argument("--max-rejected", type=float, default=1, help="largest fraction of the images that may be rejected")
+    p.add_argument("--graphs-rejected", type=Path, nargs="*", default=[], help="the shards' tables of rejected input")
+    p.add_argument("--max-rejected", type=float, default=1, help="largest fraction that may be rejected")
     p.add_argument("--weights", type=Path, help="file of weights, in place of the network's path")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")

@@ -110,7 +110,7 @@ def _data(plan: Plan) -> Iterator[Job]:
             limit = {"max_rejected": plan.datasets[dataset]["max_rejected"]}
             listed = {"summary": tables[:1], "rejected": tables[1:]}
             programs = ["scripts/check_rejected.py"]
-            yield Job("check_rejected", own, limit, listed, [plan.checked(dataset)], programs)
+            yield Job("check_rejected", own, limit, listed, [f"{folder}/checked.json"], programs)
             graphs = {"graphs": inputs["graphs"]}
             yield Job("export", own, {}, graphs, [f"{folder}/deepspparks-json"], ["scripts/export.py"])
 
@@ -142,9 +142,9 @@ def _features(plan: Plan) -> Iterator[Job]:
     for dataset, features in sorted(used):
         output = f"results/datasets/{dataset}/features/{features}.h5"
         if dataset in plan.images:
-            inputs = {"names": plan.name_lists(dataset)}
+            inputs = {"names": plan.name_lists(dataset), "rejected": []}
         else:
-            inputs = {"graphs": plan.graph_shards(dataset)}
+            inputs = {"graphs": plan.graph_shards(dataset), "rejected": plan.rejected_tables(dataset)}
         if features in config["feature_sets"]:
             columns = plan.feature_set(features)
             wildcards = {"dataset": dataset, "features": features}
@@ -166,7 +166,7 @@ def _features(plan: Plan) -> Iterator[Job]:
             yield Job("encoded_features", wildcards, columns, with_codes, [output], programs, entries=entries)
         else:
             if dataset not in plan.images:
-                inputs = {"names": inputs["graphs"]}
+                inputs = {"names": inputs["graphs"], "rejected": inputs["rejected"]}
             settings = plan.vision_settings(features)
             if dataset in plan.images:  # the only step that rejects images
                 settings["max_rejected"] = plan.datasets[dataset]["max_rejected"]

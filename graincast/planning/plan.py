@@ -67,10 +67,6 @@ class Plan:
     def rejected_tables(self, dataset: str) -> list[str]:
         return [path.removesuffix(".h5") + ".rejected.csv" for path in self.graph_shards(dataset)]
 
-    def checked(self, dataset: str) -> str:
-        """The file that is there unless too much of a data set was rejected."""
-        return f"results/datasets/{dataset}/checked.json"
-
     def name_lists(self, dataset: str) -> list[str]:
         """The files that list a data set's microstructures, or its images."""
         if dataset in self.images:
