@@ -1,6 +1,7 @@
 """The raw data of a configuration on this machine: where they lie, and their manifests brought up to date."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from graincast.files.atomic import write_if_changed
 from graincast.files.expansion import expand
 from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
+from graincast.planning.results_folder import FOLDER
 from graincast.raw import manifest
 from graincast.raw.sources import SOURCES
 
@@ -72,11 +74,14 @@ class RawData:
             if dataset in self.plan.simulated:
                 continue
             root, source = self.folder(dataset), settings["source"]
+            manifests = Path(self.plan.manifest_folder(dataset))
             find_runs, raw_files = SOURCES[source].runs, SOURCES[source].files
             assert find_runs is not None  # else the data set is simulated
             try:
-                manifest.scan(root, find_runs, raw_files, settings["shards"], Path(self.plan.manifest_folder(dataset)))
+                manifest.scan(root, find_runs, raw_files, settings["shards"], manifests)
             except OSError as error:
+                if error.filename and Path(error.filename).is_relative_to(FOLDER):
+                    raise  # not the raw data are at fault
                 where = f"{self.config_file}: datasets.{dataset}"
                 raise BadInput(f"{where}: {error}; correct path or source ({source})") from None
         for prediction in self.plan.predictions:
@@ -84,6 +89,7 @@ class RawData:
         for split in {experiment["split"] for experiment in self.plan.experiments.values()}:
             for copy in self.plan.split_table(split):
                 self._copy_split_table(split, copy)
+        self._check_folds()
 
     def folders(self) -> Iterator[Path]:
         """All folders outside the working directory that steps read, where symbolic links lead included."""
@@ -108,6 +114,24 @@ class RawData:
             root = self.prediction_path(prediction)
             folder = Path(self.plan.prediction_manifest(prediction)).parent
             manifest.scan(root, source.runs, source.files, 1, folder)
+
+    def _check_folds(self) -> None:
+        """Raise BadInput for a k-fold split with more folds than there are raw microstructures or images."""
+        for experiment in self.plan.experiments.values():
+            split, dataset = self.plan.config["splits"][experiment["split"]], experiment["dataset"]
+            if split["method"] == "k-fold" and dataset not in self.plan.simulated:
+                usable = sum(1 for _ in itertools.islice(self._usable(dataset), split["folds"]))  # as many as needed
+                if split["folds"] > usable:
+                    raise BadInput(
+                        f"{self.config_file}: splits.{experiment['split']}.folds: {split['folds']} folds, but "
+                        f"datasets.{dataset} has {usable} usable raw files or runs; use fewer folds or more data"
+                    )
+
+    def _usable(self, dataset: str) -> Iterator[dict]:
+        """The entries of a data set's manifests that nothing is known against."""
+        for shard in self.plan.shards(dataset):
+            entries = manifest.read(self.plan.manifest(dataset, shard))
+            yield from (entry for entry in entries if manifest.reason_of(entry) is None)
 
     def _copy_split_table(self, split: str, copy: str) -> None:
         """Copy a given split into the results, where its content decides what is stale."""

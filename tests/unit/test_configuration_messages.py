@@ -27,6 +27,17 @@ WRONG_CONFIG = [
         r"datasets: 'a b' does not match ^[A-Za-z0-9][A-Za-z0-9_-]*\Z; use letters, digits, - and _",
     ),
     *(({section: r'{"a\n": {}}'}, rf"{section}: 'a\n' does not match ^") for section in NAMED),
+    *(
+        (
+            {section: f'{{"{"long" * 26}": {{}}}}'},
+            f"{section}: the name {'long' * 10}… has 104 characters; use at most 100",
+        )
+        for section in NAMED
+    ),
+    (
+        {"experiments": f"[{'long' * 26}]"},
+        f"experiments.0: the name {'long' * 10}… has 104 characters; use at most 100",
+    ),
     ({"datasets.raw.source": ...}, "datasets.raw: the key 'source' is missing (required: source)"),
     ({"datasets.raw.shards": "many"}, "datasets.raw.shards: 'many' is not an integer"),
     ({"datasets.raw.shards": "on"}, "datasets.raw.shards: true is not an integer"),
