@@ -19,7 +19,7 @@ from graincast.graphs.k_hop_subgraph import hop_distance, k_hop_subgraph
 from graincast.microstructure import BadInput, Microstructure
 from graincast.prediction.frames import of_graphs
 from graincast.raw import reading
-from graincast.raw.sources import SOURCES
+from graincast.raw.sources import PLAIN, SOURCES
 
 
 def read(
@@ -72,11 +72,11 @@ def _settings(path: Path, trained: Mapping[str, Any]) -> Mapping[str, Any]:
         raise BadInput("no such file or folder")
     if _is_run(path, trained["source"]):
         return trained
-    for name, source in SOURCES.items():
-        if source.reader and source.runs and not source.settings and _is_run(path, name):
-            return {**{key: value for key, value in trained.items() if key in source.keys}, "source": name}
-    known = "; ".join(source.description for source in SOURCES.values() if source.reader and source.runs)
-    raise BadInput(f"not a run of a known source ({known})")
+    for name in PLAIN:
+        if _is_run(path, name):
+            return {**{key: value for key, value in trained.items() if key in SOURCES[name].keys}, "source": name}
+    known = "; ".join(SOURCES[name].description for name in dict.fromkeys((trained["source"], *PLAIN)))
+    raise BadInput(f"not a run of a source that this model reads ({known})")
 
 
 def _is_run(path: Path, source: str) -> bool:

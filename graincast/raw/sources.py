@@ -375,3 +375,5 @@ SOURCES = {
     ),
 }
 """All sources of data sets."""
+PLAIN = ("deepspparks-json", "spparks")
+"""Sources that every trained model reads, whatever its training data were: their readers need no further library."""
