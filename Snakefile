@@ -13,6 +13,7 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"
 include: "rules/simulate.smk"
+include: "rules/regrow.smk"
 include: "rules/graphs.smk"
 include: "rules/export.smk"
 include: "rules/features.smk"

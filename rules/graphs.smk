@@ -1,6 +1,6 @@
 """Graphs: raw runs to grain graphs, one job per shard; splits; the summary; and whether too much was rejected.
 
-in   results/datasets/{dataset}/raw/{shard}.json (simulated: runs/{shard}.json)   names and content of raw files, which lie elsewhere
+in   results/datasets/{dataset}/raw/{shard}.json (made here: runs/{shard}.json)   names and content of raw files, which lie elsewhere
 out  results/datasets/{dataset}/graphs/{shard}.h5       grain graphs (format: graincast/graphs/shards.py)
      results/datasets/{dataset}/graphs/{shard}.rejected.csv
      results/datasets/{dataset}/splits/{split}.csv      the subset of each microstructure in each fold
@@ -19,7 +19,7 @@ rule graphs:
         recipe=recipe("graphs", "dataset", "shard"),
         manifest=lambda wc: PLAN.manifest(wc.dataset, wc.shard),
         # folders compare by time alone; the manifest beside them, made by the same job, holds their content
-        runs=lambda wc: ancient([PLAN.run_folder(wc.dataset, wc.shard)] if wc.dataset in PLAN.simulated else []),
+        runs=lambda wc: ancient([PLAN.run_folder(wc.dataset, wc.shard)] if wc.dataset in PLAN.made_here else []),
     output:
         graphs="results/datasets/{dataset}/graphs/{shard}.h5",
         rejected="results/datasets/{dataset}/graphs/{shard}.rejected.csv",

@@ -34,6 +34,8 @@ def check_dataset(where: str, written: dict, dataset: dict) -> None:
     """Raise ConfigError for keys that contradict others. `written` lacks the defaults."""
     if "simulate" in dataset:
         _check_simulation(f"{where}.simulate", written["simulate"], dataset["simulate"])
+    if "regrow" in dataset:
+        _check_growth(f"{where}.regrow", written["regrow"], dataset["regrow"])
     if "time_steps" in dataset:
         _check_time_steps(where, dataset)
     if "types" in dataset:
@@ -52,9 +54,14 @@ def _check_types(where: str, written: dict, dataset: dict) -> None:
 
 
 def _check_simulation(where: str, written: dict, simulate: dict) -> None:
-    fraction, growth = simulate["red_fraction"], simulate["growth"]
+    fraction = simulate["red_fraction"]
     if isinstance(fraction, list) and fraction[0] > fraction[1]:
         raise ConfigError(f"{where}.red_fraction: the range {fraction} is reversed; write the smaller first")
+    _check_growth(where, written, simulate)
+
+
+def _check_growth(where: str, written: dict, simulate: dict) -> None:
+    growth = simulate["growth"]
     if simulate["mobility"] == "uniform" and "min_mobility" in written:
         raise ConfigError(f"{where}.min_mobility: no effect with mobility uniform; it is for candidate-red")
     record = growth["record"] if isinstance(growth["record"], list) else [growth["record"]]
@@ -68,12 +75,27 @@ def _check_time_steps(where: str, dataset: dict) -> None:
     """Raise ConfigError for time steps that are out of order or that the simulation does not record."""
     try:
         time_steps.check(dataset["time_steps"])
-        if "simulate" in dataset and dataset["time_steps"] != time_steps.ALL:
+        made = dataset.get("simulate") or dataset.get("regrow")
+        if made and dataset["time_steps"] != time_steps.ALL:
             from graincast.potts.dataset import record_times  # only if needed: it compiles the simulator
 
-            time_steps.kept_records(record_times(dataset["simulate"]["growth"]), dataset["time_steps"])
+            time_steps.kept_records(record_times(made["growth"]), dataset["time_steps"])
     except BadInput as error:
         raise ConfigError(f"{where}.time_steps: {error}") from None
+
+
+def check_from(where: str, name: str, datasets: Mapping[str, dict]) -> None:
+    """Raise ConfigError where a data set regrows one that is not there, has no grains, is cut or regrown itself."""
+    source = datasets[name].get("from")
+    if source is None:
+        return
+    if source not in datasets:
+        raise ConfigError(f"{where}.from: {source!r} is not among the datasets{nearest(source, datasets)}")
+    other = datasets[source]
+    if not SOURCES[other["source"]].reader or other["source"] == "regrow":
+        raise ConfigError(f"{where}.from: {source} is of source {other['source']}, which has no states to regrow")
+    if other.get("hops") is not None:
+        raise ConfigError(f"{where}.from: {source} is cut to hops {other['hops']}; name a data set with hops null")
 
 
 def check_split(where: str, written: dict, split: dict) -> None:

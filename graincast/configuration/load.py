@@ -41,6 +41,8 @@ def load(config: dict, file: str | os.PathLike, *others: str | os.PathLike) -> d
     checks.check_tracking(f"{file}: tracking", config["tracking"])
     for name in config["datasets"]:
         checks.check_dataset(f"{file}: datasets.{name}", written["datasets"][name], config["datasets"][name])
+    for name in config["datasets"]:
+        checks.check_from(f"{file}: datasets.{name}", name, config["datasets"])
     for name in config["predictions"]:
         reading.check(f"{file}: predictions.{name}", written["predictions"][name], config["predictions"][name])
     for name in config["splits"]:

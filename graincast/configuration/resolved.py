@@ -23,7 +23,7 @@ def resolved(config: dict, name: str, extensions: Sequence[Path]) -> dict[str, A
     one = config["experiments"][name]
     found: dict[str, Any] = {
         "experiments": {name: _experiment(one, declaration.read(one["model"], extensions))},
-        "datasets": {one["dataset"]: _dataset(config["datasets"][one["dataset"]])},
+        "datasets": {one: _dataset(config["datasets"][one]) for one in _datasets(config, one["dataset"])},
         "splits": {one["split"]: _split(config["splits"][one["split"]])},
     }
     for section in SECTIONS:
@@ -57,14 +57,21 @@ def _experiment(one: dict, model: declaration.Declaration) -> dict:
     return {**one, "target": target, "training": training}
 
 
+def _datasets(config: dict, name: str) -> list[str]:
+    """A data set, and the one that it regrows."""
+    source = config["datasets"][name].get("from")
+    return [name] if source is None else [source, name]
+
+
 def _dataset(dataset: dict) -> dict:
     if "types" in dataset:
         types = dataset["types"]
         dataset = {**dataset, "types": {key: types[key] for key in ("by", *TYPE_KEYS[types["by"]])}}
-    if "simulate" not in dataset or dataset["simulate"]["mobility"] != "uniform":
-        return dataset
-    simulate = {key: value for key, value in dataset["simulate"].items() if key != "min_mobility"}
-    return {**dataset, "simulate": simulate}
+    for section in ("simulate", "regrow"):
+        if section in dataset and dataset[section]["mobility"] == "uniform":
+            kept = {key: value for key, value in dataset[section].items() if key != "min_mobility"}
+            dataset = {**dataset, section: kept}
+    return dataset
 
 
 def _split(split: dict) -> dict:

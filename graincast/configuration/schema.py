@@ -24,7 +24,7 @@ PACKAGED, IN_CHECKOUT = Path(__file__).with_name("schema.yaml"), Path(__file__).
 FILE = PACKAGED if PACKAGED.is_file() else IN_CHECKOUT
 ENCODERS = Path(__file__).parents[1] / "encoders"
 OF_EVERY_SOURCE = ("source", "results", "max_rejected")
-TRAINING_ONLY = (*GROWTH_KEYS, "shards", "results", "max_rejected", "simulate")
+TRAINING_ONLY = (*GROWTH_KEYS, "shards", "results", "max_rejected", "simulate", "from", "regrow")
 """Keys of a data set without effect on a prediction."""
 DECLARED_ONLY = ("axis", "short", "at_most")
 """Entries of a declared setting that are not of JSON Schema."""

@@ -11,6 +11,7 @@ from graincast.planning.recipes import State
 from graincast.program.progress import duration
 
 WORDS = {
+    "regrow": ("shard of regrown runs", "shards of regrown runs"),
     "simulate": ("batch of simulations", "batches of simulations"),
     "graphs": ("shard of graphs", "shards of graphs"),
     "split": ("split", "splits"),

@@ -114,7 +114,7 @@ def _digest_of_model(model: str) -> str | None:
 
 
 def _data(plan: Plan) -> Iterator[Job]:
-    for dataset in plan.datasets:
+    for dataset in sorted(plan.datasets, key=plan.regrown.__contains__):  # after those that they regrow
         folder = f"results/datasets/{dataset}"
         if dataset in plan.grains:
             for shard in plan.shards(dataset):
@@ -145,6 +145,12 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
     settings = plan.datasets[dataset]
     runs: list[str] = []
     source = {SOURCE_TABLE: [settings["source"]]}
+    if dataset in plan.regrown:
+        runs = [plan.run_folder(dataset, shard)]
+        states = {"graphs": plan.graphs_to_regrow(dataset, shard)}
+        programs = ["scripts/regrow.py"]
+        parameters = {"regrow": settings["regrow"]}
+        yield Job("regrow", wildcards, parameters, states, [manifest, *runs], programs, entries=source)
     if dataset in plan.simulated:
         runs = [plan.run_folder(dataset, shard)]
         parameters = {"simulate": plan.simulation(dataset), "states": plan.states(dataset, shard)}

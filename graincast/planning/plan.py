@@ -31,10 +31,13 @@ class Plan:
         self.config = config
         self.extensions = [expand(path, "extensions") for path in config["extensions"]]
         self.experiments: dict[str, dict] = config["experiments"]
-        used = sorted({experiment["dataset"] for experiment in self.experiments.values()})
-        self.datasets: dict[str, dict] = {name: config["datasets"][name] for name in used}
+        used = {experiment["dataset"] for experiment in self.experiments.values()}
+        used |= {config["datasets"][name]["from"] for name in used if "from" in config["datasets"][name]}
+        self.datasets: dict[str, dict] = {name: config["datasets"][name] for name in sorted(used)}
         of = {name: SOURCES[dataset["source"]] for name, dataset in self.datasets.items()}
-        self.simulated = [name for name, source in of.items() if source.runs is None]
+        self.regrown = [name for name, dataset in self.datasets.items() if "from" in dataset]
+        self.made_here = [name for name, source in of.items() if source.runs is None]
+        self.simulated = [name for name in self.made_here if name not in self.regrown]
         self.images = [name for name, source in of.items() if not source.reader]
         self.grains = [name for name in self.datasets if name not in self.images]
         features = {experiment["features"] for experiment in self.experiments.values()}
@@ -47,18 +50,24 @@ class Plan:
     # ---- Files of the data stages
 
     def shards(self, dataset: str) -> list[str]:
-        """Names of a data set's shards; those of a simulated one are its batches."""
+        """Names of a data set's shards; of a simulated one its batches, of a regrown one those that it regrows."""
         if dataset in self.simulated:
             return list(self._batches[dataset])
+        if dataset in self.regrown:
+            return self.shards(self.datasets[dataset]["from"])
         return shard_names(self.datasets[dataset]["shards"])
 
     def run_folder(self, dataset: str, shard: str) -> str:
-        """The folder of a simulated shard's runs."""
+        """The folder of the runs of a shard that are made here."""
         return f"results/datasets/{dataset}/runs/{shard}"
 
     def manifest_folder(self, dataset: str) -> str:
-        """The folder of a data set's manifests: an output where it is simulated, else written by the scan."""
-        return f"results/datasets/{dataset}/{'runs' if dataset in self.simulated else 'raw'}"
+        """The folder of a data set's manifests: an output where they are made here, else written by the scan."""
+        return f"results/datasets/{dataset}/{'runs' if dataset in self.made_here else 'raw'}"
+
+    def graphs_to_regrow(self, dataset: str, shard: str) -> list[str]:
+        """The shard of another data set whose microstructures a shard regrows."""
+        return [f"results/datasets/{self.datasets[dataset]['from']}/graphs/{shard}.h5"]
 
     def manifest(self, dataset: str, shard: str) -> str:
         return f"{self.manifest_folder(dataset)}/{shard}.json"
@@ -210,7 +219,7 @@ class Plan:
     def reading(self, dataset: str) -> dict:
         """How a data set's runs are read for predictions: its source and keys, without those of growth."""
         found = {key: value for key, value in shaping(self.datasets[dataset]).items() if key not in GROWTH_KEYS}
-        return found | ({"source": "spparks"} if dataset in self.simulated else {})
+        return found | ({"source": "spparks"} if dataset in self.made_here else {})
 
     def _batches_of(self, dataset: str) -> dict[str, tuple[int, int]]:
         simulate = self.datasets[dataset]["simulate"]
@@ -219,7 +228,7 @@ class Plan:
     def _intermediate_files(self) -> Iterator[str]:
         for dataset in self.grains:
             yield from self.graph_shards(dataset)
-            if dataset in self.simulated:
+            if dataset in self.made_here:
                 yield from (self.manifest(dataset, shard) for shard in self.shards(dataset))
         for name, experiment in self.experiments.items():
             yield from (self.features(name), self.split(name))

@@ -47,7 +47,7 @@ class RawData:
 
     def root(self, dataset: str, shard: str) -> Path:
         """The folder that the paths in a shard's manifest start from."""
-        if dataset in self.plan.simulated:
+        if dataset in self.plan.made_here:
             return Path(self.plan.run_folder(dataset, shard))
         return self.folder(dataset)
 
@@ -71,7 +71,7 @@ class RawData:
     def scan(self) -> None:
         """Bring the manifests of raw data, and the copies of given splits, up to date by content. Raises BadInput."""
         for dataset, settings in self.plan.datasets.items():
-            if dataset in self.plan.simulated:
+            if dataset in self.plan.made_here:
                 continue
             root, source = self.folder(dataset), settings["source"]
             manifests = Path(self.plan.manifest_folder(dataset))
@@ -94,7 +94,7 @@ class RawData:
     def folders(self) -> Iterator[Path]:
         """All folders outside the working directory that steps read, where symbolic links lead included."""
         for dataset in self.plan.datasets:
-            if dataset not in self.plan.simulated:
+            if dataset not in self.plan.made_here:
                 yield self.folder(dataset)
                 linked = Path(self.plan.manifest_folder(dataset), manifest.LINKED)
                 yield from map(Path, json.loads(linked.read_text(encoding="utf-8")) if linked.is_file() else [])
@@ -119,7 +119,7 @@ class RawData:
         """Raise BadInput for a k-fold split with more folds than there are raw microstructures or images."""
         for experiment in self.plan.experiments.values():
             split, dataset = self.plan.config["splits"][experiment["split"]], experiment["dataset"]
-            if split["method"] == "k-fold" and dataset not in self.plan.simulated:
+            if split["method"] == "k-fold" and dataset not in self.plan.made_here:
                 usable = sum(1 for _ in itertools.islice(self._usable(dataset), split["folds"]))  # as many as needed
                 if split["folds"] > usable:
                     raise BadInput(

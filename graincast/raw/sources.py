@@ -20,6 +20,7 @@ from graincast.graphs.laue_groups import LAUE_GROUPS
 from graincast.raw.limits import behind_broken_link
 
 INITIAL, STATS = "initial.dream3d", "stats.h5"
+REGROWN_STATE = "state.h5"
 IMAGES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 LABEL_IMAGES = (".npy", ".h5", ".hdf5", ".tif", ".tiff", ".png")
 
@@ -158,6 +159,13 @@ def _is_dump(name: str) -> bool:
 def _is_frame(name: str) -> bool:
     """Whether a file is named as one frame of a dump: dump.potts.25, 25.dump."""
     return _is_dump(name) and "dump" in name.split(".") and any(re.fullmatch("[0-9]+", one) for one in name.split("."))
+
+
+def regrown_files(folder: Path) -> list[Path]:
+    """The files of a regrown sample: its state, then its growth runs in numerical order."""
+    folder = Path(folder)
+    stats = [folder / name / STATS for name in sorted((one.name for one in folder.iterdir()), key=numerical)]
+    return [folder / REGROWN_STATE, *(path for path in stats if path.is_file())]
 
 
 def growth_run_names(run_folder: Path, stats: Sequence[Path]) -> list[str]:
@@ -308,6 +316,14 @@ SOURCES = {
             },
         },
         types=False,
+    ),
+    "regrow": Source(
+        "the built-in Potts simulator on the microstructures of the data set that `from` names",
+        reader="regrown",
+        runs=None,
+        files=regrown_files,
+        keys=(*GROWTH_KEYS, "from", "regrow"),
+        required=("from", "regrow"),
     ),
     "labelled-images": Source(
         "a folder of images named after their class, such as `Cr_1.bmp`; no grains",

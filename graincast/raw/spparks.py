@@ -41,7 +41,7 @@ def read(
     times, areas = [], []
     for file in files[1:]:
         try:
-            time, area = _read_stats(file, initial_areas)
+            time, area = read_stats(file, initial_areas)
         except BadInput as error:
             raise BadInput(f"growth run {file.parent.name}: {error}" if len(files) > 2 else str(error)) from None
         times.append(time)
@@ -115,8 +115,12 @@ def _load_initial(file: h5py.File, path: Path) -> tuple[np.ndarray | None, np.nd
     return None if dimensions is None else dimensions[()], ids[()].reshape(shape), quaternions[()]
 
 
-def _read_stats(path: Path, initial_areas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """times float64 [records] and areas int32 [records, n] of a growth run."""
+def read_stats(path: Path, initial_areas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """times float64 [records] and areas int32 [records, n] of a growth run, from its stats.h5.
+
+    initial_areas  int [n + 1], sites by grain id, entry 0 unused
+    Raises BadInput for what does not go with these areas.
+    """
     time, sizes = load(path, lambda file, path: _load_stats(file, path, initial_areas.size))
     if time.dtype.kind != "f" and (time.max() > MAX_EXACT or time.min() < -MAX_EXACT):
         raise BadInput(f"a time lies beyond 2^53 = {MAX_EXACT}, where integers are not exact")
