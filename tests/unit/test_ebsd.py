@@ -219,7 +219,7 @@ MALFORMED = {
     "rectangles-of-ctf": (edited("XStep\t0.5", "XStep\t0.25", "ctf"), "sites are 0.25 x 0.5, not square; resample"),
     "rectangles-of-cpr": (edited("GridDistY=0.5", "GridDistY=1", "cpr"), "sites are 0.5 x 1, not square; resample"),
     "claim-of-ang": (edited("NROWS: 24", f"NROWS: {10**12}", "ang"), f"{10**12} x 30 points, none or too many"),
-    "claim-of-ctf": (edited("XCells\t30", f"XCells\t{10**7}", "ctf"), f"too many (over {MAX_SITES}); take a part"[:-12]),
+    "claim-of-ctf": (edited("XCells\t30", f"XCells\t{10**7}", "ctf"), f"too many (over {MAX_SITES})"),
     "claim-of-cpr": (edited("xCells=30", f"xCells={10**12}", "cpr"), f"24 x {10**12} points, none or too many"),
     "no-columns": (edited("NCOLS_ODD", "COLUMNS", "ang"), "the header has no NCOLS_ODD, or the file is not what its"),
     "no-points": (edited("YCells\t24", "YCells\t0", "ctf"), "0 x 30 points, none or too many"),

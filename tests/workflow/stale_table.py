@@ -74,7 +74,7 @@ KEYS = {
     "datasets.shards": (SMALL, {"datasets.given.shards": 4}, {"graphs:given/0003"} | AFTER_GRAPHS["given"]),
     "datasets.hops": (SMALL, {"datasets.made.hops": 3}, GRAPHS["made"]),
     "datasets.time_steps": (SMALL, {"datasets.made.time_steps": "first-last"}, GRAPHS["made"]),
-    "datasets.dataset": (SMALL, {"datasets.made": {**MAPS, "source": "label-image", "dataset": "a/b"}}, GRAPHS["made"]),
+    "datasets.array": (SMALL, {"datasets.made": {**MAPS, "source": "label-image", "array": "a/b"}}, GRAPHS["made"]),
     "datasets.arrays.feature_ids": (
         SMALL,
         {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"feature_ids": "a/b"}}},
