@@ -64,6 +64,8 @@ def _unknown(here: tuple[str, ...], key: str, section: dict, schema: dict) -> st
     if key in section.get("elsewhere", {}):
         return f"{full}: {section['elsewhere'][key]}"
     homes = sorted(_homes(key, here, schema))
+    below = [home for home in homes if home.startswith(".".join(here) + ".")]
+    homes = below or homes
     if 0 < len(homes) <= MOST_HOMES:
         return f"{full}: belongs to {' or '.join(homes)} (known here: {', '.join(known) or 'no keys'})"
     return (

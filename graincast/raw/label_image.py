@@ -33,14 +33,14 @@ TOO_LARGE = f"an image of too many pixels (over {MAX_SITES}); take a part of it"
 def read(
     path: Path,
     name: str,
-    dataset: str | None = None,
+    array: str | None = None,
     periodic: Sequence[bool] = (False, False),
     spacing: float | None = None,
     slice: Mapping[str, Any] | None = None,
 ) -> Microstructure:
     """The map of a label image, without growth runs, types or candidate.
 
-    dataset   path of the image in an HDF5 file; None: its only dataset that can be one
+    array     path of the image in an HDF5 file; None: its only dataset that can be one
     periodic  whether sites at one end of each axis touch those at the other
     spacing   distance of neighbouring sites, µm
     slice     the plane of a map in three dimensions
@@ -50,7 +50,7 @@ def read(
     if suffix == ".npy":
         labels = _of_npy(path, slice)
     elif suffix in (".h5", ".hdf5"):
-        labels = load(path, lambda file, _: _of_hdf5(file, dataset, slice))
+        labels = load(path, lambda file, _: _of_hdf5(file, array, slice))
     else:
         labels = _of_image(path, slice)
     _, *tables = label_image_files(path)
@@ -82,7 +82,7 @@ def _of_hdf5(file: h5py.File, name: str | None, chosen: Mapping[str, Any] | None
         able = [one for one in datasets(file) if file[one].dtype.kind in "iu" and len(file[one].shape or ()) in (2, 3)]
         if len(able) != 1:
             listed = f": {', '.join(able[:8])}" if able else ""
-            raise BadInput(f"{len(able)} datasets of whole numbers in a plane{listed}; name one by the key dataset")
+            raise BadInput(f"{len(able)} datasets of whole numbers in a plane{listed}; name one by the key array")
         name = able[0]
     found = dataset(file, name, "iu")
     _check_axes(found.shape)

@@ -339,7 +339,7 @@ SOURCES = {
         files=label_image_files,
         keys=MEASURED,
         settings={
-            "dataset": {
+            "array": {
                 "description": "Path of the label image in HDF5 files. null: their only dataset that can be one.",
                 "type": ["string", "null"],
                 "minLength": 1,

@@ -63,6 +63,15 @@ def test_every_form_gives_the_same_map(tmp_path, name):
     assert found.periodic == (False, False) and found.spacing == 0.5 and found.grains is None
 
 
+def test_one_of_several_images_in_an_hdf5_file_is_named(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a/first"], file["a/second"] = LABELS, LABELS[::-1]
+    found = label_image.read(tmp_path / "a.h5", "a", array="a/second")
+    np.testing.assert_array_equal(np.concatenate([[0], found.grain_id])[found.labels], LABELS[::-1])
+    with pytest.raises(BadInput, match="no dataset a/third"):
+        label_image.read(tmp_path / "a.h5", "a", array="a/third")
+
+
 @pytest.mark.parametrize("name", ["a.npy", "a.h5", "a.tif"])
 @pytest.mark.parametrize(("axis", "at"), [("z", (1,)), ("y", (slice(None), 2)), ("x", (slice(None), slice(None), 3))])
 def test_a_slice_of_a_volume(tmp_path, name, axis, at):
@@ -155,7 +164,7 @@ def test_a_configuration(tmp_path):
     text = file.read_text()
     file.write_text(text.replace("source: deepspparks-json", "source: label-image\n    types: {by: column}"))
     dataset = load(read_yaml(file), file)["datasets"]["given"]
-    assert dataset["dataset"] is None and dataset["slice"] is None and dataset["types"]["column"] == "type"
+    assert dataset["array"] is None and dataset["slice"] is None and dataset["types"]["column"] == "type"
     file.write_text(text.replace("source: deepspparks-json", "source: label-image"))
     with pytest.raises(ConfigError, match="source label-image encodes no grain types; choose one of column, misorient"):
         load(read_yaml(file), file)
@@ -215,7 +224,7 @@ MALFORMED = {
     "empty.npy": (npy((20, 24), content=(0 * LABELS).tobytes()), "no grains: all labels are 0"),
     "beyond.npy": (npy((1, 1), "<u8", b"\xff" * 8), f"grain id {2**64 - 1} is below 0 or beyond 32 bits"),
     "not-hdf5.h5": (b"no file", "not-hdf5.h5 is not an HDF5 file, or cut short"),
-    "none.h5": (hdf5(a=((9, 9), "f4")), "0 datasets of whole numbers in a plane; name one by the key dataset"),
+    "none.h5": (hdf5(a=((9, 9), "f4")), "0 datasets of whole numbers in a plane; name one by the key array"),
     "several.h5": (hdf5(a=((9, 9), "i4"), b=((9, 9), "u2")), "2 datasets of whole numbers in a plane: a, b; name one"),
     "claim.h5": (hdf5(a=((HUGE, HUGE), "i4")), "dataset a of shape [1000000, 1000000], chunks [64, 64], is too large"),
     "colour.png": (png(np.stack([GREY] * 3, axis=-1)), "RGB pixels are not grain ids"),

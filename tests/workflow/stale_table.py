@@ -64,6 +64,10 @@ SAME = ("dataset", "features", "model", "training")
 INHERITED = {"base": "given", **dict.fromkeys(SAME, ...), "grid": None, "fan_out": None}
 READ = {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}
 """Data that were simulated here, as raw data."""
+AGAIN = {"source": "regrow", "from": "given", "hops": 2, "regrow": {}}
+AFTER_REGROWTH = {f"{rule}:made/000{shard}" for rule in ("regrow", "graphs") for shard in range(3)} | AFTER_GRAPHS[
+    "made"
+]
 KEYS = {
     "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
     "datasets.source": (
@@ -85,6 +89,19 @@ KEYS = {
     "datasets.types.seed": (SMALL, {"datasets.made.types": {"by": "fraction", "seed": 2}}, GRAPHS["made"]),
     "datasets.periodic": (SMALL, {"datasets.made": READ | {"periodic": [False, True]}}, GRAPHS["made"]),
     "datasets.spacing": (SMALL, {"datasets.made": READ | {"spacing": 0.5}}, GRAPHS["made"]),
+    "datasets.from": (SMALL, {"datasets.made": AGAIN}, AFTER_REGROWTH),
+    **{
+        f"datasets.regrow.{key}": (SMALL, {"datasets.made": AGAIN | {"regrow": written}}, AFTER_REGROWTH)
+        for key, written in {
+            "seed": {"seed": 2},
+            "mobility": {"mobility": "uniform"},
+            "min_mobility": {"min_mobility": 0.01},
+            "growth.temperature": {"growth": {"temperature": 0.8}},
+            "growth.time": {"growth": {"time": 7000}},
+            "growth.runs": {"growth": {"runs": 3}},
+            "growth.record": {"growth": {"record": 10}},
+        }.items()
+    },
     "datasets.grains": (
         SMALL,
         {"datasets.made": {**MAPS, "source": "spparks-dump", "grains": "clusters"}},
@@ -96,7 +113,7 @@ KEYS = {
         {"datasets.made": {**MAPS, "source": "dream3d", "slice": {"axis": "z", "index": 1}}},
         GRAPHS["made"],
     ),
-    "datasets.dataset": (SMALL, {"datasets.made": {**MAPS, "source": "label-image", "dataset": "a/b"}}, GRAPHS["made"]),
+    "datasets.array": (SMALL, {"datasets.made": {**MAPS, "source": "label-image", "array": "a/b"}}, GRAPHS["made"]),
     "datasets.arrays.feature_ids": (
         SMALL,
         {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"feature_ids": "a/b"}}},
