@@ -64,8 +64,6 @@ def _unknown(here: tuple[str, ...], key: str, section: dict, schema: dict) -> st
     if key in section.get("elsewhere", {}):
         return f"{full}: {section['elsewhere'][key]}"
     homes = sorted(_homes(key, here, schema))
-    below = [home for home in homes if home.startswith(".".join(here) + ".")]
-    homes = below or homes
     if 0 < len(homes) <= MOST_HOMES:
         return f"{full}: belongs to {' or '.join(homes)} (known here: {', '.join(known) or 'no keys'})"
     return (
@@ -76,23 +74,27 @@ def _unknown(here: tuple[str, ...], key: str, section: dict, schema: dict) -> st
 
 def _homes(key: str, here: tuple[str, ...], schema: dict) -> set[str]:
     """The places of a schema that know a key; if some lie below the place `here`, only those."""
-    places = {_beside(here, place) for place in _places(key, schema)}
+    places = {_beside(here, place) for place in _places(key, schema, here)}
     below = {place for place in places if place[: len(here)] == here}
     return {".".join(place) or "the top level" for place in below or places}
 
 
-def _places(key: str, schema: dict, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The places of a schema that know a key, with NAME for names of the user's own."""
+def _places(key: str, schema: dict, here: tuple[str, ...], at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The places of a schema that know a key, with NAME for names of the user's own, unless they lead to `here`."""
     named = schema.get("additionalProperties")
     if isinstance(named, dict):
-        yield from _places(key, named, (*at, NAME))
+        own = here[len(at)] if here[: len(at)] == at and len(here) > len(at) else None
+        if own in schema.get("properties", {}):
+            yield from _places(key, schema["properties"][own], here, (*at, str(own)))
+        else:
+            yield from _places(key, named, here, (*at, NAME))
         return
     if key in schema.get("properties", {}):
         yield at
     for name, part in schema.get("properties", {}).items():
-        yield from _places(key, part, (*at, name))
+        yield from _places(key, part, here, (*at, name))
     for option in schema.get("oneOf", ()):
-        yield from _places(key, option, at)
+        yield from _places(key, option, here, at)
 
 
 def _beside(here: tuple[str, ...], place: tuple[str, ...]) -> tuple[str, ...]:
