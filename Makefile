@@ -54,8 +54,8 @@ test-unit: $(READY)  ## the unit tests alone (ARGS="-k sgc" for some of them)
 fuzz: $(READY)  ## damage raw files in many more ways than the unit tests do (GRAINCAST_FUZZ=times as many)
 	@GRAINCAST_FUZZ=$${GRAINCAST_FUZZ:-20} python -m pytest tests/unit/test_fuzzed_readers.py -s $(ARGS)
 
-torture: $(READY)  ## kill whole workflows at random points and compare what comes back (KILLS=300)
-	@GRAINCAST_KILLS=$(or $(KILLS),300) python -m pytest tests/workflow/test_torture.py -m long $(ARGS)
+torture: $(READY)  ## kill whole workflows and each program at random points and compare what comes back (KILLS=300)
+	@GRAINCAST_KILLS=$(or $(KILLS),300) python -m pytest tests/workflow/test_torture.py tests/workflow/test_killed_programs.py -s -m long $(ARGS)
 
 test-all: $(READY) $(SERVER_READY)  ## all checks and tests, those marked `long` too
 	@$(MAKE) test ARGS="-m 'long or not long' $(ARGS)"

@@ -100,9 +100,9 @@ def test_the_container_runs_the_same_program_and_the_pinned_mlflow():
     dockerfile = (PROGRAMS / "Dockerfile").read_text()
     assert 'CMD ["/opt/tracking/serve.py"]' in dockerfile
     assert "COPY docker/tracking-server/*.py /opt/tracking/" in dockerfile
-    assert "-c requirements.lock mlflow -r requirements-server.txt" in dockerfile
+    assert "--require-hashes -r requirements-server.lock" in dockerfile
     assert (ROOT / MLFLOW["build"]["dockerfile"]).is_file() and MLFLOW["build"]["context"] == "../.."
-    pinned = re.findall(r"^mlflow==(.*)$", (ROOT / "envs/requirements.lock").read_text(), re.MULTILINE)
+    pinned = re.findall(r"^mlflow==(\S+)", (ROOT / "envs/requirements-server.lock").read_text(), re.MULTILINE)
     assert MLFLOW["image"].endswith(f":{pinned[0]}")
 
 

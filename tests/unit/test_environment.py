@@ -15,7 +15,8 @@ from tools.conda_file import conda_file
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "envs/requirements.lock"
 VARIANTS = ["cpu", "cuda"]
-NAMED_AFTER = ["docker/worker.Dockerfile", "envs/requirements.lock"]
+LOCKS = sorted(path.name for path in (ROOT / "envs").glob("*.lock"))
+NAMED_AFTER = ["docker/worker.Dockerfile", "envs/install.sh", "envs/requirements.lock"]
 PROFILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "profiles").glob("*/config.yaml"))
 SLURM = ROOT / "profiles/slurm/config.yaml"
 
@@ -24,12 +25,11 @@ KEY = re.compile(r"\s*(?:# *)?(?P<key>[a-z][a-z_-]*):(?: .*)?")
 
 
 def pins(path: Path) -> dict[str, str]:
-    """The versions that a file pins, by name. Every line must be a pin."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    versions = {}
-    for line in filter(None, lines):
-        if not line.startswith("#"):
-            pin = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.!+]*)", line)
+    """The versions that a file pins, by name. Every line must be a pin, or a hash of the one before."""
+    versions: dict[str, str] = {}
+    for line in filter(None, path.read_text(encoding="utf-8").splitlines()):
+        if not line.startswith(("#", "    --hash=sha256:")):
+            pin = re.fullmatch(r"([A-Za-z0-9._-]+)={2,3}([0-9][A-Za-z0-9.!+]*)(?: \\)?", line)
             assert pin, f"{path.name}: not a pin: {line}"
             name = re.sub(r"[-_.]+", "-", pin[1]).lower()
             assert name not in versions, f"{path.name}: {name} twice"
@@ -40,18 +40,47 @@ def pins(path: Path) -> dict[str, str]:
 # ---- Pins
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements.lock", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", *LOCKS])
 def test_every_requirement_is_pinned(name):
-    assert len(pins(ROOT / "envs" / name)) > 3
+    assert pins(ROOT / "envs" / name)
+
+
+@pytest.mark.parametrize("name", [name for name in LOCKS if name != "torch-cpu.lock"])
+def test_every_pin_of_a_lock_has_hashes(name):
+    text = (ROOT / "envs" / name).read_text(encoding="utf-8")
+    entries = re.findall(r"^[a-z0-9-]+={2,3}\S+((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", text, re.MULTILINE)
+    assert len(entries) == len(pins(ROOT / "envs" / name))
+
+
+def test_the_locks_agree():
+    both = [pins(ROOT / "envs" / name) for name in LOCKS]
+    for one in both:
+        for other in both:
+            assert all(other[name] == version for name, version in one.items() if name in other)
+
+
+def test_torch_is_pinned_apart_from_the_others_and_at_one_version():
+    cpu, cuda = (pins(ROOT / f"envs/torch-{variant}.lock") for variant in VARIANTS)
+    assert set(cpu) == {"torch"} and "triton" in cuda
+    assert "torch" not in pins(LOCK) and not [name for name in pins(LOCK) if name.startswith("nvidia-")]
+
+
+@pytest.mark.parametrize(
+    "file", ["Makefile", "README.md", "docker/worker.Dockerfile", "envs/install.sh", "docs/hpc.md"]
+)
+def test_nothing_is_installed_from_a_second_index(file):
+    """A package of the same name on the other index could take a package's place."""
+    assert "extra-index" not in (ROOT / file).read_text(encoding="utf-8").lower().replace("_", "-")
 
 
 def test_the_lock_has_every_direct_requirement_at_its_version():
-    assert pins(ROOT / "envs/requirements.txt").items() <= pins(LOCK).items()
+    locked = pins(LOCK) | pins(ROOT / "envs/torch-cpu.lock")
+    assert pins(ROOT / "envs/requirements.txt").items() <= locked.items()
 
 
 def test_the_lock_is_complete():
     """Everything a locked package needs on this machine is locked too, except the libraries of one torch build."""
-    locked = pins(LOCK)
+    locked = pins(LOCK) | pins(ROOT / "envs/torch-cpu.lock")
     for name in locked.keys() - {"torch"}:
         for requirement in metadata.requires(name) or []:
             needed, _, marker = requirement.partition(";")
@@ -61,14 +90,15 @@ def test_the_lock_is_complete():
 
 
 def test_the_conda_file_is_made_from_the_lock():
-    expected = conda_file(LOCK.read_text(encoding="utf-8"))
+    locks = [LOCK, ROOT / "envs/torch-cpu.lock"]
+    expected = conda_file(*(lock.read_text(encoding="utf-8") for lock in locks))
     assert (ROOT / "envs/conda.yaml").read_text(encoding="utf-8") == expected, "run `make conda-file`"
-    assert expected.count("==") == len(pins(LOCK))
+    assert expected.count("==") == sum(len(pins(lock)) for lock in locks)
 
 
 def test_the_environment_in_use_has_the_locked_versions():
     """The local tag of torch (2.13.0+cpu) names the build, which is chosen at installation."""
-    locked = pins(LOCK)
+    locked = pins(LOCK) | pins(ROOT / "envs/torch-cpu.lock")
     installed = {name: metadata.version(name) for name in locked}
     installed["torch"] = installed["torch"].partition("+")[0]
     assert installed == locked
@@ -80,7 +110,7 @@ def test_the_environment_in_use_has_the_locked_versions():
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of the files that the image is built from."""
-    for name in [*NAMED_AFTER, "docker/build.sh"]:
+    for name in [*NAMED_AFTER, "docker/build.sh", *(f"envs/torch-{variant}.lock" for variant in VARIANTS)]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy2(ROOT / name, tmp_path / name)
     return tmp_path

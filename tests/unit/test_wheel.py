@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from graincast.planning import packages
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -81,7 +83,7 @@ def test_what_the_command_does_not_need_is_not_imported():
 
 
 def test_its_dependencies_are_those_that_the_workflow_pins():
-    pinned = {line.partition("==")[0].lower() for line in (ROOT / "envs/requirements.lock").read_text().splitlines()}
+    pinned = packages.pinned(ROOT).keys()
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -64,7 +64,7 @@ def test_make_takes_a_configuration_with_a_space_in_its_name(project):
     shutil.copy(project / "config/small.yaml", folder / "small one.yaml")
     (project / ".venv/bin").mkdir(parents=True)
     (project / ".venv/bin/python").symlink_to(sys.executable)
-    (project / ".venv/.ready").touch()
+    (project / ".venv/.ready-cpu").touch()
     command = ["make", "CONFIG=my configurations/small one.yaml", "ARGS=--dry-run"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     ran = subprocess.run(command, cwd=project, env=os.environ | {"PATH": path}, capture_output=True, text=True)

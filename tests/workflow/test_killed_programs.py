@@ -1,0 +1,147 @@
+"""Every program of the workflow is killed at random points; run again, it gives the same bytes, and nothing is lost.
+
+GRAINCAST_KILLS: kills of each program (`make torture KILLS=…` shares its number among them).
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graincast.files.digest import digest
+from tests.workflow import checkout
+from tests.workflow.test_torture import OF_THE_RUN, jobs_in, results
+
+CONFIG = ("--configfile", "config/small.yaml")
+JOBS = (
+    "simulate/made/0000", "graphs/made/0000", "graphs/given/0001", "split/given/folds", "summarise/given",
+    "check_rejected/given", "export/made", "features/given/shape", "encoder/given/tiny", "encode/given/tiny/2",
+    "encoded_features/given/codes", "encoder_figures/given/tiny", "vision_features/images/random", "train/made/all",
+    "train/attended/all", "train/pictured/all", "measure/made/all", "log_trials/made/all", "evaluate/made",
+    "figures/made", "log_experiment/made", "compare", "comparison_figure",
+)  # fmt: skip
+"""One job of each program, and of each kind of model and reader."""
+EXPORT = "results/datasets/made/deepspparks-json"
+COUNTS: Counter = Counter()
+
+
+@pytest.fixture(scope="module")
+def project(finished, tmp_path_factory) -> Iterator[Path]:
+    """A copy of the finished checkout; in the end the counts are printed."""
+    folder = tmp_path_factory.mktemp("killed") / "checkout"
+    shutil.copytree(finished, folder, symlinks=True)
+    exported = checkout.run(folder, EXPORT, *CONFIG)
+    assert exported.returncode == 0, exported.stdout
+    yield folder
+    print(f"\n{dict(COUNTS)}")
+
+
+@pytest.fixture(scope="module")
+def commands(project) -> dict[str, str]:
+    """The shell command of each job, by the job's name."""
+    planned = checkout.run(project, "all", EXPORT, "--dry-run", "--forceall", "--printshellcmds", *CONFIG)
+    assert planned.returncode == 0, planned.stdout
+    found = re.findall(r"--recipe results/recipes/(\S+)\.json", planned.stdout)
+    lines = re.findall(r"^Shell command: (.*--recipe results/recipes/\S+\.json.*)$", planned.stdout, re.MULTILINE)
+    by_name = {re.search(r"--recipe results/recipes/(\S+)\.json", line)[1]: line for line in lines}
+    assert set(by_name) == set(found)
+    return by_name
+
+
+def run(folder: Path, command: str, kill_after: float | None = None) -> tuple[int, str, float]:
+    """Exit status, output and duration in s of a command, which is killed with all its children after a while."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    started = time.monotonic()
+    process = subprocess.Popen(
+        ["bash", "-c", f"set -euo pipefail; {command}"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    if kill_after is not None:
+        try:
+            process.wait(kill_after)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+    output, _ = process.communicate(timeout=checkout.HOUR)
+    while jobs_in(process.pid):
+        time.sleep(0.05)
+    return process.returncode, output, time.monotonic() - started
+
+
+def outputs(folder: Path, name: str) -> list[Path]:
+    recipe = json.loads((folder / f"results/recipes/{name}.json").read_text())
+    return [folder / path for path in recipe["outputs"]]
+
+
+def remove(paths: list[Path]) -> None:
+    """Remove a job's outputs and their note, as Snakemake does before it runs the job again."""
+    for path in [*paths, paths[0].with_name(paths[0].name + ".made_from.json")]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+
+
+def tracked(folder: Path) -> list[tuple]:
+    """Experiment, name and status of each run in the store."""
+    query = "select e.name, r.name, r.status from runs r join experiments e using (experiment_id)"
+    with sqlite3.connect(folder / "results/mlflow.db") as store:
+        return sorted(store.execute(f"{query} where r.lifecycle_stage = 'active'").fetchall())
+
+
+def killed_again_and_again(folder: Path, name: str, command: str, kills: int, seed: int) -> None:
+    made = outputs(folder, name)
+    before, store = results(folder), tracked(folder)
+    complete = {path: digest(path) for path in made if path.name not in OF_THE_RUN}
+    remove(made)
+    status, output, duration = run(folder, command)
+    assert status == 0, output
+    rng = np.random.default_rng([seed, JOBS.index(name)])
+    for fraction in rng.random(kills):
+        remove(made)
+        status, output, _ = run(folder, command, fraction * duration)
+        COUNTS["tried"] += 1
+        COUNTS["killed" if status == -signal.SIGKILL else "ended before"] += 1
+        half = [path for path, expected in complete.items() if path.exists() and digest(path) != expected]
+        COUNTS["half-written"] += len(half)
+        COUNTS["tracebacks"] += "Traceback" in output
+        assert half == [] and "Traceback" not in output, output
+    remove(made)
+    status, output, _ = run(folder, command)
+    COUNTS["tracebacks"] += "Traceback" in output
+    assert status == 0 and "Traceback" not in output, output
+    after = results(folder)
+    lost = sorted(path for path in before if after.get(path) != before[path])
+    COUNTS["lost"] += len(lost)
+    assert lost == [] and set(after) == set(before)
+    assert tracked(folder) == store
+
+
+def test_every_program_is_among_them(commands):
+    assert {name.partition("/")[0] for name in commands} == {name.partition("/")[0] for name in JOBS}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_killed_program_gives_the_same_bytes(project, commands, name):
+    killed_again_and_again(project, name, commands[name], kills=1, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", JOBS)
+def test_a_program_killed_again_and_again_gives_the_same_bytes(project, commands, name):
+    kills = -(-int(os.environ.get("GRAINCAST_KILLS", "100")) // len(JOBS))
+    killed_again_and_again(project, name, commands[name], kills, seed=2)
