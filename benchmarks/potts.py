@@ -21,7 +21,6 @@ from scipy import stats
 from graincast.microstructure import CANDIDATE
 from graincast.potts import protocol
 from graincast.potts.lattice import Lattice
-from graincast.potts.neighbourhoods import mobilities
 
 TEMPERATURE = 0.9
 SAMPLE_END = 2_000_000
@@ -113,7 +112,8 @@ def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
                 labels,
                 grain_type,
                 temperature=TEMPERATURE,
-                mobility=mobilities(0.001, uniform),
+                min_mobility=0.001,
+                uniform=uniform,
                 record_times=np.array([0.0, end]),
                 stream=np.random.SeedSequence(seed),
             )

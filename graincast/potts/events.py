@@ -1,41 +1,108 @@
 """The event loop: the n-fold way on lists of sites with similar flip rates.
 
-A site's word holds all that bounds its flip rate; when a neighbour flips, additions alone keep it up to date:
+A site's word holds all that bounds its flip rate; when a neighbour flips, one addition keeps it up to date:
 
-    bits 0-3    neighbours of the same grain          bits 12-13  grain type of the site
-    bits 4-7    neighbours in high-mobility grains    bits 14-17  which borders of the lattice the site lies on
-    bits 8-11   neighbours in candidate grains
+    bits 0-3    neighbours of the same grain          bits 12-13  grain type of the site, 3 if it is inert
+    bits 4-7    neighbours in high-mobility grains    bits 14-17  inert neighbours
+    bits 8-11   neighbours in candidate grains        bits 18-21  which edges of the lattice the site lies on
 
 Words with similar bounds form a class (neighbourhoods.py). Each site is in the list of its class, and is drawn at the
 class's bound. A drawn site flips with probability rate / bound; otherwise only time passes. This thinning of a Poisson
-process leaves the distribution of the flips and their times exactly that of the rejection-free model; about 5 draws in
-6 flip. A flip costs eight additions to words and as many moves between lists. Only for the drawn site is it looked up
+process leaves the distribution of the flips and their times exactly that of the rejection-free model; about 9 draws in
+10 flip. A flip costs nine additions to words and as many moves between lists. Only for the drawn site is it looked up
 which grains meet there.
 
-Numba renews its compiled copy on disk only when this file changes, so the bit layout is defined here too.
+All integers of the state are in one array of uint32 (lattice.py), so that one pointer reaches them:
+
+    per class   end and start of its list, at the index that stands for the class
+    per site    word, label, and the place of the site in its list, at the index that stands for the site
+    the lists   indices of sites
+
+Sites that cannot flip are in no list. Their class, index 0, has a list that never changes (SINK), so a move needs no
+branch: a wrong guess of the processor would cost more than the move.
+
+No result depends on the machine: everything is integers, or additions, multiplications and divisions of floats.
+Numba renews its compiled copy on disk only when this file changes, so layout and tables are defined here too.
 """
 
 import functools
+from decimal import Decimal, localcontext
+from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 from graincast.program.compiled import compiled
 
-HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, BORDER_SHIFT = 4, 8, 12, 14
-WORDS = 1 << BORDER_SHIFT
-"""Number of words that differ in rate: those of the bits below the border bits."""
+HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, INERT_SHIFT, EDGE_SHIFT = 4, 8, 12, 14, 18
+PLAIN_WORDS = 1 << INERT_SHIFT
+"""Words below this are those of sites without inert neighbours, away from the lattice's edges."""
+WORDS = 1 << EDGE_SHIFT
+"""Number of words that differ in rate: those of the bits below the edge bits."""
 
-TIME, RATE = 0, 1  # entries of clock
-EVENTS, DRAWS, RECORDS = 0, 1, 2  # entries of counters
+MAX_CLASSES = 64
+END, START = 0, 1  # of a class's list, from the index of the class
+WORD, LABEL, PLACE = 0, 1, 2  # of a site, from the index of the site
+CLASS_SIZE, SITE_SIZE = 2, 3
+NOBODY = CLASS_SIZE * MAX_CLASSES
+"""Index of a site that does not exist, the eternal last entry of the list of class 0."""
+SINK = NOBODY + SITE_SIZE + 1
+SITES = SINK + 1
+"""Index of the first site."""
+MOVES = 9
+"""A flip adds at most so many sites to a list."""
+LEAST_ROOM = 16
+"""Number of flips for which each list must have room."""
+
+TIME, UNIT = 0, 1  # entries of clock; UNIT: rates are counted in multiples of this
+EVENTS, DRAWS, RATE = 0, 1, 2  # entries of counters; RATE: sum of the bounds of all sites
+RUNNING, RECORD, FINISHED, FULL = range(4)
+"""Why `advance` returned: a limit, a flip at or after `record_time`, the end, or a list without room."""
 
 # Unsigned throughout the kernel: numba guards signed indices against negative values, and mixing the two gives floats.
 U = np.uint64
-_ONE, _EIGHT = U(1), U(8)
-_SAME_MASK, _TYPE_MASK, _BORDER_MASK, _WORD_MASK = U(15), U(3), U(15), U(WORDS - 1)
-_TYPE_SHIFT, _BORDER_SHIFT = U(TYPE_SHIFT), U(BORDER_SHIFT)
-_KEEP_MASK = U(15 << HIGH_SHIFT | 15 << CANDIDATE_SHIFT | 15 << BORDER_SHIFT)
+_ZERO, _ONE, _TWO, _EIGHT, _SITE = U(0), U(1), U(2), U(8), U(SITE_SIZE)
+_LABEL, _PLACE = U(LABEL), U(PLACE)
+_COUNT_MASK, _TYPE_MASK, _WORD_MASK, _LAYER_MASK = U(15), U(3), U(WORDS - 1), U(255)
+_TYPE_SHIFT, _INERT_SHIFT, _EDGE_SHIFT = U(TYPE_SHIFT), U(INERT_SHIFT), U(EDGE_SHIFT)
+_PLAIN_WORDS = U(PLAIN_WORDS)
 _SORT_MASK = (1 << 16) - 1  # classes are sorted by weight again after this many draws
+
+
+def _ziggurat() -> tuple[np.ndarray, np.ndarray]:
+    """Edges of 256 layers of equal area under exp(-x), and exp(-x) there (Marsaglia & Tsang 2000). float64 [257].
+
+    Layer i covers 0..edge[i + 1]; layer 255 is the base, whose box is as large as the base with the tail.
+    Decimal arithmetic is the same everywhere, unlike a machine's exp and log.
+    """
+    with localcontext() as context:
+        context.prec = 25
+        tail, area = Decimal("7.69711747013104972"), Decimal("0.0039496598225815571993")
+        edges = [Decimal(0)] * 257
+        edges[256], edges[255] = area / (-tail).exp(), tail
+        for i in range(254, 0, -1):
+            edges[i] = -((-edges[i + 1]).exp() + area / edges[i + 1]).ln()
+        return np.array([float(x) for x in edges]), np.array([float((-x).exp()) for x in edges])
+
+
+_EDGE, _DENSITY = _ziggurat()
+_SCALE = _EDGE[1:] * 2.0**-53  # 53 random bits to a number in the layer
+_INSIDE = (_EDGE[:-1] / _EDGE[1:] * 2.0**53).astype(np.uint64)  # below this, it lies under the curve for certain
+
+
+def _upper_half(context: Any, x: Any, y: Any) -> Any:
+    """The upper 64 bits of a product of two 64-bit numbers: for random x, a random integer below y."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = type(arguments[0].type)(128)
+        product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
+        return builder.trunc(builder.lshr(product, wide(64)), arguments[0].type)
+
+    return types.uint64(types.uint64, types.uint64), code
+
+
+_product_high: Any = intrinsic(_upper_half)
 
 
 @njit
@@ -57,156 +124,259 @@ def _random(s0, s1, s2, s3):
 
 @njit
 def _uniform(x):
-    return (x >> U(11)) * 2.0**-53
+    return np.int64(x >> U(11)) * 2.0**-53
+
+
+@njit
+def _exp_minus(x):
+    """exp(-x) for 0 <= x < 8: the Taylor series at x / 256, then eight squarings."""
+    y = x * (-1 / 256)
+    power = 1 + y * (1 + y * (1 / 2 + y * (1 / 6 + y * (1 / 24 + y * (1 / 120 + y * (1 / 720))))))
+    for _ in range(8):
+        power *= power
+    return power
+
+
+@njit
+def _exponential_slow(x, s0, s1, s2, s3):
+    """What `_exponential` returns where its first number does not lie under the curve for certain."""
+    tail = 0.0
+    while True:
+        layer, bits = x & _LAYER_MASK, x >> U(11)
+        height = np.int64(bits) * _SCALE[layer]
+        if bits < _INSIDE[layer]:
+            return tail + height, s0, s1, s2, s3
+        x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
+        if layer == _LAYER_MASK:
+            tail += _EDGE[255]  # beyond it, an exponential distribution begins anew; x is its first number
+            continue
+        top, bottom = _DENSITY[layer], _DENSITY[layer + _ONE]
+        if bottom + _uniform(x) * (top - bottom) < _exp_minus(height):
+            return tail + height, s0, s1, s2, s3
+        x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
+
+
+@njit(forceinline=True)
+def _exponential(s0, s1, s2, s3):
+    """An exponential random number of mean 1 by the ziggurat method, and the next state of the generator."""
+    x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
+    layer, bits = x & _LAYER_MASK, x >> U(11)
+    if bits >= _INSIDE[layer]:
+        return _exponential_slow(x, s0, s1, s2, s3)
+    return np.int64(bits) * _SCALE[layer], s0, s1, s2, s3
+
+
+@njit(forceinline=True)
+def _weight(state, bound, k):
+    return (U(state[k]) - U(state[k + _ONE])) * bound[k]
+
+
+@njit(forceinline=True)
+def _move(state, class_of, bound, site, word, change):
+    """Change the word of a site and move it to the list of its new class; returns the change of its bound."""
+    old = U(class_of[word & _WORD_MASK])
+    word = word + change
+    state[site] = word
+    new = U(class_of[word & _WORD_MASK])
+    place = U(state[site + _PLACE])
+    end = U(state[old]) - _ONE
+    state[old] = end + U(old == _ZERO)
+    last = U(state[end])
+    state[place] = last
+    state[last + _PLACE] = place
+    end = U(state[new])
+    state[end] = site
+    state[site + _PLACE] = end
+    state[new] = end + U(new != _ZERO)
+    return bound[new] - bound[old]
+
+
+@njit(forceinline=True)
+def _step(difference, joined, change):
+    """The change of a neighbour's word. difference, joined: labels xor that of the grain which the site leaves."""
+    return change + U(difference == joined) - U(difference == _ZERO)
+
+
+@njit
+def _room(state, limit, n_classes):
+    """The number of flips that certainly fit into the lists."""
+    room = np.int64(1) << 40
+    for i in range(1, n_classes):
+        k = U(CLASS_SIZE * i)
+        room = min(room, np.int64(limit[k]) - np.int64(state[k]))
+    return room // MOVES
+
+
+@njit
+def _sort(state, bound, order):
+    for i in range(1, len(order)):
+        k = order[U(i)]
+        j = U(i)
+        while j > _ZERO and _weight(state, bound, order[j - _ONE]) < _weight(state, bound, k):
+            order[j] = order[j - _ONE]
+            j -= _ONE
+        order[j] = k
 
 
 @functools.partial(compiled, nogil=True, error_model="numpy")
 def advance(
-    labels, word, class_of, bound, inverse, members, length, place, order, steps, grain_type, type_step, mobility, flip,
-    areas, rng, clock, counters, record_times, out_times, out_areas, max_draws, max_events,
+    state, class_of, bound, bound_rate, limit, plain_rate, order, row, steps, grain_type, type_step, mobility,
+    flip_each, areas, rng, clock, counters, end_time, record_time, max_draws, max_events,
 ):  # fmt: skip
-    """Advance to the last record time, or by max_draws draws or max_events flips; True once the last time is reached.
+    """Advance to the first flip at or after record_time, to end_time, or by max_draws draws or max_events flips.
 
-    The arrays are those of Lattice and hold all state. max_draws limits the time of a call, not the results.
+    The arrays are those of Lattice and hold all state; returns why it stopped. max_draws and max_events limit a call,
+    not the results.
     """
     s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
-    time, total = clock[TIME], clock[RATE]
-    events, draws, record = counters[EVENTS], counters[DRAWS], counters[RECORDS]
+    time, unit = clock[TIME], clock[UNIT]
+    events, draws, total = counters[EVENTS], counters[DRAWS], U(counters[RATE])
     last_draw, last_event = draws + max_draws, events + max_events
-    end = record_times[-1]
-    next_record = record_times[record] if record < len(record_times) else np.inf
-    done = record >= len(record_times)
-    n_classes = len(bound)
-    while not done and draws < last_draw and events < last_event:
-        if total <= 0.0:
-            time = end
-            done = True
+    n_classes = U(len(order))
+    near = np.empty(8, np.uint64)
+    status = RUNNING
+    while status == RUNNING and draws < last_draw and events < last_event:
+        room = _room(state, limit, len(limit) // CLASS_SIZE)
+        if room < LEAST_ROOM:
+            status = FULL
             break
         if draws & _SORT_MASK == 0:
-            for i in range(1, n_classes):
-                k = order[i]
-                j = i
-                while j > 0 and length[order[j - 1]] * bound[order[j - 1]] < length[k] * bound[k]:
-                    order[j] = order[j - 1]
-                    j -= 1
-                order[j] = k
-        draws += 1
-
-        x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
-        time += -np.log(1.0 - _uniform(x)) / total
-        if time >= end:
-            time = end
-            done = True
-            break
-
-        # Draw a class by weight, then a site from its list; the rest of the random number decides on the flip.
-        x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
-        left = _uniform(x) * total
-        k = U(0)
-        for i in range(n_classes):
-            weight = length[order[i]] * bound[order[i]]
-            if left < weight:
-                k = U(order[i])
+            _sort(state, bound, order)
+        k0, k1, k2, k3 = order[0], order[1], order[2], order[3]
+        pause_draw, pause_event = min(last_draw, (draws | _SORT_MASK) + 1), min(last_event, events + room)
+        while draws < pause_draw and events < pause_event:
+            if total == _ZERO:
+                time = end_time
+                status = FINISHED
                 break
-            left -= weight
-        if k == U(0):
-            continue
-        entry = U(left * inverse[k])
-        last = U(length[k]) - _ONE
-        if entry > last:
-            entry = last
-        left -= entry * bound[k]
-        site = U(members[k, entry])
+            draws += 1
+            rate = np.float64(np.int64(total))
+            wait, s0, s1, s2, s3 = _exponential(s0, s1, s2, s3)
+            time += wait / (rate * unit)
+            if time >= end_time:
+                time = end_time
+                status = FINISHED
+                break
 
-        # Grains that meet at the site: mostly two, so that there is one possible flip, at the rate of its word.
-        w = U(word[site])
-        border = (w >> _BORDER_SHIFT) & _BORDER_MASK
-        a = labels[site]
-        low = np.int32(2147483647)
-        high = np.int32(0)
-        for m in range(8):
-            c = labels[site + steps[border, U(m)]]
-            if c != a:
-                low = min(low, c)
-                high = max(high, c)
-        same = w & _SAME_MASK
-        type_a = (w >> _TYPE_SHIFT) & _TYPE_MASK
-        if low == high:
-            b = low
-            type_b = U(grain_type[U(b)])
-            joined = _EIGHT - same
-            if left >= mobility[type_a, type_b] * flip[same, joined]:
-                continue
-        else:
-            b = np.int32(0)
-            type_b = joined = U(0)
-            # Each grain's rate is split equally among the neighbours in it.
-            for m in range(8):
-                c = labels[site + steps[border, U(m)]]
-                if c != a:
-                    joined = U(0)
-                    for p in range(8):
-                        joined += U(labels[site + steps[border, U(p)]] == c)
-                    type_b = U(grain_type[U(c)])
-                    left -= mobility[type_a, type_b] * flip[same, joined] / joined
-                    if left < 0.0:
-                        b = c
+            # Draw a class by weight: mostly one of the first four, without a branch.
+            x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
+            left = _product_high(x, total)
+            w0 = _weight(state, bound, k0)
+            w1 = w0 + _weight(state, bound, k1)
+            w2 = w1 + _weight(state, bound, k2)
+            w3 = w2 + _weight(state, bound, k3)
+            if left < w3:
+                k = k1 if left >= w0 else k0
+                k = k2 if left >= w1 else k
+                k = k3 if left >= w2 else k
+            else:
+                left -= w3
+                i = U(4)
+                k = order[i]
+                while i < n_classes:
+                    k = order[i]
+                    weight = _weight(state, bound, k)
+                    if left < weight:
                         break
-            if b == 0:
-                continue
+                    left -= weight
+                    i += _ONE
 
-        # Flip: update the word of the site and its place in the lists, then those of its neighbours.
-        events += 1
-        labels[site] = b
-        areas[U(a)] -= 1
-        areas[U(b)] += 1
-        w = (w & _KEEP_MASK) | joined | (type_b << _TYPE_SHIFT)
-        new = U(class_of[w & _WORD_MASK])
-        word[site] = w
-        if new != k:
-            moved = members[k, last]
-            members[k, entry] = moved
-            place[U(moved)] = entry
-            length[k] = np.int64(last)
-            entry = U(length[new])
-            members[new, entry] = site
-            place[site] = entry
-            length[new] += 1
-            total += bound[new] - bound[k]
-        change = type_step[type_b] - type_step[type_a]
-        for m in range(8):
-            neighbour = site + steps[border, U(m)]
-            c = labels[neighbour]
-            w = U(word[neighbour])
-            old = U(class_of[w & _WORD_MASK])
-            w = w + change + U(c == b) - U(c == a)
-            word[neighbour] = w
-            new = U(class_of[w & _WORD_MASK])
-            if new != old:
-                entry = U(place[neighbour])
-                last = U(length[old] - 1)
-                moved = members[old, last]
-                members[old, entry] = moved
-                place[U(moved)] = entry
-                length[old] = np.int64(last)
-                entry = U(length[new])
-                members[new, entry] = neighbour
-                place[neighbour] = entry
-                length[new] += 1
-                total += bound[new] - bound[old]
+            # Then a site of its list; the rest of that random number decides on the flip.
+            x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
+            start = U(state[k + _ONE])
+            length = U(state[k]) - start
+            site = U(state[start + _product_high(x, length)])
+            left_rate = _uniform(x * length) * bound_rate[k]
+            word, a = U(state[site]), U(state[site + _LABEL])
+            same = word & _COUNT_MASK
+            type_a = (word >> _TYPE_SHIFT) & _TYPE_MASK
 
-        while time >= next_record:
-            out_times[record] = time
-            out_areas[record] = areas
-            record += 1
-            next_record = record_times[record]
+            if word < _PLAIN_WORDS:
+                up, down = site - row, site + row
+                d0 = U(state[up - _SITE + _LABEL]) ^ a
+                d1 = U(state[up + _LABEL]) ^ a
+                d2 = U(state[up + _SITE + _LABEL]) ^ a
+                d3 = U(state[site - _SITE + _LABEL]) ^ a
+                d4 = U(state[site + _SITE + _LABEL]) ^ a
+                d5 = U(state[down - _SITE + _LABEL]) ^ a
+                d6 = U(state[down + _LABEL]) ^ a
+                d7 = U(state[down + _SITE + _LABEL]) ^ a
+                # If two grains meet, as mostly, the differences are 0 or all the same: their union, 8 - same times.
+                b = ((d0 | d1) | (d2 | d3)) | ((d4 | d5) | (d6 | d7))
+                joined = _EIGHT - same
+                if ((d0 + d1) + (d2 + d3)) + ((d4 + d5) + (d6 + d7)) == b * joined:
+                    if left_rate >= plain_rate[word]:
+                        continue
+                    type_b = U(grain_type[b ^ a])
+                else:
+                    # Each grain's rate is split equally among the neighbours in it.
+                    near[0], near[1], near[2], near[3] = d0, d1, d2, d3
+                    near[4], near[5], near[6], near[7] = d4, d5, d6, d7
+                    b = type_b = _ZERO
+                    for m in range(8):
+                        d = near[U(m)]
+                        if d != _ZERO:
+                            joined = U(d == d0) + U(d == d1) + U(d == d2) + U(d == d3)
+                            joined += U(d == d4) + U(d == d5) + U(d == d6) + U(d == d7)
+                            type_b = U(grain_type[d ^ a])
+                            left_rate -= mobility[type_a, type_b] * flip_each[same, joined]
+                            if left_rate < 0.0:
+                                b = d
+                                break
+                    if b == _ZERO:
+                        continue
+                areas[a] -= 1
+                areas[b ^ a] += 1
+                state[site + _LABEL] = b ^ a
+                change = type_step[type_b] - type_step[type_a]
+                # Two sums, so that they need not wait for one another.
+                first = _move(
+                    state, class_of, bound, site, word, joined - same + ((type_b - type_a) << _TYPE_SHIFT)
+                )  # fmt: skip
+                first += _move(state, class_of, bound, up - _SITE, U(state[up - _SITE]), _step(d0, b, change))
+                second = _move(state, class_of, bound, up, U(state[up]), _step(d1, b, change))
+                second += _move(state, class_of, bound, up + _SITE, U(state[up + _SITE]), _step(d2, b, change))
+                first += _move(state, class_of, bound, site - _SITE, U(state[site - _SITE]), _step(d3, b, change))
+                second += _move(state, class_of, bound, site + _SITE, U(state[site + _SITE]), _step(d4, b, change))
+                first += _move(state, class_of, bound, down - _SITE, U(state[down - _SITE]), _step(d5, b, change))
+                second += _move(state, class_of, bound, down, U(state[down]), _step(d6, b, change))
+                first += _move(state, class_of, bound, down + _SITE, U(state[down + _SITE]), _step(d7, b, change))
+                total += first + second
+            else:
+                # The same for a site on an edge of the lattice or beside an inert site.
+                edge = word >> _EDGE_SHIFT
+                b = type_b = joined = _ZERO
+                for m in range(8):
+                    c = U(state[site + steps[edge, U(m)] + _LABEL])
+                    if c != a and c != _ZERO:
+                        joined = _ZERO
+                        for p in range(8):
+                            joined += U(U(state[site + steps[edge, U(p)] + _LABEL]) == c)
+                        type_b = U(grain_type[c])
+                        left_rate -= mobility[type_a, type_b] * flip_each[same, joined]
+                        if left_rate < 0.0:
+                            b = c ^ a
+                            break
+                if b == _ZERO:
+                    continue
+                areas[a] -= 1
+                areas[b ^ a] += 1
+                state[site + _LABEL] = b ^ a
+                change = type_step[type_b] - type_step[type_a]
+                total += _move(
+                    state, class_of, bound, site, word, joined - same + ((type_b - type_a) << _TYPE_SHIFT)
+                )  # fmt: skip
+                for m in range(8):
+                    neighbour = site + steps[edge, U(m)]
+                    d = U(state[neighbour + _LABEL]) ^ a
+                    total += _move(state, class_of, bound, neighbour, U(state[neighbour]), _step(d, b, change))
 
-    if done:
-        while record < len(record_times):
-            out_times[record] = record_times[record]
-            out_areas[record] = areas
-            record += 1
+            events += 1
+            if time >= record_time:
+                status = RECORD
+                break
+
     rng[0], rng[1], rng[2], rng[3] = s0, s1, s2, s3
-    clock[TIME], clock[RATE] = time, total
-    counters[EVENTS], counters[DRAWS], counters[RECORDS] = events, draws, record
-    return done
+    clock[TIME] = time
+    counters[EVENTS], counters[DRAWS], counters[RATE] = events, draws, np.int64(total)
+    return status

@@ -2,18 +2,48 @@
 
 import numpy as np
 
+from graincast.microstructure import CANDIDATE
 from graincast.potts import neighbourhoods
-from graincast.potts.events import DRAWS, EVENTS, TIME, WORDS, advance
+from graincast.potts.events import (
+    CLASS_SIZE,
+    DRAWS,
+    END,
+    EVENTS,
+    FINISHED,
+    FULL,
+    LABEL,
+    MOVES,
+    NOBODY,
+    PLACE,
+    RATE,
+    RECORD,
+    SINK,
+    SITE_SIZE,
+    SITES,
+    START,
+    TIME,
+    TYPE_SHIFT,
+    WORD,
+    WORDS,
+    advance,
+)
+
+ROOM = 64 * MOVES
+"""Free entries that a list has at least when the lists are laid out anew."""
 
 
 class Lattice:
     """A growing microstructure: labels, class lists and clock. The result does not depend on the lengths of its steps.
 
-    labels       int32 [L, L], ids from 1, any L >= 4
+    labels       int [rows, columns], ids from 1, 0 for inert sites
     grain_type   int8 [n + 1] by id
-    mobility     float64 [3, 3] by grain type
+    periodic     whether rows and columns go on at the other end; each that does has at least 3 sites. Where they do
+                 not, one row or column of inert sites lies between the two ends.
     record_times float64 [records], ascending from 0, in MCS; out_times and out_areas are filled as they pass
+    snapshots    whether out_labels, int32 [records, rows, columns], is filled too
     stream       seed sequence of the random numbers
+
+    The state takes about 16 bytes per site, and 4 for each entry that a class list may need.
     """
 
     def __init__(
@@ -22,47 +52,120 @@ class Lattice:
         grain_type: np.ndarray,
         *,
         temperature: float,
-        mobility: np.ndarray,
+        min_mobility: float,
+        uniform: bool,
         record_times: np.ndarray,
         stream: np.random.SeedSequence,
+        periodic: tuple[bool, bool] = (True, True),
+        snapshots: bool = False,
     ) -> None:
-        size = len(labels)
-        self.size = size
+        self.shape = labels.shape
         self.grain_type = np.ascontiguousarray(grain_type, np.int8)
-        self.flat = np.array(labels, np.int32).ravel()
-        self.areas = np.bincount(self.flat, minlength=len(self.grain_type)).astype(np.int32)
-
-        self.flip = neighbourhoods.flip_rates(temperature)
-        self.mobility = mobility
-        self.class_of, self.bound = neighbourhoods.classes(neighbourhoods.word_bounds(self.flip, mobility))
-        self.inverse = 1 / np.where(self.bound > 0, self.bound, 1)
-        self.steps = neighbourhoods.neighbour_steps(size).view(np.uint64)
-        self.type_step = neighbourhoods.type_steps().view(np.uint64)
-
-        self.word = neighbourhoods.words(labels, self.grain_type).ravel()
-        self.members = np.empty((len(self.bound), size * size), np.uint32)
-        self.length = np.zeros(len(self.bound), np.int64)
-        self.place = np.empty(size * size, np.uint32)
-        site_class = self.class_of[self.word & WORDS - 1]
-        for k in range(len(self.bound)):
-            sites = np.flatnonzero(site_class == k)
-            self.members[k, : len(sites)] = sites
-            self.length[k] = len(sites)
-            self.place[sites] = np.arange(len(sites))
-        self.order = np.arange(len(self.bound))
+        self.areas = np.bincount(labels.ravel(), minlength=len(self.grain_type)).astype(np.int32)
+        self.areas[0] = 0
+        torus = np.pad(np.asarray(labels, np.int32), [(0, 0 if around else 1) for around in periodic])
+        one_candidate = np.count_nonzero(self.grain_type[1:] == CANDIDATE) <= 1
+        self.rates = neighbourhoods.rates(
+            float(temperature), float(min_mobility), bool(uniform), one_candidate, bool((torus == 0).any())
+        )
+        self._place_sites(torus)
 
         self.rng = stream.generate_state(4, np.uint64)
-        self.clock = np.array([0.0, self.length @ self.bound])
-        self.counters = np.array([0, 0, 1])
         self.record_times = np.ascontiguousarray(record_times, np.float64)
+        self.records = 1
         self.out_times = np.zeros(len(self.record_times))
         self.out_areas = np.zeros((len(self.record_times), len(self.areas)), np.int32)
         self.out_areas[0] = self.areas
+        self.out_labels = np.zeros((len(self.record_times), *self.shape), np.int32) if snapshots else None
+        if self.out_labels is not None:
+            self.out_labels[0] = labels
+
+    def _place_sites(self, torus: np.ndarray) -> None:
+        """Set up the state, and all that does not change."""
+        rates = self.rates
+        rows, columns = torus.shape
+        blocks = -(-columns // 16)
+        stride = 16 * (blocks + 1 - blocks % 2)  # an odd number of cache lines, lest columns compete for the same ones
+        self._sites = np.s_[SITES : SITES + SITE_SIZE * rows * stride]
+        self._torus = rows, stride
+        self.row = np.uint64(SITE_SIZE * stride)
+        self.steps = (SITE_SIZE * neighbourhoods.neighbour_steps(torus.shape, stride)).view(np.uint64)
+        self.type_step = neighbourhoods.type_steps().view(np.uint64)
+        self.class_of = rates.class_of * np.uint8(CLASS_SIZE)
+        self.flip_each = rates.flip / np.maximum(np.arange(neighbourhoods.NEIGHBOURS + 1), 1)
+
+        # Bounds are multiples of a unit, so sums of them are exact and never drift; the largest stays below 2**62.
+        most = max(1.0, float(rates.bound.max())) * torus.size
+        unit = 2.0 ** -min(40, 61 - int(np.ceil(np.log2(most))))
+        classes = len(rates.bound)
+        self.bound = np.zeros(CLASS_SIZE * classes, np.uint64)
+        self.bound[::CLASS_SIZE] = np.ceil(rates.bound / unit)
+        self.bound[CLASS_SIZE::CLASS_SIZE] += np.uint64(1)  # a sum of floats may be rounded down
+        self.bound_rate = self.bound * unit
+        self.limit = np.zeros(CLASS_SIZE * classes, np.uint64)
+        self.order = np.arange(1, classes, dtype=np.uint64) * np.uint64(CLASS_SIZE)
+        self.order = np.concatenate([self.order, np.zeros(max(4 - len(self.order), 1), np.uint64)])
+
+        word = np.full(self._torus, neighbourhoods.INERT << TYPE_SHIFT, np.uint32)
+        label = np.zeros(self._torus, np.uint32)
+        word[:, :columns] = neighbourhoods.words(torus, self.grain_type)
+        label[:, :columns] = torus
+        site_class = np.zeros(word.size, np.uint8)
+        site_class[label.ravel() > 0] = rates.class_of[word[label > 0] & WORDS - 1]
+        self._active = int((torus > 0).sum())
+        members = [SITES + SITE_SIZE * np.flatnonzero(site_class == k) for k in range(1, classes)]
+        head = np.zeros(SITES + SITE_SIZE * label.size, np.uint32)
+        head[END], head[SINK - 1], head[SINK], head[NOBODY + PLACE] = SINK, NOBODY, NOBODY, SINK
+        sites = head[self._sites]
+        sites[WORD::SITE_SIZE], sites[LABEL::SITE_SIZE], sites[PLACE::SITE_SIZE] = word.ravel(), label.ravel(), SINK
+        self._lay_out(head, members)
+
+        self.clock = np.array([0.0, unit])
+        lengths = np.array([0, *map(len, members)], np.uint64)
+        self.counters = np.array([0, 0, 0])
+        self.counters[RATE] = int((lengths * self.bound[::CLASS_SIZE]).sum())
+
+    def _lay_out(self, head: np.ndarray, members: list[np.ndarray]) -> None:
+        """Put the lists behind the rest of the state, each with room to grow. Their order stays."""
+        capacity = [min(len(sites) + len(sites) // 2 + 8 * ROOM, self._active + ROOM) for sites in members]
+        if len(head) + sum(capacity) >= 1 << 32:
+            raise ValueError(f"{self.shape[0]} x {self.shape[1]} sites are too many for one simulation")
+        self.state = np.empty(len(head) + sum(capacity), np.uint32)
+        self.state[: len(head)] = head
+        start = len(head)
+        for k, (sites, size) in enumerate(zip(members, capacity, strict=True), 1):
+            end = start + len(sites)
+            self.state[start:end] = sites
+            self.state[sites + PLACE] = np.arange(start, end)
+            self.state[CLASS_SIZE * k + START], self.state[CLASS_SIZE * k + END] = start, end
+            self.limit[CLASS_SIZE * k] = start + size
+            start += size
+
+    @property
+    def members(self) -> list[np.ndarray]:
+        """The lists of the classes from 1: indices of sites in the state, in the order of their places."""
+        classes = self.state[CLASS_SIZE : CLASS_SIZE * len(self.rates.bound)].reshape(-1, CLASS_SIZE)
+        return [self.state[start:end] for end, start in classes]
+
+    def _field(self, field: int) -> np.ndarray:
+        rows, columns = self.shape
+        return self.state[self._sites][field::SITE_SIZE].reshape(self._torus)[:rows, :columns]
 
     @property
     def labels(self) -> np.ndarray:
-        """Current grain ids, int32 [L, L], a view."""
-        return self.flat.reshape(self.size, self.size)
+        """Current grain ids, int32 [rows, columns]."""
+        return self._field(LABEL).astype(np.int32)
+
+    @property
+    def words(self) -> np.ndarray:
+        """Current words (events.py), uint32 [rows, columns], a view."""
+        return self._field(WORD)
+
+    @property
+    def indices(self) -> np.ndarray:
+        """The index of each site in the state, int64 [rows, columns]."""
+        rows, columns = self.shape
+        return np.arange(self._sites.start, self._sites.stop, SITE_SIZE).reshape(self._torus)[:rows, :columns]
 
     @property
     def time(self) -> float:
@@ -81,8 +184,27 @@ class Lattice:
 
     def advance(self, max_draws: int = 1 << 62, max_events: int = 1 << 62) -> bool:
         """Advance by at most this many draws or flips; True once the last record time is reached."""
-        return advance(
-            self.flat, self.word, self.class_of, self.bound, self.inverse, self.members, self.length, self.place,
-            self.order, self.steps, self.grain_type, self.type_step, self.mobility, self.flip, self.areas, self.rng,
-            self.clock, self.counters, self.record_times, self.out_times, self.out_areas, max_draws, max_events,
-        )  # fmt: skip
+        last_draw, last_event = self.draws + max_draws, self.events + max_events
+        while self.records < len(self.record_times) and self.draws < last_draw and self.events < last_event:
+            status = advance(
+                self.state, self.class_of, self.bound, self.bound_rate, self.limit, self.rates.plain_rate, self.order,
+                self.row, self.steps, self.grain_type, self.type_step, self.rates.mobility, self.flip_each, self.areas,
+                self.rng, self.clock, self.counters, self.record_times[-1], self.record_times[self.records],
+                last_draw - self.draws, last_event - self.events,
+            )  # fmt: skip
+            if status == FULL:
+                self._lay_out(self.state[: self._sites.stop], [sites.copy() for sites in self.members])
+            elif status == RECORD:
+                self._record(int(np.searchsorted(self.record_times, self.time, side="right")), self.time)
+            elif status == FINISHED:
+                self._record(len(self.record_times), None)
+        return self.records == len(self.record_times)
+
+    def _record(self, until: int, time: float | None) -> None:
+        """Fill the records up to this one; their time is this one, or where there is none, what was asked for."""
+        to = np.s_[self.records : until]
+        self.out_times[to] = self.record_times[to] if time is None else time
+        self.out_areas[to] = self.areas
+        if self.out_labels is not None:
+            self.out_labels[to] = self.labels
+        self.records = until

@@ -3,29 +3,73 @@
 For the most common site, with a single foreign grain, the bound is the exact rate.
 """
 
+import functools
+from decimal import Decimal, localcontext
+from typing import NamedTuple
+
 import numpy as np
 
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
-from graincast.potts.events import BORDER_SHIFT, CANDIDATE_SHIFT, HIGH_SHIFT, TYPE_SHIFT, WORDS
+from graincast.potts.events import (
+    CANDIDATE_SHIFT,
+    EDGE_SHIFT,
+    HIGH_SHIFT,
+    INERT_SHIFT,
+    MAX_CLASSES,
+    PLAIN_WORDS,
+    TYPE_SHIFT,
+    WORDS,
+)
 
 NEIGHBOURS = 8
-MAX_CLASSES = 64
-CLASS_RATIO = 0.9
+INERT = 3
+"""The type of a site without a grain (label 0): it never flips, and counts as no neighbour."""
+CLASS_RATIO = 0.97
 """Words whose bounds differ by less than this factor share a class; a smaller value means more rejected draws."""
 
-BOUND_UNIT = 2.0**-32
-"""Class bounds are multiples of this, so sums of them are exact and never drift."""
-
 STEPS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if row or column]
+
+
+class Rates(NamedTuple):
+    """All that depends on temperature and mobilities.
+
+    flip        float64 [9, 9], rate of one flip at unit mobility, by neighbours in the site's grain and in the other
+    mobility    float64 [3, 3] by grain type
+    class_of    uint8 [words], class of each word
+    bound       float64 [classes], bound of each class
+    plain_rate  float64 [PLAIN_WORDS], rate of a site at which two grains meet, NaN for words of no such site
+    """
+
+    flip: np.ndarray
+    mobility: np.ndarray
+    class_of: np.ndarray
+    bound: np.ndarray
+    plain_rate: np.ndarray
+
+
+@functools.lru_cache(maxsize=8)
+def rates(temperature: float, min_mobility: float, uniform: bool, one_candidate: bool, inert: bool) -> Rates:
+    """The tables of a simulation.
+
+    one_candidate  whether at most one grain is a candidate grain, which makes some bounds smaller
+    inert          whether there are inert sites; without them, the tables are smaller
+    """
+    flip, mobility = flip_rates(temperature), mobilities(min_mobility, uniform)
+    class_of, bound = classes(word_bounds(flip, mobility, one_candidate, WORDS if inert else PLAIN_WORDS))
+    return Rates(flip, mobility, class_of, bound, plain_rates(flip, mobility))
 
 
 def flip_rates(temperature: float) -> np.ndarray:
     """Rate of one flip at unit mobility, min(1, exp(-dE / T)) with dE = same - other (DeCost & Holm 2017).
 
     float64 [9, 9], by the number of neighbours in the site's grain (same) and in the grain it would join (other).
+    Decimal arithmetic, as a machine's exp may differ in the last bit.
     """
     same, other = np.mgrid[: NEIGHBOURS + 1, : NEIGHBOURS + 1]
-    return np.exp(-np.maximum(same - other, 0) / temperature)
+    with localcontext() as context:
+        context.prec = 25
+        by_climb = np.array([float((-k / Decimal(float(temperature))).exp()) for k in range(NEIGHBOURS + 1)])
+    return by_climb[np.maximum(same - other, 0)]
 
 
 def mobilities(min_mobility: float, uniform: bool) -> np.ndarray:
@@ -35,32 +79,53 @@ def mobilities(min_mobility: float, uniform: bool) -> np.ndarray:
     return mobility
 
 
-def word_bounds(flip: np.ndarray, mobility: np.ndarray) -> np.ndarray:
+def word_bounds(flip: np.ndarray, mobility: np.ndarray, one_candidate: bool, words: int) -> np.ndarray:
     """The largest total flip rate of a site, over all ways to divide its foreign neighbours among grains.
 
-    float64 [WORDS], by the lowest bits of the word; 0 if the site has no foreign neighbour or the word cannot occur.
+    float64 [words], by the lowest bits of the word; 0 if the site has no foreign neighbour or the word cannot occur.
     """
     worst = np.zeros((NEIGHBOURS + 1, NEIGHBOURS + 1))  # [same, foreign neighbours of one type]
     for count in range(1, NEIGHBOURS + 1):
         joined = np.arange(1, count + 1)
         worst[:, count] = (flip[:, joined] + worst[:, count - joined]).max(axis=1)
-    word = np.arange(WORDS)
-    same, high, candidate = word & 15, word >> HIGH_SHIFT & 15, word >> CANDIDATE_SHIFT & 15
-    bounds = np.zeros(WORDS)
-    for site_type in (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY):
-        foreign = np.zeros((3, WORDS), np.int64)
-        foreign[CANDIDATE], foreign[LOW_MOBILITY], foreign[HIGH_MOBILITY] = candidate, 8 - high - candidate, high
-        foreign[site_type] -= same
-        valid = (word >> TYPE_SHIFT == site_type) & (same <= NEIGHBOURS) & (foreign >= 0).all(0) & (foreign <= 8).all(0)
-        bounds[valid] = mobility[site_type] @ worst[same[valid], foreign[:, valid]]
+    undivided = np.where(np.arange(NEIGHBOURS + 1) > 0, flip, 0)
+    of_type = {CANDIDATE: undivided if one_candidate else worst, LOW_MOBILITY: worst, HIGH_MOBILITY: worst}
+    bounds = np.zeros(words)
+    for site_type in of_type:
+        same, foreign, valid = _counts(site_type, words)
+        for other, rate in of_type.items():
+            bounds[valid] += mobility[site_type, other] * rate[same[valid], foreign[other, valid]]
     return bounds
+
+
+def plain_rates(flip: np.ndarray, mobility: np.ndarray) -> np.ndarray:
+    """The flip rate of a site with one foreign grain and no inert neighbour: float64 [PLAIN_WORDS], NaN elsewhere."""
+    rate = np.full(PLAIN_WORDS, np.nan)
+    for site_type in (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY):
+        same, foreign, valid = _counts(site_type, PLAIN_WORDS)
+        for other in (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY):
+            one = valid & (foreign[other] == NEIGHBOURS - same) & (same < NEIGHBOURS)
+            rate[one] = mobility[site_type, other] * flip[same[one], NEIGHBOURS - same[one]]
+    return rate
+
+
+def _counts(site_type: int, words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each word: neighbours in the site's grain [words], in others by type [3, words], whether it can occur."""
+    word = np.arange(words)
+    same, inert = word & 15, word >> INERT_SHIFT & 15
+    foreign = np.empty((3, words), np.int64)
+    foreign[HIGH_MOBILITY], foreign[CANDIDATE] = word >> HIGH_SHIFT & 15, word >> CANDIDATE_SHIFT & 15
+    foreign[LOW_MOBILITY] = NEIGHBOURS - inert - foreign[HIGH_MOBILITY] - foreign[CANDIDATE]
+    foreign[site_type] -= same
+    valid = (word >> TYPE_SHIFT & 3 == site_type) & (same <= NEIGHBOURS)
+    return same, foreign, valid & (foreign >= 0).all(0) & (foreign <= NEIGHBOURS).all(0)
 
 
 def classes(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Words grouped into classes of similar bound; class 0 holds the words that cannot flip.
 
-    Returns the class of each word, uint8 [WORDS], and the bound of each class, float64 [classes]: the largest of its
-    words, rounded up to a multiple of BOUND_UNIT.
+    Returns the class of each word, uint8 [words], and the bound of each class, float64 [classes]: the largest of its
+    words.
     """
     values = np.unique(bounds[bounds > 0])[::-1]
     ratio = CLASS_RATIO
@@ -73,43 +138,43 @@ def classes(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             break
         ratio *= ratio
     class_of_word = np.where(bounds > 0, np.searchsorted(-np.array(tops), -bounds, side="right"), 0)
-    class_bounds = np.concatenate([[0.0], (np.ceil(np.array(tops) / BOUND_UNIT) + 1) * BOUND_UNIT])
-    return class_of_word.astype(np.uint8), class_bounds
+    return class_of_word.astype(np.uint8), np.concatenate([[0.0], tops])
 
 
-def neighbour_steps(size: int) -> np.ndarray:
-    """Steps from a flat site index to its eight periodic neighbours: int64 [9, 8], by 3 * row border + column border.
+def neighbour_steps(shape: tuple[int, int], stride: int) -> np.ndarray:
+    """Steps from a site's number to those of its eight neighbours on a torus: int64 [9, 8], by 3 * row + column edge.
 
-    Borders: 0 inside, 1 on the first row or column, 2 on the last.
+    Site (row, column) has number row * stride + column. Edges: 0 inside, 1 on the first row or column, 2 on the last.
     """
     steps = np.empty((3, 3, NEIGHBOURS), np.int64)
-    position = np.array([1, 0, size - 1])
-    for row_border, column_border in np.ndindex(3, 3):
-        row, column = position[row_border], position[column_border]
+    rows, columns = shape
+    for row_edge, column_edge in np.ndindex(3, 3):
+        row, column = (1, 0, rows - 1)[row_edge], (1, 0, columns - 1)[column_edge]
         for k, (down, right) in enumerate(STEPS):
-            steps[row_border, column_border, k] = ((row + down) % size - row) * size + (column + right) % size - column
+            to_row, to_column = (row + down) % rows, (column + right) % columns
+            steps[row_edge, column_edge, k] = (to_row - row) * stride + to_column - column
     return steps.reshape(9, NEIGHBOURS)
 
 
 def words(labels: np.ndarray, grain_type: np.ndarray) -> np.ndarray:
-    """The word of each site of a periodic lattice: uint32 [L, L].
+    """The word of each site of a torus: uint32 [rows, columns].
 
-    labels int32 [L, L]; grain_type int8 [n + 1] by label.
+    labels int32 [rows, columns], 0 for inert sites; grain_type int8 [n + 1] by label.
     """
-    kind = grain_type[labels].astype(np.int64)
-    high, candidate = kind == HIGH_MOBILITY, kind == CANDIDATE
-    border = np.zeros(len(labels), np.int64)
-    border[0], border[-1] = 1, 2
-    word = kind << TYPE_SHIFT | (3 * border[:, None] + border) << BORDER_SHIFT
+    kind = np.where(labels > 0, grain_type[labels], INERT).astype(np.int64)
+    edges = [np.zeros(length, np.int64) for length in labels.shape]
+    for edge in edges:
+        edge[0], edge[-1] = 1, 2
+    word = kind << TYPE_SHIFT | (3 * edges[0][:, None] + edges[1]) << EDGE_SHIFT
+    count = type_steps()
     for step in STEPS:
         word += np.roll(labels, step, (0, 1)) == labels
-        word += np.roll(high, step, (0, 1)) * np.int64(1 << HIGH_SHIFT)
-        word += np.roll(candidate, step, (0, 1)) * np.int64(1 << CANDIDATE_SHIFT)
+        word += count[np.roll(kind, step, (0, 1))]
     return word.astype(np.uint32)
 
 
 def type_steps() -> np.ndarray:
-    """Increment of a site's word for one neighbour in a grain of each type: int64 [3]."""
-    steps = np.zeros(3, np.int64)
-    steps[HIGH_MOBILITY], steps[CANDIDATE] = 1 << HIGH_SHIFT, 1 << CANDIDATE_SHIFT
+    """Increment of a site's word for one neighbour of each type: int64 [4]."""
+    steps = np.zeros(4, np.int64)
+    steps[HIGH_MOBILITY], steps[CANDIDATE], steps[INERT] = 1 << HIGH_SHIFT, 1 << CANDIDATE_SHIFT, 1 << INERT_SHIFT
     return steps

@@ -12,7 +12,6 @@ import numpy as np
 
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
 from graincast.potts.lattice import Lattice
-from graincast.potts.neighbourhoods import mobilities
 
 Report = Callable[[float, float], None]
 """Called a few times a second with the Monte Carlo steps done and their total."""
@@ -25,16 +24,18 @@ _INITIALISE, _QUENCH, _TYPES, _GROW = range(4)
 class Growth:
     """One growth run.
 
-    times   float64 [records], MCS; the first is 0, the last the end of the run
-    areas   int32 [records, n + 1], sites by grain id; column 0 is zero
-    labels  int32 [L, L], the final state
-    events  accepted flips
+    times      float64 [records], MCS; the first is 0, the last the end of the run
+    areas      int32 [records, n + 1], sites by grain id; column 0 is zero
+    labels     int32 [rows, columns], the final state
+    events     accepted flips
+    snapshots  int32 [records, rows, columns], the state at each record; None unless they were asked for
     """
 
     times: np.ndarray
     areas: np.ndarray
     labels: np.ndarray
     events: int
+    snapshots: np.ndarray | None = None
 
 
 def initialise(
@@ -62,8 +63,17 @@ def initialise(
             raise ValueError(f"time must be 0 or more, not {duration}")
         if duration == 0:
             continue
-        grain_type = np.full(labels.max() + 1, LOW_MOBILITY, np.int8)
-        lattice = _lattice(labels, grain_type, kt, 1.0, True, np.array([0.0, duration]), _stream(seed, stage))
+        if kt <= 0:
+            raise ValueError(f"temperature {kt} must be positive")
+        lattice = Lattice(
+            labels,
+            np.full(labels.max() + 1, LOW_MOBILITY, np.int8),
+            temperature=kt,
+            min_mobility=1.0,
+            uniform=True,
+            record_times=np.array([0.0, duration]),
+            stream=_stream(seed, stage),
+        )
 
         def stage_report(done: float, _: float, before: float = before) -> None:
             if report:
@@ -99,38 +109,30 @@ def grow(
     min_mobility: float = 0.001,
     seed: int,
     uniform_mobility: bool = False,
+    periodic: tuple[bool, bool] = (True, True),
+    snapshots: bool = False,
     report: Report | None = None,
 ) -> Growth:
     """A growth run with mobility 1 between candidate and high-mobility grains and min_mobility elsewhere.
 
-    labels            int32 [L, L], ids 1..n, L >= 4
+    labels            int [rows, columns], grain ids 1..n; a site of label 0 is inert: it never flips, and its
+                      neighbours do as if it were not there
     grain_type        int8 [n + 1] by grain id
     record_times      ascending, MCS, from 0 to the end of the run; a record is taken at the first flip at or after its
                       time (at the time itself if no flip follows before the end), the last one at the end
     uniform_mobility  mobility 1 everywhere: normal grain growth
+    periodic          whether the first and last row, and the first and last column, are neighbours; sites at any
+                      other border have fewer neighbours
+    snapshots         keep the labels at each record, for a film of the growth
 
-    The same seed gives the same bytes. Raises ValueError for any other input.
+    The same seed gives the same bytes. Raises ValueError for any other input, and where a periodic row or column has
+    fewer than 3 sites.
     """
-    stream = _stream(seed, _GROW)
-    lattice = _lattice(labels, grain_type, temperature, min_mobility, uniform_mobility, record_times, stream)
-    _run(lattice, report)
-    return Growth(lattice.out_times, lattice.out_areas, lattice.labels, lattice.events)
-
-
-def _lattice(
-    labels: np.ndarray,
-    grain_type: np.ndarray,
-    temperature: float,
-    min_mobility: float,
-    uniform_mobility: bool,
-    record_times: np.ndarray,
-    stream: np.random.SeedSequence,
-) -> Lattice:
     labels, grain_type = np.asarray(labels), np.asarray(grain_type)
     record_times = np.asarray(record_times, np.float64)
-    if labels.ndim != 2 or labels.shape[0] != labels.shape[1] or len(labels) < 4:
-        raise ValueError(f"labels must be square and at least 4x4, not {labels.shape}")
-    if grain_type.ndim != 1 or labels.min() < 1 or labels.max() >= len(grain_type):
+    if labels.ndim != 2 or any(n < (3 if around else 1) for n, around in zip(labels.shape, periodic, strict=True)):
+        raise ValueError(f"labels must be an image of at least 3 sites along each periodic axis, not {labels.shape}")
+    if grain_type.ndim != 1 or labels.min() < 0 or labels.max() >= len(grain_type):
         raise ValueError(f"labels {labels.min()}..{labels.max()} do not fit {grain_type.size} grain types (ids from 1)")
     if not np.isin(grain_type[1:], (CANDIDATE, LOW_MOBILITY, HIGH_MOBILITY)).all():
         raise ValueError("grain types must be 0, 1 or 2")
@@ -138,14 +140,19 @@ def _lattice(
         raise ValueError(f"temperature {temperature} must be positive and min_mobility {min_mobility} must lie in 0..1")
     if record_times.ndim != 1 or len(record_times) < 2 or record_times[0] != 0 or (np.diff(record_times) <= 0).any():
         raise ValueError("record times must ascend from 0 to the end of the run")
-    return Lattice(
+    lattice = Lattice(
         labels,
         grain_type,
         temperature=temperature,
-        mobility=mobilities(min_mobility, uniform_mobility),
+        min_mobility=min_mobility,
+        uniform=uniform_mobility,
         record_times=record_times,
-        stream=stream,
+        stream=_stream(seed, _GROW),
+        periodic=periodic,
+        snapshots=snapshots,
     )
+    _run(lattice, report)
+    return Growth(lattice.out_times, lattice.out_areas, lattice.labels, lattice.events, lattice.out_labels)
 
 
 def _run(lattice: Lattice, report: Report | None) -> None:

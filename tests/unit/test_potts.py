@@ -2,31 +2,38 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 
 from benchmarks.potts import ranks_among_spparks, raw_data_root, spparks_states
 from graincast.potts import protocol
-from graincast.potts.events import RATE, WORDS
+from graincast.potts.events import CLASS_SIZE, PLACE, RATE, SITE_SIZE, SITES, START, UNIT
 from graincast.potts.lattice import Lattice
-from graincast.potts.neighbourhoods import STEPS, mobilities, words
+from graincast.potts.neighbourhoods import STEPS, words
 
 BLOB = np.array([[1, 1, 1, 2], [1, 2, 2, 2], [1, 2, 2, 1], [1, 1, 2, 2]], np.int32)
 
 
-def lattice(labels, grain_type, seed, *, temperature=0.9, min_mobility=0.001, uniform=False, end=1e12):
+def lattice(
+    labels, grain_type, seed, *, temperature=0.9, min_mobility=0.001, uniform=False, end=1e12, periodic=(True, True)
+):
     return Lattice(
         labels,
         np.array(grain_type, np.int8),
         temperature=temperature,
-        mobility=mobilities(min_mobility, uniform),
+        min_mobility=min_mobility,
+        uniform=uniform,
         record_times=np.array([0.0, end]),
         stream=np.random.SeedSequence(seed),
+        periodic=periodic,
     )
 
 
-def neighbour_labels(labels):
-    """Labels of the eight periodic neighbours, [8, ..., L, L]."""
-    return np.stack([np.roll(labels, step, (-2, -1)) for step in STEPS])
+def neighbour_labels(labels, periodic=(True, True)):
+    """Labels of the eight neighbours, [8, ..., rows, columns]; 0 where there is none."""
+    rows, columns = labels.shape[-2:]
+    around = [(0, 0)] * (labels.ndim - 2) + [(0, 0 if whole else 1) for whole in periodic]
+    torus = np.pad(labels, around)
+    return np.stack([np.roll(torus, step, (-2, -1))[..., :rows, :columns] for step in STEPS])
 
 
 def test_two_grains_follow_their_master_equation():
@@ -49,14 +56,14 @@ def test_two_grains_follow_their_master_equation():
     winner = np.zeros(runs, np.int64)
     for run in range(runs):
         simulated = lattice(BLOB, [0, 0, 2], run, temperature=temperature)
-        before, time = orbit[(simulated.flat - 1) @ power], 0.0
+        before, time = orbit[(simulated.labels.ravel() - 1) @ power], 0.0
         while before not in ends:
             simulated.advance(max_events=1)
-            after = orbit[(simulated.flat - 1) @ power]
+            after = orbit[(simulated.labels.ravel() - 1) @ power]
             occupied[run, before] += simulated.time - time
             flips[before, after] += 1
             before, time = after, simulated.time
-        winner[run] = simulated.flat[0]
+        winner[run] = simulated.labels.ravel()[0]
 
     start = orbit[(BLOB.ravel() - 1) @ power]
     moving_states = np.setdiff1d(np.arange(len(size)), ends)
@@ -110,20 +117,28 @@ def generator(bits, orbit, temperature):
     return energy_by_state[first], rates, (orbit[0], orbit[-1])
 
 
-def test_flips_of_many_grains_occur_at_their_rates():
+BORDERS = [((True, True), 0.0), ((False, True), 0.0), ((True, False), 0.2), ((False, False), 0.1)]
+"""Which axes are periodic, and the share of inert sites."""
+
+
+@pytest.mark.parametrize(("periodic", "inert"), BORDERS)
+def test_flips_of_many_grains_occur_at_their_rates(periodic, inert):
     """Where up to six grains meet: counts of flips by kind against exposure, and exponential waiting times."""
     kind = np.array([0, 0, 2, 2, 1, 1, 2])
     rng = np.random.default_rng(4)
     waits, expected, counted = [], np.zeros(1 << 12), np.zeros(1 << 12)
     for seed in range(120):
-        simulated = lattice(rng.integers(1, 7, (8, 8)), kind, seed, temperature=1.1, min_mobility=0.3)
-        steps = [(simulated.labels.copy(), 0.0)]
-        while len(steps) < 400 and len(np.unique(simulated.flat)) > 1:
+        start = np.where(rng.random((8, 9)) < inert, 0, rng.integers(1, 7, (8, 9)))
+        simulated = lattice(start, kind, seed, temperature=1.1, min_mobility=0.3, periodic=periodic)
+        steps = [(simulated.labels, 0.0)]
+        while len(steps) < 400 and simulated.counters[RATE] > 0:
             simulated.advance(max_events=1)
-            steps.append((simulated.labels.copy(), simulated.time))
+            steps.append((simulated.labels, simulated.time))
         states, wait = np.array([labels for labels, _ in steps]), np.diff([time for _, time in steps])
+        if wait[-1] > 1e9:  # no further flip: the lattice went on to its end
+            states, wait = states[:-1], wait[:-1]
         before, after = states[:-1], states[1:]
-        rate, sort = rates_of_all_flips(before, kind, temperature=1.1, min_mobility=0.3)
+        rate, sort = rates_of_all_flips(before, kind, periodic, temperature=1.1, min_mobility=0.3)
         changed = before != after
         assert (changed.sum((1, 2)) == 1).all()
         flipped = changed[..., None] & (after[..., None] == np.arange(1, 7))
@@ -136,7 +151,7 @@ def test_flips_of_many_grains_occur_at_their_rates():
     enough = expected > 10
     statistic = ((counted - expected)[enough] ** 2 / expected[enough]).sum()
     assert enough.sum() > 100
-    assert 1e-3 < stats.chi2.sf(statistic, enough.sum()) < 1 - 1e-3
+    assert 1e-4 < stats.chi2.sf(statistic, enough.sum()) < 1 - 1e-4  # four cases, two sides
 
     same, other = np.arange(1 << 12) // 9 % 9, np.arange(1 << 12) % 9
     climb = np.maximum(same - other, 0)
@@ -145,51 +160,170 @@ def test_flips_of_many_grains_occur_at_their_rates():
     assert stats.chi2.sf(((counted - expected) ** 2 / expected).sum(), 5) > 1e-3
 
 
-def rates_of_all_flips(labels, kind, *, temperature, min_mobility):
-    """The rate of each flip [..., L, L, grains] by the definition of the model, and its sort.
+def rates_of_all_flips(labels, kind, periodic, *, temperature, min_mobility):
+    """The rate of each flip [..., rows, columns, grains] by the definition of the model, and its sort.
 
     A sort combines the number of grains that meet at the site, whether the boundary is fast, and how many neighbours
     belong to the grain that the site leaves and to the one it joins.
     """
     grains = np.arange(1, len(kind))
-    count = np.stack([(neighbour_labels(labels) == grain).sum(0) for grain in grains], axis=-1)
-    same = np.take_along_axis(count, labels[..., None] - 1, axis=-1)
+    neighbours = neighbour_labels(labels, periodic)
+    count = np.stack([(neighbours == grain).sum(0) for grain in grains], axis=-1)
+    own = np.maximum(labels, 1)[..., None] - 1
+    same = np.take_along_axis(count, own, axis=-1)
     fast = kind[labels][..., None] + kind[grains] == 2
     fast &= (kind[labels][..., None] != 1) & (kind[grains] != 1)
     rate = np.where(fast, 1, min_mobility) * np.minimum(1, np.exp(-(same - count) / temperature))
-    rate[(count == 0) | (labels[..., None] == grains)] = 0
+    rate[(count == 0) | (labels[..., None] == grains) | (labels[..., None] == 0)] = 0
     meeting = (rate > 0).sum(-1, keepdims=True)
     return rate, ((meeting * 2 + fast) * 9 + same) * 9 + count
 
 
 @pytest.mark.parametrize(
+    ("periodic", "start"),
+    [
+        ((False, False), [[1, 1, 2], [1, 2, 2], [1, 1, 2]]),
+        ((False, True), [[1, 1, 2], [1, 2, 2], [1, 1, 2]]),
+        ((True, True), [[1, 1, 2, 0], [1, 0, 2, 2], [1, 1, 2, 1]]),
+        ((False, False), [[1, 1, 2, 2, 1, 2, 1, 1]]),
+    ],
+)
+def test_borders_and_inert_sites_follow_the_master_equation(periodic, start):
+    """The distribution over all two-grain states of a tiny lattice at one time, against that of its generator."""
+    start, temperature, time = np.array(start), 1.3, 1.5
+    live = np.flatnonzero(start)
+    bits = np.arange(1 << len(live))[:, None] >> np.arange(len(live)) & 1
+    states = np.zeros((len(bits), start.size), int)
+    states[:, live] = bits + 1
+    states = states.reshape(-1, *start.shape)
+    rate, _ = rates_of_all_flips(states, np.array([0, 0, 2]), periodic, temperature=temperature, min_mobility=0.001)
+    generator = np.zeros((len(bits), len(bits)))
+    rows = np.arange(len(bits))[:, None]
+    generator[rows, rows ^ 1 << np.arange(len(live))] = rate.sum(-1).reshape(len(bits), -1)[:, live]
+
+    neighbours = neighbour_labels(states, periodic)
+    energy = ((neighbours != states) & (neighbours > 0) & (states > 0)).sum((0, 2, 3)) / 2
+    flow = np.exp(-energy / temperature)[:, None] * generator
+    both = (generator > 0) & (generator.T > 0)
+    np.testing.assert_allclose(flow[both], flow.T[both])
+
+    generator[rows[:, 0], rows[:, 0]] = -generator.sum(1)
+    number = 1 << np.arange(len(live))
+    expected = linalg.expm(generator * time)[(start.ravel()[live] - 1) @ number]
+    runs = 3000
+    counted = np.zeros(len(bits))
+    for seed in range(runs):
+        growth = protocol.grow(
+            start, [0, 0, 2], temperature=temperature, record_times=[0, time], seed=seed, periodic=periodic
+        )
+        assert ((growth.labels == 0) == (start == 0)).all()
+        counted[(growth.labels.ravel()[live] - 1) @ number] += 1
+    common = expected * runs > 5
+    measured, predicted = (
+        np.append(counted[common], counted[~common].sum()),
+        np.append(expected[common], expected[~common].sum()),
+    )
+    assert common.sum() > 10
+    assert stats.chisquare(measured[predicted > 0], runs * predicted[predicted > 0]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("periodic", [(True, True), (True, False), (False, False)])
+def test_an_inert_frame_is_a_border(periodic):
+    """A map with a frame of inert sites grows as the same map without it and without periodic borders."""
+    labels = protocol.initialise(24, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=1)[:, :17]
+    kind = np.ones(labels.max() + 1)
+    times = np.linspace(0, 30, 7)
+
+    def mean_areas(labels, periodic):
+        runs = [
+            protocol.grow(
+                labels, kind, temperature=0.9, record_times=times, seed=s, uniform_mobility=True, periodic=periodic
+            )
+            for s in range(60)
+        ]
+        return np.array([(run.areas[1:] ** 2.0).sum(1) / labels.astype(bool).sum() for run in runs])
+
+    framed, open_border = mean_areas(np.pad(labels, 1), periodic), mean_areas(labels, (False, False))
+    difference = framed.mean(0) - open_border.mean(0)
+    error = np.sqrt(framed.var(0, ddof=1) / 60 + open_border.var(0, ddof=1) / 60)
+    assert (np.abs(difference) < 4 * error).all()
+    whole = mean_areas(labels, (True, True))
+    assert np.abs(whole.mean(0) - open_border.mean(0))[-1] > 4 * error[-1]  # so the test can tell them apart
+
+
+def test_moving_a_periodic_state_around_moves_its_growth():
+    """Means of many runs do not change where the state is moved, or turned, on the torus."""
+    labels = protocol.initialise(20, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=2)
+    kind = protocol.assign_types(labels, 0.5, seed=2)
+
+    def candidate_areas(labels, seeds):
+        return [
+            protocol.grow(labels, kind, temperature=0.9, record_times=[0, 30.0], seed=s).areas[
+                1, kind.tolist().index(0, 1)
+            ]
+            for s in seeds
+        ]
+
+    reference = candidate_areas(labels, range(150))
+    for moved, seeds in ((np.roll(labels, (7, 13), (0, 1)), range(150, 300)), (labels.T, range(300, 450))):
+        assert stats.ks_2samp(reference, candidate_areas(moved, seeds)).pvalue > 1e-3
+
+
+def test_snapshots_are_the_states_at_the_records():
+    labels = protocol.initialise(16, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=3)[:11]
+    labels[3:5, 2:6] = 0
+    kind = protocol.assign_types(labels, 0.5, seed=3)
+    arguments = {"temperature": 0.9, "record_times": [0, 2.0, 9.0, 30.0], "seed": 5, "periodic": (False, True)}
+    growth = protocol.grow(labels, kind, snapshots=True, **arguments)
+    assert growth.snapshots.dtype == np.int32
+    np.testing.assert_array_equal(growth.snapshots[0], labels)
+    np.testing.assert_array_equal(growth.snapshots[-1], growth.labels)
+    assert (np.diff(growth.snapshots, axis=0) != 0).any((1, 2)).all()
+    for snapshot, areas in zip(growth.snapshots, growth.areas, strict=True):
+        count = np.bincount(snapshot.ravel(), minlength=len(kind))
+        np.testing.assert_array_equal(areas[1:], count[1:])
+        assert areas[0] == 0
+    without = protocol.grow(labels, kind, **arguments)
+    assert without.snapshots is None
+    np.testing.assert_array_equal(without.areas, growth.areas)
+
+
+@pytest.mark.parametrize(
     ("temperature", "min_mobility", "uniform"), [(0.9, 0.001, False), (2.5, 0.2, False), (0.9, 1, True)]
 )
-def test_lists_and_rates_stay_consistent_with_the_labels(temperature, min_mobility, uniform):
+@pytest.mark.parametrize(("periodic", "inert"), BORDERS)
+def test_lists_and_rates_stay_consistent_with_the_labels(temperature, min_mobility, uniform, periodic, inert):
     rng = np.random.default_rng(1)
-    labels = protocol.initialise(37, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=1)
+    labels = protocol.initialise(37, temperature=0.9, time=5, quench_temperature=0.1, quench_time=3, seed=1)[:, :30]
+    labels[rng.random(labels.shape) < inert] = 0
     kind = np.concatenate([[0], rng.integers(0, 3, labels.max())]).astype(np.int8)
-    simulated = lattice(labels, kind, 2, temperature=temperature, min_mobility=min_mobility, uniform=uniform)
+    simulated = lattice(
+        labels, kind, 2, temperature=temperature, min_mobility=min_mobility, uniform=uniform, periodic=periodic
+    )
+    torus = tuple(0 if around else 1 for around in periodic)
     for _ in range(4):
         simulated.advance(max_events=5000)
-        word = words(simulated.labels, kind).ravel()
-        np.testing.assert_array_equal(simulated.word, word)
-        np.testing.assert_array_equal(simulated.areas, np.bincount(simulated.flat, minlength=len(kind)))
-        classes = simulated.class_of[word & WORDS - 1]
-        np.testing.assert_array_equal(simulated.length, np.bincount(classes, minlength=len(simulated.bound)))
-        np.testing.assert_array_equal(simulated.members[classes, simulated.place], np.arange(37 * 37))
-        assert simulated.clock[RATE] == (simulated.length * simulated.bound).sum()
+        labels = simulated.labels
+        around = np.pad(labels, [(0, extra) for extra in torus])
+        word = words(around, kind)[: labels.shape[0], : labels.shape[1]]
+        np.testing.assert_array_equal(simulated.words, word)
+        np.testing.assert_array_equal(simulated.areas[1:], np.bincount(labels.ravel(), minlength=len(kind))[1:])
 
-        neighbours = neighbour_labels(simulated.labels)
-        same = (neighbours == simulated.labels).sum(0)
-        total = np.zeros(same.shape)
-        for grain in np.unique(neighbours):
-            other = (neighbours == grain).sum(0)
-            rate = simulated.mobility[kind[simulated.labels], kind[grain]] * simulated.flip[same, other]
-            total += np.where((other > 0) & (simulated.labels != grain), rate, 0)
-        bound = simulated.bound[classes].reshape(total.shape)
-        assert (total <= bound).all()
-        assert ((total > 0) == (bound > 0)).all()
+        classes = np.where(labels > 0, simulated.rates.class_of[word & len(simulated.rates.class_of) - 1], 0)
+        bound = simulated.bound_rate[::CLASS_SIZE]
+        assert simulated.counters[RATE] == round(bound[classes].sum() / simulated.clock[UNIT])
+        place = simulated.state[SITES:][PLACE::SITE_SIZE]
+        members = simulated.members
+        assert sum(map(len, members)) == (classes > 0).sum()
+        for k, sites in enumerate(members, 1):
+            np.testing.assert_array_equal(np.sort(sites), simulated.indices[classes == k])
+            first = simulated.state[CLASS_SIZE * k + START]
+            np.testing.assert_array_equal(place[(sites - SITES) // SITE_SIZE], first + np.arange(len(sites)))
+
+        rate, _ = rates_of_all_flips(labels, kind, periodic, temperature=temperature, min_mobility=min_mobility)
+        total = rate.sum(-1)
+        assert (total <= bound[classes] + 1e-12).all()
+        assert ((total > 0) == (bound[classes] > 0)).all()
 
 
 def test_records_are_the_first_flips_after_their_times():
@@ -216,7 +350,8 @@ def test_records_are_the_first_flips_after_their_times():
         labels,
         kind,
         temperature=0.9,
-        mobility=mobilities(0.001, False),
+        min_mobility=0.001,
+        uniform=False,
         record_times=record_times,
         stream=np.random.SeedSequence(5, spawn_key=(3,)),
     )
