@@ -62,6 +62,7 @@ SAME = ("dataset", "features", "model", "training")
 INHERITED = {"base": "given", **dict.fromkeys(SAME, ...), "grid": None, "fan_out": None}
 READ = {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}
 """Data that were simulated here, as raw data."""
+DUMPED = {"source": "spparks-dump", "path": "results/datasets/made/runs/0000", "shards": 2, "types": {"by": "fraction"}}
 KEYS = {
     "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
     "datasets.source": (
@@ -83,6 +84,9 @@ KEYS = {
     "datasets.types.seed": (SMALL, {"datasets.made.types": {"by": "fraction", "seed": 2}}, GRAPHS["made"]),
     "datasets.periodic": (SMALL, {"datasets.made": READ | {"periodic": [False, True]}}, GRAPHS["made"]),
     "datasets.spacing": (SMALL, {"datasets.made": READ | {"spacing": 0.5}}, GRAPHS["made"]),
+    "datasets.slice": (SMALL, {"datasets.made": DUMPED | {"slice": {"axis": "z", "index": 0}}}, GRAPHS["made"]),
+    "datasets.grains": (SMALL, {"datasets.made": DUMPED | {"grains": "clusters"}}, GRAPHS["made"]),
+    "datasets.start": (SMALL, {"datasets.made": DUMPED | {"start": 25}}, GRAPHS["made"]),
     "datasets.max_rejected": (
         SMALL,
         {"datasets.given.max_rejected": 0.5, "datasets.images.max_rejected": 0.5},
