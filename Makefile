@@ -9,18 +9,19 @@ PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= config/config.yaml
 PROFILE ?= default
+TORCH ?= cpu
 ARGS ?=
 
 # The environment is complete when this file holds the pins it was made from.
-PINS := envs/requirements.lock envs/requirements-dev.txt
-READY := $(VENV)/.ready
+PINS := envs/install.sh envs/requirements.lock envs/requirements-dev.lock envs/torch-$(TORCH).lock
+READY := $(VENV)/.ready-$(TORCH)
 SERVER_READY := $(VENV)/.server-ready
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run plan data test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore conda-file container config-table pictures clean help
+.PHONY: run plan data predict test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore lock audit conda-file container config-table pictures clean help
 
-run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, ARGS="extra arguments for Snakemake")
+run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, TORCH=cpu|cuda, ARGS="extra arguments for Snakemake")
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
 	@python -m graincast config --paths "$(CONFIG)" experiments >/dev/null
 	@snakemake --workflow-profile profiles/$(PROFILE) --configfile "$(CONFIG)" $(ARGS)
@@ -30,6 +31,15 @@ plan: $(READY)  ## say what would run and why (CONFIG=config/…yaml, ARGS=--all
 
 data: $(READY)  ## fetch a published data set (SET=published; ARGS="--to FOLDER"); without SET, list them
 	@python -m graincast data $(SET) $(ARGS)
+
+predict: $(READY)  ## apply a trained model to maps (MODEL= DATA= SOURCE= OUT=; or INPUT=name of CONFIG's predictions)
+ifdef INPUT
+	@snakemake --workflow-profile profiles/$(PROFILE) --configfile "$(CONFIG)" $(ARGS) -- "results/predictions/$(INPUT)"
+else
+	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo "name INPUT=…, or MODEL=… and DATA=… (and SOURCE=…, OUT=…)" >&2; exit 2; }
+	@python -m graincast predict --model "$(MODEL)" --data "$(DATA)" $(if $(SOURCE),--source "$(SOURCE)") \
+	  --out "$(or $(OUT),predictions)" $(ARGS)
+endif
 
 test: $(READY) $(SERVER_READY) lint  ## all checks and tests
 	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them
@@ -86,8 +96,15 @@ tracking-restore: $(SERVER_READY)  ## restore a backup into an empty tracking se
 from-environment = $(foreach name,TRACKING_ADMIN_PASSWORD TRACKING_DATABASE_PASSWORD,$(if \
 	$(filter command,$(origin $(name))),$(error give $(name) in the environment or by $(name)_FILE: other users see an argument)))true
 
-conda-file: $(READY)  ## make envs/conda.yaml from envs/requirements.lock
-	@python -m tools.conda_file envs/requirements.lock envs/conda.yaml
+lock: $(READY)  ## make the lock files in envs/ from the requirements there (ARGS=--upgrade: latest versions)
+	@python -m tools.lock $(ARGS)
+	@$(MAKE) conda-file
+
+audit:  ## compare the locked packages with known vulnerabilities (needs a network)
+	@$(PYTHON) tools/audit.py envs
+
+conda-file: $(READY)  ## make envs/conda.yaml from the lock files
+	@python -m tools.conda_file envs/requirements.lock envs/torch-cpu.lock --out envs/conda.yaml
 
 container:  ## build the worker image for --use-singularity (ARGS="--variant cuda --base IMAGE")
 	@docker/build.sh $(ARGS)
@@ -99,11 +116,12 @@ $(READY): $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "graincast needs Python 3.11 or newer; name one with PYTHON=…")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (a few minutes, once)"
-	@$(VENV)/bin/pip install -qq --disable-pip-version-check $(addprefix -r ,$(PINS))
+	@rm -f $(VENV)/.ready*
+	@PIP_FLAGS=-qq envs/install.sh $(VENV) $(TORCH) requirements-dev.lock
 	@touch $@
 
-$(SERVER_READY): $(READY) envs/requirements-server.txt
-	@$(VENV)/bin/pip install -qq --disable-pip-version-check -c envs/requirements.lock -r envs/requirements-server.txt
+$(SERVER_READY): $(READY) envs/requirements-server.lock
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --require-hashes -r envs/requirements-server.lock
 	@touch $@
 
 pictures: $(READY)  ## make the pictures of the README (needs graphviz)

@@ -21,6 +21,7 @@ include: "rules/vision.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/predict.smk"
 
 
 # What a killed run left in SLURM's queue goes first; what could not be sent to MLflow is sent at the end.

@@ -4,7 +4,9 @@
 #   docker/build.sh [--variant cpu|cuda] [--base IMAGE] [--out FOLDER] [--print-name]
 #
 # The SIF is FOLDER/graincast-worker-VARIANT-HASH.sif (FOLDER: containers/). HASH is the first twelve hex digits of the
-# sha256 of these bytes, one after another: docker/worker.Dockerfile, envs/requirements.lock, the name of the variant.
+# sha256 of these bytes, one after another: docker/worker.Dockerfile, envs/install.sh, envs/requirements.lock,
+# envs/torch-VARIANT.lock, the name of the variant.
+# --base NAME@sha256:… builds on just that image, whatever its name stands for later.
 # graincast/planning/containers.py forms the same name, so no job runs in an outdated image.
 # --print-name prints that path and builds nothing. On success the path is the last line on stdout.
 #
@@ -34,7 +36,8 @@ while [ $# -gt 0 ]; do
 done
 [ "$variant" = cpu ] || [ "$variant" = cuda ] || fail "--variant is cpu or cuda, not $variant"
 
-hash=$({ cat "$root/docker/worker.Dockerfile" "$root/envs/requirements.lock"; printf %s "$variant"; } | sha256sum | cut -c1-12)
+envs=("$root"/envs/{install.sh,requirements.lock,"torch-$variant.lock"})
+hash=$({ cat "$root/docker/worker.Dockerfile" "${envs[@]}"; printf %s "$variant"; } | sha256sum | cut -c1-12)
 image=graincast-worker:$variant-$hash
 sif=$out/graincast-worker-$variant-$hash.sif
 
@@ -65,7 +68,7 @@ trap 'rm -rf "$scratch" "$partial"' EXIT
 
 # Only what the Dockerfile copies goes to the builder, not the whole working directory.
 mkdir -p "$scratch/context/envs"
-cp "$root/envs/requirements.lock" "$scratch/context/envs/"
+cp "${envs[@]}" "$scratch/context/envs/"
 args=(--build-arg "VARIANT=$variant" --tag "$image" --file "$root/docker/worker.Dockerfile")
 [ -z "$base" ] || args+=(--build-arg "BASE=$base")
 # shellcheck disable=SC2206

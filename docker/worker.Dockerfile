@@ -1,9 +1,9 @@
-# The worker image: what envs/requirements.lock names, and nothing of the project. The project's code is the working
+# The worker image: what the lock files in envs/ name, and nothing of the project. The project's code is the working
 # directory, which every container engine mounts; so an edited line of code never asks for a new image.
 #
-#   BASE         any Debian-like image with Python 3.11 and its venv module
+#   BASE         any Debian-like image with Python 3.11 and its venv module; python:3.11-slim@sha256:… is just that one
 #   VARIANT      cpu or cuda: which build of torch
-#   TORCH_INDEX  where that build is found; "none" where pip's own configuration (a mirror, a folder of wheels) has it
+#   TORCH_INDEX  where the CPU build is found; "none" where pip's own configuration (a mirror, a folder of wheels) has it
 #   secret pip.conf   optional: pip's settings while building, never a part of the image
 #
 # docker/build.sh builds this and converts it to a SIF for Apptainer.
@@ -12,23 +12,15 @@ FROM ${BASE}
 ARG VARIANT=cpu
 ARG TORCH_INDEX=
 
-COPY envs/requirements.lock /opt/graincast/requirements.lock
+COPY envs/install.sh envs/requirements.lock envs/torch-${VARIANT}.lock /opt/graincast/
 
-# The cpu builds have an index of their own; torch's wheels on the general index are the cuda build.
 # Modules are compiled here, once: a SIF is read-only, and uncompiled ones would be compiled at every start.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     set -eu; \
-    case "$VARIANT" in \
-        cpu) index=${TORCH_INDEX:-https://download.pytorch.org/whl/cpu} ;; \
-        cuda) index=${TORCH_INDEX:-none} ;; \
-        *) echo "VARIANT is cpu or cuda, not $VARIANT" >&2; exit 1 ;; \
-    esac; \
-    [ "$index" = none ] && index= || index="--extra-index-url $index"; \
-    python3 -m venv /opt/graincast/venv; \
     cd /opt/graincast; \
-    venv/bin/pip install --no-cache-dir --no-compile $index -r requirements.lock; \
+    python3 -m venv venv; \
+    TORCH_INDEX=$TORCH_INDEX PIP_FLAGS="--no-cache-dir --no-compile" ./install.sh venv "$VARIANT"; \
     venv/bin/pip check; \
-    venv/bin/python -c "import sys, torch; sys.exit((torch.version.cuda is None) != ('$VARIANT' == 'cpu') and f'torch {torch.__version__} is not the $VARIANT build')"; \
     venv/bin/python -m compileall -q -j 0 venv/lib || true; \
     chmod -R a+rX /opt/graincast
 

@@ -4,12 +4,22 @@ Heavy libraries are imported by the sub-command that needs them, so that the oth
 """
 
 import argparse
+import contextlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from graincast.program.main import OneLineParser, run
+
+DEFAULT = Path("config/config.yaml")
+READING = {
+    "types": "which grains are red, such as '{by: misorientation, above: 15}'",
+    "candidates": "grains to predict: largest, all, interior, '{ids: [17]}'",
+    "slice": "plane of a 3-D map, such as '{axis: z, index: 0}'",
+    "spacing": "distance of neighbouring sites, µm",
+    "periodic": "whether rows and columns are periodic, such as '[false, false]'",
+}
 
 
 def config(arguments: argparse.Namespace) -> None:
@@ -48,7 +58,7 @@ def adopt(arguments: argparse.Namespace) -> None:
     for note in notes:
         print(note)
     _hold_results()
-    adopted, refused = adoption.adopt(state for state in states if state.job.rule != "export")
+    adopted, refused = adoption.adopt(state for state in states if state.job.rule not in ("export", "predict"))
     for job, reason in refused:
         print(f"not adopted: {job.name}: {reason}")
     print(f"{len(adopted)} jobs adopted, {len(refused)} not")
@@ -101,6 +111,57 @@ def prune(arguments: argparse.Namespace) -> None:
         pruning.remove(paths)
     word = "removed" if arguments.yes else "would be removed (--yes removes them)"
     print(f"{len(paths)} files and folders and {tracked} MLflow experiments {word}")
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Apply a trained model to maps: a probability for each candidate grain, as tables, pictures and XDMF."""
+    from graincast.experiment.find_model import find
+    from graincast.prediction import trained_model
+    from graincast.prediction.predict import predict as predict_all
+
+    with _model_file(arguments.model, find) as model_file:
+        about = trained_model.describe(model_file)
+        settings = _reading(arguments, (about["raw"] or {}).get("reading"))
+        predict_all(model_file, arguments.data, settings, arguments.out, arguments.threshold, arguments.extensions)
+
+
+@contextlib.contextmanager
+def _model_file(model: str, find: Callable[[str], Path]) -> Iterator[Path]:
+    """The file of a trained model; one of a registry is fetched for the while."""
+    if not model.startswith("models:/"):
+        yield find(model)
+        return
+    from graincast.configuration.load import load
+    from graincast.configuration.yaml_file import read
+    from graincast.tracking.registered import fetched
+
+    tracking = load(read(DEFAULT), DEFAULT)["tracking"] if DEFAULT.is_file() else {"store": "sqlite:///mlflow.db"}
+    with fetched(model, tracking) as file:
+        yield file
+
+
+def _reading(arguments: argparse.Namespace, trained: dict | None) -> dict | None:
+    """How to read the data: what the arguments say, and else as the model's training data."""
+    from graincast.configuration import reading
+
+    given = {key: getattr(arguments, key) for key in READING if getattr(arguments, key) is not None}
+    same = trained is not None and arguments.source in (None, trained["source"])
+    base = dict(trained) if same and trained else {}
+    if arguments.source:
+        base["source"] = arguments.source
+    if "source" not in base:
+        return None
+    return reading.settings({**base, **given, "path": str(arguments.data)}, "the command line")
+
+
+def _yaml(text: str) -> object:
+    """The value of an argument written as in a configuration."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not YAML; write it as in a configuration") from None
 
 
 def _tracked_leftovers(configurations: list[dict], remove: bool) -> int:
@@ -202,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("config", type=Path, metavar="FILE", help="configuration file")
     p.add_argument("--paths", action="store_true", help="check that the paths of data and weights exist here")
     p.add_argument("section", nargs="?", help="one section of it, such as datasets")
-    default = Path("config/config.yaml")
+    default = DEFAULT
     for name, call in (("plan", plan), ("adopt", adopt)):
         p = add(name, call)
         p.add_argument("config", type=Path, nargs="?", default=default, metavar="FILE", help="configuration file")
@@ -216,6 +277,15 @@ def _parser() -> argparse.ArgumentParser:
     p = add("prune", prune)
     p.add_argument("configs", type=Path, nargs="+", metavar="FILE", help="the configurations whose results are kept")
     p.add_argument("--yes", action="store_true", help="remove what is listed")
+    p = add("predict", predict)
+    p.add_argument("--model", required=True, help="an experiment's name, a trained model's file, or models:/name@alias")
+    p.add_argument("--data", type=Path, required=True, help="file or folder of raw data")
+    p.add_argument("--source", help="what the data are (config/README.md); default: as the training data")
+    for key, what in READING.items():
+        p.add_argument(f"--{key}", type=_yaml, metavar="YAML", help=f"{what}; as in a configuration")
+    p.add_argument("--threshold", type=float, help="of the growth ratio, where the model has several")
+    p.add_argument("--extensions", type=Path, nargs="*", default=[], help="folders of models and features of your own")
+    p.add_argument("--out", type=Path, required=True, help="folder to write")
     return parser
 
 

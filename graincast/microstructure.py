@@ -23,7 +23,7 @@ class GrainTable:
     orientation  float64 [n, 4] or None, unit quaternions (x, y, z, w) that rotate sample axes to crystal axes, as
                  DREAM.3D and Bunge's Euler angles do (graphs/orientations.py)
     phase        int32 [n] or None, the phase's number in the source
-    laue         int8 [n] or None, the crystal's Laue group, an index of graphs/orientations.LAUE_GROUPS
+    laue         int8 [n] or None, the crystal's Laue group, an index of graphs/laue_groups.LAUE_GROUPS
     columns      further columns by name, float64 [n] or text [n]
     """
 

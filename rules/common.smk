@@ -60,6 +60,7 @@ wildcard_constraints:
     split="[A-Za-z0-9_-]+",
     experiment="|".join(map(re.escape, PLAN.experiments)),
     job="[A-Za-z0-9._+-]+",
+    prediction="[A-Za-z0-9_-]+",
 
 
 @contextlib.contextmanager
@@ -80,8 +81,12 @@ def check_start():
         raise WorkflowError(
             f"{CONFIG_FILE}: tracking.store: {store} is a folder; name a file, such as {store}/mlflow.db"
         )
-    in_containers = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
-    if in_containers and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
+    if IN_CONTAINERS and store and containers.hidden(store):
+        raise WorkflowError(
+            f"{CONFIG_FILE}: tracking.store: {store} lies in a folder of temporary files, which containers have for "
+            "themselves; choose another folder"
+        )
+    if IN_CONTAINERS and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
         raise WorkflowError(
             f"no worker image {WORKER_IMAGE}: build it with `make container`, or configure container.image"
         )
@@ -127,15 +132,19 @@ def set_environment():
     elsewhere = project != Path.cwd()  # --directory: programs are found by their path
     if elsewhere:
         os.environ.update(PYTHONPATH=str(project))
-    read_only = [*RAW.folders(), *([project] if elsewhere else [])]
-    os.environ.update(containers.environment(os.environ, read_only, ["results"], project if elsewhere else None))
+    read_only, writable = [*RAW.folders(), *([project] if elsewhere else [])], [Path.cwd(), "results"]
+    scratch = containers.scratch_folder() if IN_CONTAINERS and not DRY_RUN else None
+    found = containers.environment(os.environ, read_only, writable, project if elsewhere else None, scratch)
+    os.environ.update(found)
 
 
 # Jobs run the Snakefile again. Only the process that plans them looks at raw data and writes recipes, and only while no
 # other run or dry run does.
 MAIN = workflow.is_main_process and "--lint" not in sys.argv
+DRY_RUN = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
+IN_CONTAINERS = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
 with errors_in_one_line():
-    PLANS = MAIN and lock.take(patience=0 if {"-n", "--dry-run", "--dryrun"} & set(sys.argv) else 20)
+    PLANS = MAIN and lock.take(patience=0 if DRY_RUN else 20)
     if MAIN and not PLANS:
         say("another run holds results/: planned with the recipes that are there")
     if PLANS:

@@ -24,7 +24,7 @@ def main(args: argparse.Namespace) -> None:
     encoded = codes.read(args.codes)
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
-    rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
+    rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
     parts = []
     for path in args.graphs:
         for whole, samples in shards.read_maps(path):

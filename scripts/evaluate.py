@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
     about = described(first, tested, parameters, args.extensions)
     in_training = np.any([subset == "train" for subset in subsets.values()], axis=0)
     trained_model.write(args.out / "model.h5", about, tested.models, ranges(data, in_training))
-    write_bytes(args.out / "sources.zip", packing.packed(parameters["model"], args.extensions))
+    write_bytes(args.out / "sources.zip", packing.packed(parameters["model"], args.extensions, source_of(parameters)))
     summary = {
         **{key: first.get(key) for key in COPIED},
         "select": parameters["select"],
@@ -85,6 +85,11 @@ def main(args: argparse.Namespace) -> None:
             print(f"{task}: caution: {'; '.join(outcome['cautions'])}")
 
 
+def source_of(parameters: dict) -> str | None:
+    """The source of the raw data that the model reads; None where it reads none."""
+    return (parameters.get("raw") or {}).get("reading", {}).get("source")
+
+
 def described(record: dict, tested: Tested, parameters: dict, folders: list[Path]) -> dict:
     """What the file of the trained model is about (see prediction/trained_model.py)."""
     raw = parameters.get("raw")
@@ -97,17 +102,24 @@ def described(record: dict, tested: Tested, parameters: dict, folders: list[Path
         "raw": raw,
         "why_not_raw": "" if raw else WHY_NOT_RAW[bool(record.get("network"))],
         "extensions": [extensions.package(folder) for folder in folders],
-        "requirements": packing.requirements(parameters["model"], folders),
+        "requirements": packing.requirements(parameters["model"], folders, source_of(parameters)),
         "metrics": {threshold: outcome["test"] for threshold, outcome in tested.thresholds.items()},
     }
 
 
 def ranges(data: Any, inside: np.ndarray) -> dict[str, np.ndarray]:
-    """The smallest and largest value of each feature in the microstructures of `inside` (bool [g])."""
+    """The ranges of the microstructures of `inside` (bool [g]), see prediction/trained_model.py."""
     if not hasattr(data, "node_ptr"):
         return {"nodes": extremes(data.x[inside])}
     nodes, edges = (np.repeat(inside, np.diff(ptr)) for ptr in (data.node_ptr, data.edge_ptr))
-    return {"nodes": extremes(data.x[nodes]), "edges": extremes(data.edge_x[edges])}
+    means = np.add.reduceat(data.x, data.node_ptr[:-1]) / np.diff(data.node_ptr)[:, None]
+    spacing = extremes(data.spacing[inside, None])[0]
+    return {
+        "nodes": extremes(data.x[nodes]),
+        "edges": extremes(data.edge_x[edges]),
+        "node_means": extremes(means[inside]),
+        "spacing": spacing,
+    }
 
 
 def extremes(rows: np.ndarray) -> np.ndarray:

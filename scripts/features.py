@@ -21,7 +21,7 @@ def main(args: argparse.Namespace) -> None:
     features = named.tables(args.extensions)
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
-    rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
+    rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
     progress = Progress(f"features {args.name}", total, "microstructures")
     parts = []
     for path in args.graphs:

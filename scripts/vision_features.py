@@ -43,7 +43,7 @@ def of_graphs(args: argparse.Namespace, settings: dict, network: str, compute: C
     """The table of the microstructures of some shards."""
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.graphs_rejected)
-    rejection.check(args.name.partition("/")[0], total, rejected, args.max_rejected)
+    rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
     names, groups, ratios = [], [], []
 
     def pictures() -> Iterator[np.ndarray]:

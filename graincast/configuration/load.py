@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from graincast.configuration import checks, experiments, extension_models, overrides
+from graincast.configuration import checks, experiments, extension_models, overrides, reading
 from graincast.configuration.errors import ConfigError, nearest
 from graincast.configuration.schema import checked, of_configuration
 from graincast.configuration.yaml_file import read
@@ -41,6 +41,8 @@ def load(config: dict, file: str | os.PathLike, *others: str | os.PathLike) -> d
     checks.check_tracking(f"{file}: tracking", config["tracking"])
     for name in config["datasets"]:
         checks.check_dataset(f"{file}: datasets.{name}", written["datasets"][name], config["datasets"][name])
+    for name in config["predictions"]:
+        reading.check(f"{file}: predictions.{name}", written["predictions"][name], config["predictions"][name])
     for name in config["splits"]:
         checks.check_split(f"{file}: splits.{name}", written["splits"][name], config["splits"][name])
     checks.check_sets(file, config, _features(file, folders))

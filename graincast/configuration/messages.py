@@ -45,6 +45,9 @@ def message(error: jsonschema.ValidationError, schema: dict) -> str:
             sub for sub in error.context if _remedy(sub)
         ]
         return f"{where}: {shown(error.instance)} is not a valid {kinds}" + (f" ({_wrong(inner[0])})" if inner else "")
+    if error.validator == "maxLength":
+        length = f"has {len(error.instance)} characters; use at most {error.validator_value}"
+        return f"{where}: the name {error.instance[:40]}… {length}"
     if error.validator == "pattern":
         hint = "; use letters, digits, - and _" if "A-Za-z" in error.validator_value else ""
         return f"{where}: {error.instance!r} does not match {error.validator_value}{hint}"

@@ -9,6 +9,7 @@ import yaml
 from graincast.configuration.checks import SPLIT_KEYS
 from graincast.experiment import declaration
 from graincast.experiment.targets import ABNORMAL, LABEL
+from graincast.graphs.samples import TYPE_KEYS
 
 SECTIONS = ("feature_sets", "encoded_sets", "vision_sets")
 
@@ -57,6 +58,9 @@ def _experiment(one: dict, model: declaration.Declaration) -> dict:
 
 
 def _dataset(dataset: dict) -> dict:
+    if "types" in dataset:
+        types = dataset["types"]
+        dataset = {**dataset, "types": {key: types[key] for key in ("by", *TYPE_KEYS[types["by"]])}}
     if "simulate" not in dataset or dataset["simulate"]["mobility"] != "uniform":
         return dataset
     simulate = {key: value for key, value in dataset["simulate"].items() if key != "min_mobility"}

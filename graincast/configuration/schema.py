@@ -18,12 +18,14 @@ from graincast.configuration.errors import ConfigError
 from graincast.configuration.messages import message
 from graincast.experiment import declaration as model_declarations
 from graincast.files import declaration
-from graincast.raw.sources import SOURCES
+from graincast.raw.sources import GROWTH_KEYS, SOURCES
 
 PACKAGED, IN_CHECKOUT = Path(__file__).with_name("schema.yaml"), Path(__file__).parents[2] / "config" / "schema.yaml"
 FILE = PACKAGED if PACKAGED.is_file() else IN_CHECKOUT
 ENCODERS = Path(__file__).parents[1] / "encoders"
 OF_EVERY_SOURCE = ("source", "results", "max_rejected")
+TRAINING_ONLY = (*GROWTH_KEYS, "shards", "results", "max_rejected", "simulate")
+"""Keys of a data set without effect on a prediction."""
 DECLARED_ONLY = ("axis", "short", "at_most")
 """Entries of a declared setting that are not of JSON Schema."""
 
@@ -41,7 +43,12 @@ def shared() -> dict:
 def of_configuration(written: Mapping[str, Any]) -> dict:
     """The schema of a configuration: each data set by its source, each encoder by its method."""
     schema = copy.deepcopy({key: value for key, value in shared().items() if key != "$defs"})
-    for section, key, one in (("datasets", "source", of_dataset), ("encoders", "method", of_encoder)):
+    by_name = (
+        ("datasets", "source", of_dataset),
+        ("predictions", "source", of_prediction),
+        ("encoders", "method", of_encoder),
+    )
+    for section, key, one in by_name:
         place, entries = schema["properties"][section], written.get(section)
         place["additionalProperties"] = one()
         if isinstance(entries, dict):
@@ -75,6 +82,14 @@ def of_dataset(source: object = None) -> dict:
         "of": f"source {source}",
         "elsewhere": no_effect(f"source {source} ({one.description})", taken, others),
     }
+
+
+def of_prediction(source: object = None) -> dict:
+    """The schema of a prediction of raw data from a source: that of a data set without what only training needs."""
+    data = of_dataset(source)
+    own = shared()["$defs"]["prediction"]["properties"]
+    taken = {key: one for key, one in data["properties"].items() if key not in TRAINING_ONLY}
+    return {**data, "properties": {**own, **taken}, "required": ["model", *data["required"]]}
 
 
 def of_encoder(method: object = None) -> dict:

@@ -57,10 +57,10 @@ def encode_microstructure(
     """
     labels, grain_type, periodic = microstructure.labels, microstructure.grain_type, microstructure.periodic
     pairs, pair_of_edge = patches.undirected(microstructure.edges)
-    grain = encode[patches.GRAIN](patches.grains(labels, grain_type, periodic))
+    grain = encode[patches.GRAIN](patches.grains(labels, grain_type, periodic=periodic))
     if not len(pairs):
         return grain, np.zeros((0, grain.shape[1]), np.float32)
-    boundary = encode[patches.BOUNDARY](patches.boundaries(labels, grain_type, pairs, periodic))
+    boundary = encode[patches.BOUNDARY](patches.boundaries(labels, grain_type, pairs, periodic=periodic))
     return grain, boundary[pair_of_edge]
 
 

@@ -27,8 +27,8 @@ WINDOW = {GRAIN: 96, BOUNDARY: 48}
 def grains(
     labels: np.ndarray,
     grain_type: np.ndarray,
-    periodic: tuple[bool, ...] = PERIODIC,
     window: int = WINDOW[GRAIN],
+    periodic: tuple[bool, ...] = PERIODIC,
 ) -> np.ndarray:
     """The patches of n grains, uint8 [n, window, window].
 
@@ -48,8 +48,8 @@ def boundaries(
     labels: np.ndarray,
     grain_type: np.ndarray,
     pairs: np.ndarray,
-    periodic: tuple[bool, ...] = PERIODIC,
     window: int = WINDOW[BOUNDARY],
+    periodic: tuple[bool, ...] = PERIODIC,
 ) -> np.ndarray:
     """The patches of p boundaries, uint8 [p, window, window].
 

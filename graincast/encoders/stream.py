@@ -41,8 +41,8 @@ class LabelRuns:
         """All patches of a kind, uint8 [count, size, size], in the order of the grains or boundaries."""
         labels = label_runs.decode(self.value, self.length, self.shape)
         if kind == patches.GRAIN:
-            return patches.grains(labels, self.grain_type, self.periodic)
-        return patches.boundaries(labels, self.grain_type, self.pairs, self.periodic)
+            return patches.grains(labels, self.grain_type, periodic=self.periodic)
+        return patches.boundaries(labels, self.grain_type, self.pairs, periodic=self.periodic)
 
 
 def compact(microstructure: Microstructure) -> LabelRuns:

@@ -9,26 +9,17 @@ import functools
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-_GROUPS = {
-    "-1": "C1",
-    "2/m": "C2",
-    "mmm": "D2",
-    "4/m": "C4",
-    "4/mmm": "D4",
-    "-3": "C3",
-    "-3m": "D3",
-    "6/m": "C6",
-    "6/mmm": "D6",
-    "m-3": "T",
-    "m-3m": "O",
-}
-LAUE_GROUPS = tuple(_GROUPS)
-"""The eleven Laue groups; a number of one is its index here. Rotations alone bear on misorientations."""
+from graincast.graphs.laue_groups import LAUE_GROUPS, ROTATIONS
 
 
 def from_euler(angles: np.ndarray) -> np.ndarray:
-    """Orientations float64 [n, 4] from Bunge's Euler angles (φ1, Φ, φ2), float [n, 3], radians."""
-    return Rotation.from_euler("ZXZ", np.asarray(angles, np.float64)).inv().as_quat()
+    """Orientations float64 [..., 4] from Bunge's Euler angles (φ1, Φ, φ2), float [..., 3], radians; NaN gives NaN."""
+    angles = np.asarray(angles, np.float64)
+    finite = np.isfinite(angles).all(axis=-1)
+    found = np.full((*angles.shape[:-1], 4), np.nan)
+    if finite.any():
+        found[finite] = Rotation.from_euler("ZXZ", angles[finite]).inv().as_quat()
+    return found
 
 
 def misorientation(orientation: np.ndarray, laue: np.ndarray, reference: int) -> np.ndarray:
@@ -51,6 +42,11 @@ def misorientation(orientation: np.ndarray, laue: np.ndarray, reference: int) ->
     return angle
 
 
+def symmetries(laue: int) -> np.ndarray:
+    """The proper rotations of a Laue group as unit quaternions, float64 [rotations, 4]."""
+    return _symmetries(laue).as_quat()
+
+
 @functools.cache
 def _inverse_products(laue: int, other: int) -> np.ndarray:
     """Inverses of all products of a rotation of one Laue group and one of another, float64 [products, 4]."""
@@ -62,4 +58,4 @@ def _inverse_products(laue: int, other: int) -> np.ndarray:
 @functools.cache
 def _symmetries(laue: int) -> Rotation:
     name = LAUE_GROUPS[laue]
-    return Rotation.create_group(_GROUPS[name], axis="Y" if name == "2/m" else "Z")
+    return Rotation.create_group(ROTATIONS[name], axis="Y" if name == "2/m" else "Z")

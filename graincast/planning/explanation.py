@@ -17,6 +17,7 @@ WORDS = {
     "summarise": ("summary", "summaries"),
     "check_rejected": ("check of rejected input", "checks of rejected input"),
     "export": ("export", "exports"),
+    "predict": ("prediction", "predictions"),
     "features": ("feature table", "feature tables"),
     "encoder": ("encoder", "encoders"),
     "encoder_figures": ("set of encoder figures", "sets of encoder figures"),

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from graincast.experiment.find_model import find
 from graincast.features.feature import BOUNDARY_LENGTH
+from graincast.files.digest import digest
 from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
 from graincast.planning.sources import module
 from graincast.program.recipe import note_of, read_made_from
+from graincast.raw.reading import shaping
 from graincast.raw.sources import SOURCES
 
 NODES, EDGES, SOURCE_TABLE = "graincast/features/nodes.py", "graincast/features/edges.py", "graincast/raw/sources.py"
@@ -73,6 +76,7 @@ def jobs(plan: Plan, compared: list[str]) -> list[Job]:
     found.append(Job("compare", {}, {}, {"metrics": compared}, table, programs, notes))
     figure, programs = ["results/comparison.png"], ["scripts/comparison_figure.py"]
     found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figure, programs))
+    found += _predictions(plan)
     return found
 
 
@@ -87,6 +91,26 @@ def _noted(path: str) -> bool:
         return path in read_made_from(note_of(path))["outputs"]
     except (BadInput, OSError):
         return False
+
+
+def _predictions(plan: Plan) -> Iterator[Job]:
+    """On demand only. The model is no input, so that nothing is trained for it, but its content counts."""
+    for name, prediction in plan.predictions.items():
+        parameters = {"reading": shaping(prediction), "threshold": prediction["threshold"]}
+        parameters["model"] = _digest_of_model(prediction["model"])
+        inputs = {"manifest": [plan.prediction_manifest(name)]}
+        programs = ["scripts/predict.py", module("raw", SOURCES[prediction["source"]].reader)]
+        source = {SOURCE_TABLE: [prediction["source"]]}
+        folder = [f"results/predictions/{name}"]
+        yield Job("predict", {"prediction": name}, parameters, inputs, folder, programs, entries=source)
+
+
+def _digest_of_model(model: str) -> str | None:
+    """The digest of a trained model's content; None where there is none yet, which the step itself reports."""
+    try:
+        return digest(find(model))
+    except (BadInput, OSError):
+        return None
 
 
 def _data(plan: Plan) -> Iterator[Job]:
@@ -126,8 +150,7 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
         parameters = {"simulate": plan.simulation(dataset), "states": plan.states(dataset, shard)}
         programs = ["scripts/simulate.py"]
         yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], programs, entries=source)
-    own = SOURCES[settings["source"]].settings
-    parameters = {"source": settings["source"], **{key: settings[key] for key in own}, **plan.graph_settings(dataset)}
+    parameters = shaping(settings)
     graphs = f"results/datasets/{dataset}/graphs/{shard}"
     programs = ["scripts/graphs.py", module("raw", SOURCES[settings["source"]].reader)]
     outputs = [f"{graphs}.h5", f"{graphs}.rejected.csv"]

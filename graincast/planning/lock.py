@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from graincast.planning import results_folder
+
 LOCK = Path("results", "recipes", ".lock")
 _held: list[TextIO] = []
 
@@ -19,8 +21,9 @@ def take(lock: Path = LOCK, patience: float = 0) -> bool:
     """Take the lock for the rest of this process; False where another process has it.
 
     patience  seconds to wait for the other process: a dry run is soon over
-    On a file system without locks it counts as taken.
+    On a file system without locks it counts as taken. Raises BadInput where the results folder cannot be written.
     """
+    results_folder.check(lock.parent.parent)
     lock.parent.mkdir(parents=True, exist_ok=True)
     file = lock.open("w", encoding="utf-8")
     deadline = time.monotonic() + patience

@@ -1,4 +1,4 @@
-"""The packages that bear on a step's numbers, with the versions that the lock file pins.
+"""The packages that bear on a step's numbers, with the versions that the lock files pin.
 
 Reviewed by hand: a package that sources import stands in one of the two tables below, or a test fails. The version is
 the pinned one, so that a container and a virtual environment, or a CPU and a CUDA build, make no difference.
@@ -12,8 +12,10 @@ from pathlib import Path
 
 from graincast.microstructure import BadInput
 
-LOCK = "envs/requirements.lock"
+LOCKS = ("envs/requirements.lock", "envs/torch-cpu.lock")
+"""Both builds of torch have the same version."""
 BEARING = {
+    "defdap": ("defdap",),
     "h5py": ("h5py",),
     "matplotlib": ("matplotlib",),
     "numba": ("numba", "llvmlite"),
@@ -37,8 +39,8 @@ IGNORED = {
 
 @functools.cache
 def pinned(project: Path) -> dict[str, str]:
-    """The pinned version of each distribution in the lock file, by its normalised name."""
-    lines = (project / LOCK).read_text(encoding="utf-8").splitlines()
+    """The pinned version of each distribution in the lock files, by its normalised name."""
+    lines = [line for lock in LOCKS for line in (project / lock).read_text(encoding="utf-8").splitlines()]
     pins = (re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)", line) for line in lines)
     return {re.sub(r"[-_.]+", "-", pin[1]).lower(): pin[2] for pin in pins if pin}
 

@@ -14,12 +14,12 @@ from graincast.features.edges import EDGE_FEATURES
 from graincast.features.nodes import NODE_FEATURES
 from graincast.files.declaration import chain
 from graincast.files.expansion import expand
-from graincast.graphs.samples import TYPE_KEYS
 from graincast.planning.sources import of_path
 from graincast.potts.batches import batches
 from graincast.program import extensions
 from graincast.raw.manifest import shard_names
-from graincast.raw.sources import GROWTH_KEYS, MAP_KEYS, READER_KEYS, SOURCES
+from graincast.raw.reading import shaping
+from graincast.raw.sources import GROWTH_KEYS, SOURCES
 
 PROJECT = Path(__file__).parents[2]
 
@@ -39,6 +39,7 @@ class Plan:
         self.grains = [name for name in self.datasets if name not in self.images]
         features = {experiment["features"] for experiment in self.experiments.values()}
         self.vision = sorted(features & set(config["vision_sets"]))
+        self.predictions: dict[str, dict] = config["predictions"]
         # asked for by every job, so worked out once
         self._batches = {name: self._batches_of(name) for name in self.simulated}
         self._training_jobs = {name: self._training_jobs_of(name) for name in self.experiments}
@@ -97,6 +98,10 @@ class Plan:
         }
         return [f"results/datasets/{dataset}/encoders/{encoder}.figures" for dataset, encoder in sorted(used)]
 
+    def prediction_manifest(self, prediction: str) -> str:
+        """The manifest of a prediction's raw data, written by the scan."""
+        return f"results/predictions/{prediction}.raw/0000.json"
+
     # ---- Files of experiments
 
     def features(self, experiment: str) -> str:
@@ -124,15 +129,6 @@ class Plan:
         """What a batch of simulations depends on; how many other states there are is not part of it."""
         simulate = self.datasets[dataset]["simulate"]
         return {key: value for key, value in simulate.items() if key not in ("microstructures", "batch")}
-
-    def graph_settings(self, dataset: str) -> dict:
-        """What a data set's graphs depend on besides its source and the source's own keys."""
-        settings = self.datasets[dataset]
-        found = {key: settings[key] for key in (*GROWTH_KEYS, *MAP_KEYS, *READER_KEYS) if key in settings}
-        if "types" in found:
-            types = found["types"]
-            found["types"] = {key: types[key] for key in ("by", *TYPE_KEYS[types["by"]])}
-        return found
 
     def states(self, dataset: str, shard: str) -> dict[str, int]:
         """The numbers of the first and last initial state of a batch."""
@@ -207,7 +203,14 @@ class Plan:
         """How a raw file becomes what an experiment's model takes; None if that needs more than the file."""
         one = self.experiments[experiment]
         features = self.config["feature_sets"].get(one["features"])
-        return {"hops": self.datasets[one["dataset"]].get("hops"), **features} if features else None
+        if not features:
+            return None
+        return {"hops": self.datasets[one["dataset"]].get("hops"), **features, "reading": self.reading(one["dataset"])}
+
+    def reading(self, dataset: str) -> dict:
+        """How a data set's runs are read for predictions: its source and keys, without those of growth."""
+        found = {key: value for key, value in shaping(self.datasets[dataset]).items() if key not in GROWTH_KEYS}
+        return found | ({"source": "spparks"} if dataset in self.simulated else {})
 
     def _batches_of(self, dataset: str) -> dict[str, tuple[int, int]]:
         simulate = self.datasets[dataset]["simulate"]

@@ -1,5 +1,7 @@
 """The raw data of a configuration on this machine: where they lie, and their manifests brought up to date."""
 
+import contextlib
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from graincast.files.atomic import write_if_changed
 from graincast.files.expansion import expand
 from graincast.microstructure import BadInput
 from graincast.planning.plan import Plan
+from graincast.planning.results_folder import FOLDER
 from graincast.raw import manifest
 from graincast.raw.sources import SOURCES
 
@@ -28,6 +31,19 @@ class RawData:
         if Path("results").resolve().is_relative_to(folder.resolve()):
             raise BadInput(f"{where}: {folder} holds the results of this workflow; name a folder of raw data")
         return folder
+
+    def prediction_path(self, prediction: str) -> Path:
+        """The file or folder that a prediction reads. Raises BadInput where there is none."""
+        where = f"{self.config_file}: predictions.{prediction}.path"
+        path = expand(self.plan.predictions[prediction]["path"], where)
+        if not path.exists():
+            raise BadInput(f"{where}: no file or folder {path}; correct the path or fetch the data")
+        return path
+
+    def prediction_manifest(self, prediction: str) -> str:
+        """The manifest of a prediction's raw data. Raises BadInput where these are missing."""
+        self.prediction_path(prediction)
+        return self.plan.prediction_manifest(prediction)
 
     def root(self, dataset: str, shard: str) -> Path:
         """The folder that the paths in a shard's manifest start from."""
@@ -58,16 +74,22 @@ class RawData:
             if dataset in self.plan.simulated:
                 continue
             root, source = self.folder(dataset), settings["source"]
+            manifests = Path(self.plan.manifest_folder(dataset))
             find_runs, raw_files = SOURCES[source].runs, SOURCES[source].files
             assert find_runs is not None  # else the data set is simulated
             try:
-                manifest.scan(root, find_runs, raw_files, settings["shards"], Path(self.plan.manifest_folder(dataset)))
+                manifest.scan(root, find_runs, raw_files, settings["shards"], manifests)
             except OSError as error:
+                if error.filename and Path(error.filename).is_relative_to(FOLDER):
+                    raise  # not the raw data are at fault
                 where = f"{self.config_file}: datasets.{dataset}"
                 raise BadInput(f"{where}: {error}; correct path or source ({source})") from None
+        for prediction in self.plan.predictions:
+            self._scan_prediction(prediction)
         for split in {experiment["split"] for experiment in self.plan.experiments.values()}:
             for copy in self.plan.split_table(split):
                 self._copy_split_table(split, copy)
+        self._check_folds()
 
     def folders(self) -> Iterator[Path]:
         """All folders outside the working directory that steps read, where symbolic links lead included."""
@@ -76,9 +98,40 @@ class RawData:
                 yield self.folder(dataset)
                 linked = Path(self.plan.manifest_folder(dataset), manifest.LINKED)
                 yield from map(Path, json.loads(linked.read_text(encoding="utf-8")) if linked.is_file() else [])
+        for prediction in self.plan.predictions:
+            with contextlib.suppress(BadInput):
+                path = self.prediction_path(prediction)
+                yield path if path.is_dir() else path.parent
         yield from self.results().values()
         yield from self.plan.extensions
         yield from (weights.parent for weights in map(self.weights, self.plan.vision) if weights)
+
+    def _scan_prediction(self, prediction: str) -> None:
+        """Bring the manifest of a prediction's data up to date; missing ones matter only to whoever asks for it."""
+        source = SOURCES[self.plan.predictions[prediction]["source"]]
+        assert source.runs is not None  # as the check of the configuration makes sure
+        with contextlib.suppress(BadInput, OSError):
+            root = self.prediction_path(prediction)
+            folder = Path(self.plan.prediction_manifest(prediction)).parent
+            manifest.scan(root, source.runs, source.files, 1, folder)
+
+    def _check_folds(self) -> None:
+        """Raise BadInput for a k-fold split with more folds than there are raw microstructures or images."""
+        for experiment in self.plan.experiments.values():
+            split, dataset = self.plan.config["splits"][experiment["split"]], experiment["dataset"]
+            if split["method"] == "k-fold" and dataset not in self.plan.simulated:
+                usable = sum(1 for _ in itertools.islice(self._usable(dataset), split["folds"]))  # as many as needed
+                if split["folds"] > usable:
+                    raise BadInput(
+                        f"{self.config_file}: splits.{experiment['split']}.folds: {split['folds']} folds, but "
+                        f"datasets.{dataset} has {usable} usable raw files or runs; use fewer folds or more data"
+                    )
+
+    def _usable(self, dataset: str) -> Iterator[dict]:
+        """The entries of a data set's manifests that nothing is known against."""
+        for shard in self.plan.shards(dataset):
+            entries = manifest.read(self.plan.manifest(dataset, shard))
+            yield from (entry for entry in entries if manifest.reason_of(entry) is None)
 
     def _copy_split_table(self, split: str, copy: str) -> None:
         """Copy a given split into the results, where its content decides what is stale."""

@@ -1,48 +1,84 @@
-"""Raw files as the tables that models take: subgraphs and features are computed as in training."""
+"""Raw files as the tables that models take: subgraphs and features are computed as in training.
 
-import importlib
-from collections.abc import Sequence
+The `raw` recipe of a trained model says how: hops, nodes and edges (its features), and reading, the keys with which its
+training data were read.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from graincast.features import named
+from graincast.features.feature import Measured
+from graincast.features.named import Features
 from graincast.features.rows import row
 from graincast.features.table import FeatureTable
-from graincast.graphs.k_hop_subgraph import k_hop_subgraph
-from graincast.microstructure import BadInput
+from graincast.graphs.k_hop_subgraph import hop_distance, k_hop_subgraph
+from graincast.microstructure import BadInput, Microstructure
 from graincast.prediction.frames import of_graphs
-from graincast.raw.limits import content_errors
-from graincast.raw.sources import SOURCES
+from graincast.raw import reading
+from graincast.raw.sources import PLAIN, SOURCES
 
 
-def read(paths: Sequence[str], recipe: dict, extensions: Sequence[Path]) -> tuple[FeatureTable, list[np.ndarray]]:
-    """The table of raw files and folders, one run of a source each, in their order, and the grain ids of each.
+def read(
+    paths: Sequence[str], recipe: Mapping[str, Any], extensions: Sequence[Path]
+) -> tuple[list[str], FeatureTable, list[np.ndarray]]:
+    """The candidates in raw files and folders, one run of a source each: names, table, and the grain ids of each.
 
-    recipe  hops, nodes and edges, as in training
     Raises BadInput, with the path, for a file that cannot be used.
     """
     tables = named.tables(extensions)
-    graphs, grains = [], []
+    names, rows, grains = [], [], []
     for path in paths:
         try:
-            reader = _reader(Path(path))
-            with content_errors("unforeseen content"):
-                microstructure = k_hop_subgraph(reader.read(Path(path), path), recipe["hops"])
-            graphs.append(row(microstructure, recipe["nodes"], recipe["edges"], tables))
+            samples = reading.read(Path(path), path, _settings(Path(path), recipe["reading"]))
+            rows += rows_of(samples, recipe, tables)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None
-        grains.append(microstructure.grain_id)
-    return of_graphs(graphs, recipe["nodes"], recipe["edges"]), grains
+        names += [sample.name for sample in samples]
+        grains += [k_hop_subgraph(sample, recipe["hops"]).grain_id for sample in samples]
+    return names, of_graphs(rows, recipe["nodes"], recipe["edges"]), grains
 
 
-def _reader(path: Path) -> ModuleType:
-    """The reader of the source whose run a path is. Raises BadInput where it is that of none."""
+def rows_of(
+    samples: Sequence[Microstructure], recipe: Mapping[str, Any], tables: tuple[Features, Features]
+) -> list[dict]:
+    """The rows of a feature table of the candidates of one map. Raises BadInput where the map was cut too tightly."""
+    of_map, rows = Measured(samples[0]), []
+    for sample in samples:
+        _check_hops(sample, recipe["hops"])
+        cut = k_hop_subgraph(sample, recipe["hops"])
+        rows.append(row(cut, recipe["nodes"], recipe["edges"], tables, of_map))
+    return rows
+
+
+def _check_hops(sample: Microstructure, hops: int | None) -> None:
+    """Raise BadInput if neighbours are missing that the model was trained with."""
+    n = sample.grain_id.size
+    missing = sample.degree > np.bincount(sample.edges[:, 0], minlength=n)
+    if not missing.any():
+        return
+    distance = hop_distance(sample.edges, n, np.flatnonzero(sample.candidate))
+    if hops is None or (missing & (distance >= 0) & (distance < hops)).any():
+        wanted = "whole microstructures" if hops is None else f"graphs of {hops} hops"
+        raise BadInput(f"the graph was cut, but the model was trained on {wanted}; give it the microstructure uncut")
+
+
+def _settings(path: Path, trained: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How to read a run: as the training data, or as the one source whose run it is. Raises BadInput for none."""
     if not path.exists():
         raise BadInput("no such file or folder")
-    for source in SOURCES.values():
-        if source.reader and source.runs and source.runs(path) == [path]:
-            return importlib.import_module(f"graincast.raw.{source.reader}")
-    known = "; ".join(source.description for source in SOURCES.values() if source.reader and source.runs)
-    raise BadInput(f"not a run of a known source ({known})")
+    if _is_run(path, trained["source"]):
+        return trained
+    for name in PLAIN:
+        if _is_run(path, name):
+            return {**{key: value for key, value in trained.items() if key in SOURCES[name].keys}, "source": name}
+    known = "; ".join(SOURCES[name].description for name in dict.fromkeys((trained["source"], *PLAIN)))
+    raise BadInput(f"not a run of a source that this model reads ({known})")
+
+
+def _is_run(path: Path, source: str) -> bool:
+    runs = SOURCES[source].runs
+    return runs is not None and runs(path) == [path]

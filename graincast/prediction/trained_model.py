@@ -4,6 +4,8 @@ The file is HDF5 (files/nested.py), attributes format = "graincast model", versi
 
     models/{threshold}/{fold}   parameters and normalisation; threshold "-" where the target has none
     ranges/nodes, ranges/edges  float64 [columns, 2], smallest and largest value of each feature in training
+    ranges/node_means           float64 [columns, 2], the same of its mean over the grains of each microstructure
+    ranges/spacing              float64 [2], distance of neighbouring sites, µm; NaN if unknown
     about                       model, target, features (nodes, edges), network and classes of images, raw (how a raw
                                 file becomes what the model takes; null if that needs more than the file),
                                 experiment, dataset, fingerprint, metrics on test data by threshold, requirements
@@ -52,7 +54,7 @@ class TrainedModel:
         """
         kind = self.about["target"]["kind"]
         names, table, grains = self._table(data)
-        by_fold = np.stack([self._module.predict(model, table) for model in self.models.values()])
+        by_fold = self.by_fold(table)
         known = by_fold != -np.inf  # the score of a class is -inf for a fold that was not trained on it
         values = np.where(known, by_fold, 0).sum(axis=0) / np.maximum(1, known.sum(axis=0))
         if kind == "label":
@@ -61,6 +63,10 @@ class TrainedModel:
             owners = np.repeat(names, [len(numbers) for numbers in grains])
             return pd.DataFrame({"microstructure": owners, "grain": np.concatenate(grains), OUTPUT[kind]: values})
         return pd.DataFrame({"microstructure": names, OUTPUT[kind]: values})
+
+    def by_fold(self, table: Any) -> np.ndarray:
+        """The predictions of each fold's model for a table, float64 [folds, g], or [folds, N] for all grains."""
+        return np.stack([self._module.predict(model, table) for model in self.models.values()])
 
     def _table(self, data: Any) -> tuple[list[str], Any, list[np.ndarray]]:
         from graincast.prediction import frames
@@ -76,8 +82,7 @@ class TrainedModel:
             # by name: an edited reader changes what reads raw files, not what was evaluated
             raw_files = importlib.import_module("graincast.prediction.raw_files")
             paths = [str(path) for path in data["path"]]
-            table, grains = raw_files.read(paths, raw, self._extensions)
-            return paths, table, grains
+            return raw_files.read(paths, raw, self._extensions)
         if self.about["network"]:
             return *frames.of_images(data, features["nodes"], self.about["network"]), []
         return frames.of_grains(data, features["nodes"], features["edges"])
@@ -87,6 +92,11 @@ def write(path: str | os.PathLike, about: dict, models: Mapping[str, Mapping[str
     """Write a trained model's file whole. models: {threshold as text, "" without one: {fold: model}}."""
     by_threshold = {threshold or NO_THRESHOLD: dict(folds) for threshold, folds in models.items()}
     nested.write(path, FORMAT, {"models": by_threshold, "ranges": ranges}, about)
+
+
+def describe(path: str | os.PathLike) -> dict:
+    """What a trained model's file says of itself, see above. Raises BadInput if the file is none."""
+    return nested.read(path, FORMAT)[1]
 
 
 def thresholds(path: str | os.PathLike) -> list[str]:

@@ -19,6 +19,10 @@ REMEDIES = {
     errno.ENOSPC: "; free some space and run again",
     errno.EDQUOT: "; the disk quota is used up, free some space and run again",
     errno.EACCES: "; check its permissions",
+    errno.EPERM: "; check its owner and permissions",
+    errno.EROFS: "; mount the file system for writing, or link to a folder elsewhere",
+    errno.ENOTDIR: "; a file lies where a folder belongs, move it away",
+    errno.ENAMETOOLONG: "; choose a shorter name",
 }
 
 

@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 
 def current(variables: Mapping[str, str] = os.environ) -> str:
     """What identifies this process as a workflow: host, SLURM job, process, and when the process started."""
-    return " ".join([platform.node(), variables.get("SLURM_JOB_ID", "-"), str(os.getpid()), _started(os.getpid())])
+    return " ".join([platform.node(), variables.get("SLURM_JOB_ID", "-"), str(os.getpid()), started_at(os.getpid())])
 
 
 def end_with(workflow: str, variables: Mapping[str, str] = os.environ) -> None:
@@ -34,7 +34,7 @@ def end_with(workflow: str, variables: Mapping[str, str] = os.environ) -> None:
         host, slurm_job, pid, started = workflow.split(" ")
     except ValueError:
         return
-    if (host, slurm_job) != (platform.node(), variables.get("SLURM_JOB_ID", "-")) or _started(int(pid)) != started:
+    if (host, slurm_job) != (platform.node(), variables.get("SLURM_JOB_ID", "-")) or started_at(int(pid)) != started:
         return
     watched = os.getpid()
     if os.fork():
@@ -51,7 +51,7 @@ def _watch(watched: int, workflow: int, started: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.closerange(0, 256)  # above all the pipe that others read to its end
     while os.getppid() == watched:
-        if _started(workflow) != started:
+        if started_at(workflow) != started:
             os.kill(watched, signal.SIGTERM)
             time.sleep(PATIENCE)
             if os.getppid() == watched:
@@ -60,7 +60,7 @@ def _watch(watched: int, workflow: int, started: str) -> None:
         time.sleep(INTERVAL)
 
 
-def _started(pid: int) -> str:
+def started_at(pid: int) -> str:
     """When a process started, in clock ticks since boot; "" where there is none, or it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

@@ -20,6 +20,9 @@ A job that reads one such lattice needs about 2 GB.
 MAX_PACKING = 1100
 """The most bytes of content per byte of a file: deflate, the closest packing in use, reaches 1032."""
 
+LONGEST = 300
+"""The most characters of another library's error in a reason."""
+
 _CONTENT_ERRORS = (None, 0, errno.EINVAL, errno.EOVERFLOW)
 """Error numbers of system calls that damaged content causes, as by an offset below zero; others are the system's."""
 _KINDS = {
@@ -55,14 +58,15 @@ def behind_broken_link(path: Path) -> bool:
 def content_errors(what: str) -> Iterator[None]:
     """Turn any error that damaged content can cause into BadInput: `what`, then the error.
 
-    MemoryError and errors of the system, such as a failing disk or a missing permission, are no fault of the content
-    and pass.
+    MemoryError, a library that is not installed, and errors of the system, such as a failing disk or a missing
+    permission, are no fault of the content and pass.
     """
     try:
         yield
-    except (BadInput, MemoryError):
+    except (BadInput, MemoryError, ImportError):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in _CONTENT_ERRORS:
             raise
-        raise BadInput(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from None
+        text = " ".join(str(error).split())[:LONGEST]  # some libraries quote the content
+        raise BadInput(f"{what}: {type(error).__name__}: {text}") from None

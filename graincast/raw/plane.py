@@ -31,16 +31,18 @@ def plane(shape: Sequence[int], chosen: Mapping[str, Any] | None) -> tuple[int |
     return tuple(index if i == axis else slice(None) for i in range(3))
 
 
-def spacing_in_plane(spacing: Sequence[float], at: Sequence[int | slice]) -> float:
+def spacing_in_plane(spacing: Sequence[float], at: Sequence[int | slice], given: float | None = None) -> float:
     """The distance of neighbouring sites of a plane.
 
-    spacing  along z, y and x
+    spacing  along z, y and x, as a file says
     at       the plane's index
-    Raises BadInput where it is not positive, or differs between the plane's axes: sites must be squares.
+    given    what the configuration says instead; None: nothing
+    Raises BadInput where it differs between the plane's axes, as sites must be squares, or is not known.
     """
     first, second = (float(along) for along, index in zip(spacing, at, strict=True) if isinstance(index, slice))
-    if not 0 < first < float("inf") or not 0 < second < float("inf"):
-        raise BadInput(f"a distance of {first:g} and {second:g} between sites; give the right one by spacing")
-    if abs(first - second) > 1e-3 * max(first, second):
-        raise BadInput(f"sites are {second:g} x {first:g}, not square; resample the map to square sites")
-    return second
+    if 0 < first < float("inf") and 0 < second < float("inf"):
+        if abs(first - second) > 1e-3 * max(first, second):
+            raise BadInput(f"sites are {second:g} x {first:g}, not square; resample the map to square sites")
+    elif given is None:
+        raise BadInput(f"the file says {second:g} and {first:g} for the distance of sites; give it by spacing")
+    return second if given is None else given

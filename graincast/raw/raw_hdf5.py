@@ -21,6 +21,7 @@ _ACCESS = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
 _ACCESS.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
 _ACCESS.set_file_locking(False, True)
 MOST_LINKS = 16  # soft links that lead to one another
+MOST_OBJECTS = 10_000  # groups and datasets that are looked through
 SMALL_CHUNKS = 1000  # from this many chunks on, HDF5 spends most of its time on bookkeeping
 
 
@@ -84,6 +85,31 @@ def read_chunks(file: h5py.File, path: Path, dataset: h5py.Dataset) -> np.ndarra
 def present(file: h5py.File, name: str) -> bool:
     """Whether a path leads to an object. Raises BadInput if it leaves the file."""
     return bool(_resolved(file, name))
+
+
+def datasets(file: h5py.File, group: str = "/") -> list[str]:
+    """The paths of all datasets at or below a group, sorted, each once. Raises BadInput for too many objects.
+
+    Only hard links are followed: others lead out of the file, or to what is listed anyway.
+    """
+    paths: list[str] = []
+    waiting, seen = [group], set()
+    while waiting:
+        place = waiting.pop()
+        one = file[place]
+        key = h5py.h5o.get_info(one.id).addr
+        if key in seen:
+            continue
+        seen.add(key)
+        if len(seen) > MOST_OBJECTS:
+            raise BadInput(f"more than {MOST_OBJECTS} groups and datasets; remove what is not needed")
+        if isinstance(one, h5py.Dataset):
+            paths.append(place.lstrip("/"))
+        elif isinstance(one, h5py.Group):
+            for name in one:
+                if one.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD:
+                    waiting.append(f"{place.rstrip('/')}/{name}")
+    return sorted(paths)
 
 
 def _resolved(file: h5py.File, name: str) -> str:

@@ -14,6 +14,16 @@ SHAPING = (*GROWTH_KEYS, *MAP_KEYS, *READER_KEYS)
 """The keys of a data set that may shape its graphs, besides its source and the source's own."""
 
 
+def shaping(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a data set's keys, those that `read` takes; of its rule of types, the keys that have an effect."""
+    own = SOURCES[dataset["source"]].settings
+    found = {key: dataset[key] for key in ("source", *own, *SHAPING) if key in dataset}
+    if "types" in found:
+        types = found["types"]
+        found["types"] = {key: types[key] for key in ("by", *samples.TYPE_KEYS[types["by"]])}
+    return found
+
+
 def read(path: Path, name: str, settings: Mapping[str, Any]) -> list[Microstructure]:
     """The candidates of a run, before any k-hop cut; they share the arrays of their map.
 

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from graincast.graphs.laue_groups import LAUE_GROUPS
 from graincast.raw.limits import behind_broken_link
 
 INITIAL, STATS = "initial.dream3d", "stats.h5"
 IMAGES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+LABEL_IMAGES = (".npy", ".h5", ".hdf5", ".tif", ".tiff", ".png")
 
 
 def json_graphs(root: Path) -> list[Path]:
@@ -31,6 +33,41 @@ def json_graphs(root: Path) -> list[Path]:
 def image_files(root: Path) -> list[Path]:
     """The image files below a folder, as `_below` lists them; suffixes may be upper or lower case."""
     return _below(root, IMAGES, str.lower)
+
+
+def label_images(root: Path) -> list[Path]:
+    """The label images at or below a path, as `_below` lists them; suffixes may be upper or lower case."""
+    return _at_or_below(root, LABEL_IMAGES)
+
+
+def label_image_files(run: Path) -> list[Path]:
+    """A label image, and the table of its grains, if there is one: the same name with the suffix .csv."""
+    table = run.with_suffix(".csv")
+    return [run, table] if _is_there(table) else [run]
+
+
+def dream3d_files(root: Path) -> list[Path]:
+    """The *.dream3d files at or below a path, as `_below` lists them."""
+    return _at_or_below(root, (".dream3d",))
+
+
+def ebsd_maps(root: Path) -> list[Path]:
+    """The EBSD maps at or below a path, as `_below` lists them; suffixes may be upper or lower case."""
+    return _at_or_below(root, (".ang", ".ctf", ".cpr"))
+
+
+def ebsd_files(run: Path) -> list[Path]:
+    """The file of an EBSD map; of a .cpr file, the .crc file beside it too, if it is there."""
+    binary = run.with_suffix(".crc")
+    return [run, binary] if run.suffix == ".cpr" and _is_there(binary) else [run]
+
+
+def _at_or_below(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """A file with one of these suffixes itself, or those below a folder; suffixes may be upper or lower case."""
+    root = Path(root)
+    if root.is_file():
+        return [root] if root.name.lower().endswith(suffixes) else []
+    return _below(root, suffixes, str.lower)
 
 
 def _below(root: Path, suffixes: tuple[str, ...], normalise: Callable[[str], str] = str) -> list[Path]:
@@ -161,6 +198,9 @@ GROWTH_KEYS = ("hops", "time_steps", "growth_runs")
 MAP_KEYS = ("candidates", "types")
 """Keys of a data set that say what is made of what was read."""
 
+MEASURED = ("path", "shards", "hops", *MAP_KEYS, *READER_KEYS)
+"""The keys of a data set of maps without growth runs."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -190,6 +230,35 @@ class Source:
     def single_files(self) -> bool:
         """Whether a run is one file, not a folder."""
         return self.files is _itself
+
+
+def _array(description: str) -> dict:
+    """The schema of the path of an array in a file."""
+    return {"description": description, "type": ["string", "null"], "minLength": 1, "default": None}
+
+
+def _misorientation(default: float, where: str = "") -> dict:
+    """The schema of the misorientation at which grains are told apart."""
+    description = f"Largest misorientation of neighbouring sites of one grain {where}".rstrip()
+    return {
+        "description": f"{description}, in degrees, under the crystal's symmetry.",
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 180,
+        "default": default,
+    }
+
+
+def _min_size(default: int, where: str = "") -> dict:
+    """The schema of the size from which on a grain counts."""
+    description = f"Fewest sites of a grain {where}".rstrip()
+    return {
+        "description": f"{description}; the sites of smaller ones belong to no grain.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000000,
+        "default": default,
+    }
 
 
 SOURCES = {
@@ -247,5 +316,64 @@ SOURCES = {
         files=_itself,
         keys=("path", "shards"),
     ),
+    "label-image": Source(
+        "a folder of label images, whose values are grain ids, each with an optional CSV of its grains",
+        reader="label_image",
+        runs=label_images,
+        files=label_image_files,
+        keys=MEASURED,
+        settings={
+            "dataset": {
+                "description": "Path of the label image in HDF5 files. null: their only dataset that can be one.",
+                "type": ["string", "null"],
+                "minLength": 1,
+                "default": None,
+            }
+        },
+        types=False,
+    ),
+    "dream3d": Source(
+        "a folder of maps in DREAM.3D files, versions 6.x, 6.5 and NX",
+        reader="dream3d_map",
+        runs=dream3d_files,
+        files=_itself,
+        keys=MEASURED,
+        settings={
+            "arrays": {
+                "description": "Paths of arrays in a file by role, such as `DataContainers/Map/CellData/FeatureIds`.",
+                "type": "object",
+                "additionalProperties": False,
+                "default": {},
+                "properties": {
+                    "feature_ids": _array("The grain of each site. null: FeatureIds or GrainIds."),
+                    "orientations": _array(
+                        "Quaternions or Euler angles of grains or sites. null: AvgQuats, AvgEulerAngles, Quats or "
+                        "EulerAngles, the first that is there."
+                    ),
+                    "phases": _array("The phase of each grain or site. null: Phases."),
+                    "crystal_structures": _array("The crystal structure of each phase. null: CrystalStructures."),
+                },
+            },
+            "laue": {
+                "description": "Laue group of all phases, such as m-3m (cubic metals). null: as the files say.",
+                "enum": [None, *LAUE_GROUPS],
+                "default": None,
+            },
+            "misorientation": _misorientation(5, "in files without grain ids"),
+            "min_size": _min_size(5, "in files without grain ids"),
+        },
+        types=False,
+    ),
+    "ebsd": Source(
+        "a folder of EBSD maps: .ang, .ctf, or .cpr with .crc",
+        reader="ebsd",
+        runs=ebsd_maps,
+        files=ebsd_files,
+        keys=("path", "shards", "hops", *MAP_KEYS, "periodic", "spacing"),
+        settings={"misorientation": _misorientation(10), "min_size": _min_size(10)},
+        types=False,
+    ),
 }
 """All sources of data sets."""
+PLAIN = ("deepspparks-json", "spparks")
+"""Sources that every trained model reads, whatever its training data were: their readers need no further library."""

@@ -97,10 +97,12 @@ def _load_initial(file: h5py.File, path: Path) -> tuple[np.ndarray | None, np.nd
     if version is not None:
         text = version.decode("ascii", "replace") if isinstance(version, bytes) else str(version)
         if not re.fullmatch(r"6(\.[0-9]+)*\0*", text):
-            raise BadInput(f"DREAM3D file version {text[:20]!r}, not 6")
+            raise BadInput(f"DREAM3D file version {text[:20]!r}, not 6; source dream3d reads others")
     has_dimensions = present(file, DIMENSIONS)
     if not has_dimensions and present(file, f"{VOLUME}/_SIMPL_GEOMETRY"):
-        raise BadInput("DIMENSIONS is under _SIMPL_GEOMETRY: the file is of another DREAM3D version, not 6")
+        raise BadInput(
+            "DIMENSIONS is under _SIMPL_GEOMETRY: a file of another DREAM3D version, not 6; source dream3d reads it"
+        )
     ids, quaternions = dataset(file, FEATURE_IDS, "iu"), dataset(file, AVG_QUATS, "f")
     shape = [size for size in ids.shape if size != 1]
     if len(shape) != 2 or 0 in shape:

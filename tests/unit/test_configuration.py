@@ -107,7 +107,8 @@ def test_no_dissimilar_name_is_suggested(tmp_path):
 def test_predefined_feature_sets_are_there_unless_replaced(tmp_path):
     sets = loaded(tmp_path, {"feature_sets": ...}, {"features": "grain-shapes"})["feature_sets"]
     assert sets["grain-properties"]["nodes"][0] == "type"
-    assert all(one["edges"] == [BOUNDARY_LENGTH] for one in sets.values())
+    assert sets["grain-properties"]["edges"] == [BOUNDARY_LENGTH]
+    assert sets["relative-properties"]["edges"] == ["relative_boundary_length"]
     assert "two" not in sets
     replaced = loaded(tmp_path, {"feature_sets.grain-shapes": "{nodes: [degree], edges: []}"})["feature_sets"]
     assert replaced == {**sets, "two": {"nodes": ["type", "area"], "edges": [BOUNDARY_LENGTH]}} | {

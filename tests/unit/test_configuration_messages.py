@@ -4,7 +4,9 @@ import pytest
 
 from tests.configured import loaded, rejection
 
-PREDEFINED = "grain-properties, grain-properties-red-area, grain-shapes"
+PREDEFINED = (
+    "grain-properties, grain-properties-red-area, grain-shapes, relative-properties, relative-properties-red-area"
+)
 SIMULATE, GROWTH = "datasets.sim.simulate", "datasets.sim.simulate.growth"
 IMAGES = {"datasets.images": "{source: labelled-images, path: x}", "vision_sets": "{v: {network: {random: 0}}}"}
 PCA = {"encoders": "{pca: {method: pca}}"}
@@ -25,6 +27,17 @@ WRONG_CONFIG = [
         r"datasets: 'a b' does not match ^[A-Za-z0-9][A-Za-z0-9_-]*\Z; use letters, digits, - and _",
     ),
     *(({section: r'{"a\n": {}}'}, rf"{section}: 'a\n' does not match ^") for section in NAMED),
+    *(
+        (
+            {section: f'{{"{"long" * 26}": {{}}}}'},
+            f"{section}: the name {'long' * 10}… has 104 characters; use at most 100",
+        )
+        for section in NAMED
+    ),
+    (
+        {"experiments": f"[{'long' * 26}]"},
+        f"experiments.0: the name {'long' * 10}… has 104 characters; use at most 100",
+    ),
     ({"datasets.raw.source": ...}, "datasets.raw: the key 'source' is missing (required: source)"),
     ({"datasets.raw.shards": "many"}, "datasets.raw.shards: 'many' is not an integer"),
     ({"datasets.raw.shards": "on"}, "datasets.raw.shards: true is not an integer"),
@@ -170,7 +183,7 @@ def test_a_misspelt_name_in_an_experiment_is_corrected(tmp_path, key, value, nam
     ("key", "expected"),
     [
         ("hops", "hops: belongs to datasets.<name> (known here: experiments, "),
-        ("datasets.sim.seed", "datasets.sim.seed: belongs to datasets.sim.simulate (known here: source, "),
+        ("datasets.sim.seed", "datasets.sim.seed: belongs to datasets.sim."),
         ("datasets.sim.runs", "datasets.sim.runs: belongs to datasets.sim.simulate.growth"),
         ("datasets.raw.evenly", "datasets.raw.evenly: belongs to datasets.raw.time_steps"),
         ("datasets.sim.time", "belongs to datasets.sim.simulate.growth or datasets.sim.simulate.initial"),

@@ -1,10 +1,15 @@
 """What a container sees of the machine: mounts and their modes, symlinked folders, and environment variables."""
 
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from graincast.planning import containers
 from graincast.planning.containers import bindings, environment
 from graincast.raw import manifest
 
@@ -221,6 +226,53 @@ def test_reading_the_snakefile_again_in_a_job_changes_nothing(place):
 def test_either_engine_gets_the_mounts(place):
     variables = environment({}, [place / "raw"], ["results"])
     assert variables["APPTAINER_BIND"] == variables["SINGULARITY_BIND"] == bindings([place / "raw"], ["results"])
+
+
+def test_containers_have_temporary_folders_of_their_own_and_no_home(place):
+    scratch = containers.scratch_folder()
+    assert scratch.is_dir() and scratch.stat().st_mode & 0o077 == 0
+    assert containers.scratch_folder() != scratch
+    variables = environment({}, [], ["results"], scratch=scratch)
+    assert variables["APPTAINER_NO_MOUNT"] == variables["SINGULARITY_NO_MOUNT"] == "home,tmp"
+    own = [f"{scratch}/tmp:/tmp:rw", f"{scratch}/var_tmp:/var/tmp:rw"]
+    assert variables["APPTAINER_BIND"].split(",")[:2] == own
+
+
+def test_folders_among_temporary_ones_have_mount_points_and_come_after_those_that_would_hide_them(place):
+    scratch = containers.scratch_folder()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        inner = Path(name, "raw/inner")
+        inner.mkdir(parents=True)
+        mounted = [Path(entry.split(":")[1]) for entry in bindings([inner, name], [Path.cwd()], scratch).split(",")]
+        assert mounted[:2] == [Path("/tmp"), Path("/var/tmp")]
+        assert mounted.index(Path(name)) < mounted.index(inner)
+        assert (scratch / "var_tmp" / inner.relative_to("/var/tmp")).is_dir()
+
+
+def test_scratch_folders_end_with_their_process_and_those_of_killed_ones_with_the_next(tmp_path):
+    """A process makes a scratch folder, says its name, and ends of itself or is killed."""
+    code = "from graincast.planning.containers import scratch_folder as f; import os; print(f(), flush=True)"
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def made(code: str) -> Path:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        return Path(done.stdout.strip())
+
+    ended = made(code)
+    assert ended.parent == tmp_path and not ended.exists()
+    killed = made(f"{code}; os.kill(os.getpid(), 9)")
+    assert killed.is_dir()
+    made(f"{code}; import sys; child = os.fork(); child or sys.exit(); os.waitpid(child, 0); os.stat(f())")
+    assert not killed.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("store", "hidden"), [("/tmp/x/store.db", True), ("/var/tmp/s.db", True), ("/data/s.db", False)]
+)
+def test_a_store_among_temporary_files_would_be_lost(place, store, hidden):
+    assert containers.hidden(Path(store)) == hidden
+    assert not containers.hidden(Path("results/mlflow.db"))
 
 
 def test_containers_start_from_an_empty_environment_even_without_a_profile(place):

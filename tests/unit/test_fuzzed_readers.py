@@ -15,13 +15,19 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from graincast.experiment import splits
 from graincast.microstructure import BadInput
-from graincast.raw import deepspparks, spparks, spparks_dump
+from graincast.raw import deepspparks, ebsd, label_image, spparks, spparks_dump
+from graincast.raw import dream3d_map as dream3d_map_reader
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS
+from graincast.raw.raw_hdf5 import datasets
 from graincast.vision import images
+from tests import ebsd_files
+from tests.dream3d_files import write_map
 from tests.dumps import frame, site_file
+from tests.maps import made_labels
 from tests.unit.test_deepspparks import graph, old_graph
 from tests.unit.test_deepspparks_bad_input import damage
 from tests.unit.test_spparks import INITIAL, STATS, edit, write_run
@@ -280,6 +286,66 @@ def test_damaged_bytes_of_an_image(tmp_path, suffix):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)).save(path)
     rng = random.Random(5)
     try_all(f"image bytes, {suffix}", of_bytes(path, lambda: images.from_file(path, 16), rng, COUNT))
+
+
+@pytest.mark.parametrize("suffix", ["ang", "ctf", "cpr", "crc"])
+def test_damaged_bytes_of_an_ebsd_map(tmp_path, suffix):
+    pytest.importorskip("defdap", reason="DefDAP is not installed")
+    labels = made_labels(12, 14, 5)
+    quaternion = Rotation.random(5, random_state=np.random.default_rng(0)).as_quat()[labels - 1]
+    path = tmp_path / f"a.{'cpr' if suffix == 'crc' else suffix}"
+    writer = {".ang": ebsd_files.write_ang, ".ctf": ebsd_files.write_ctf, ".cpr": ebsd_files.write_cpr}[path.suffix]
+    writer(path, quaternion, 1 + labels % 2, (ebsd_files.CUBIC, ebsd_files.HEXAGONAL))
+    attempts = of_bytes(tmp_path / f"a.{suffix}", lambda: ebsd.read(path, "a"), random.Random(9), COUNT)
+    try_all(f"EBSD bytes, {suffix}", attempts)
+
+
+def dream3d_map(path, version, segmented):
+    """Write a map, with grain ids or without; the paths of its arrays."""
+    labels = made_labels()[None]
+    euler = np.random.default_rng(0).uniform(0, 3, (labels.max() + 1, 3))
+    sites = {"EulerAngles": euler[labels]} if segmented else {"FeatureIds": labels[..., None]}
+    grains = {} if segmented else {"AvgEulerAngles": euler, "Phases": np.ones((len(euler), 1), int)}
+    write_map(path, version, sites, grains, structures=(999, 1))
+    with h5py.File(path) as file:
+        return datasets(file)
+
+
+@pytest.mark.parametrize("segmented", [False, True])
+@pytest.mark.parametrize("version", [6, 7, 8])
+def test_damaged_dream3d_maps(tmp_path, version, segmented):
+    path, rng = tmp_path / "a.dream3d", random.Random(8)
+    arrays = dream3d_map(path, version, segmented)
+    attempts = of_bytes(path, lambda: dream3d_map_reader.read(path, "a"), rng, COUNT // 4)
+    content = path.read_bytes()
+
+    def edits():
+        yield from attempts
+        for _ in range(COUNT // 4):
+            path.write_bytes(content)
+            for _ in range(rng.randrange(1, 3)):
+                with contextlib.suppress(Exception):
+                    rng.choice(EDITS)(path, rng.choice(arrays), rng)
+            yield lambda: dream3d_map_reader.read(path, "a")
+
+    try_all(f"DREAM.3D version {version}, {'orientations' if segmented else 'grain ids'}", edits())
+
+
+@pytest.mark.parametrize("suffix", ["npy", "h5", "png", "tif", "csv"])
+def test_damaged_bytes_of_a_label_image(tmp_path, suffix):
+    labels, image = made_labels().astype(np.uint16), tmp_path / f"a.{suffix.replace('csv', 'npy')}"
+    if suffix == "h5":
+        with h5py.File(image, "w") as file:
+            file["labels"] = labels
+    elif suffix in ("png", "tif"):
+        Image.fromarray(labels).save(image)
+    else:
+        np.save(image, labels)
+    if suffix == "csv":
+        rows = [f"{i},1,m-3m,{10 * i},20,30,{i / 2},grain {i}\n" for i in range(1, labels.max() + 1)]
+        image.with_suffix(".csv").write_text("grain,phase,laue,euler_1,euler_2,euler_3,size,name\n" + "".join(rows))
+    attempts = of_bytes(tmp_path / f"a.{suffix}", lambda: label_image.read(image, "a"), random.Random(7), COUNT)
+    try_all(f"label image bytes, {suffix}", attempts)
 
 
 def test_damaged_bytes_of_a_split_table(tmp_path):

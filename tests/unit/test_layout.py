@@ -29,7 +29,8 @@ ORDER = [
     {"encoders"},  # an autoencoder is trained by the loop of training
     {"models"},
     {"evaluation"},
-    {"figures", "prediction"},
+    {"figures"},
+    {"prediction"},
     {"tracking"},
     {"configuration"},
     {"command"},
@@ -62,6 +63,7 @@ MAY_LOAD = {
     "encoder_figures": {"matplotlib", "sklearn"},
     "figures": {"matplotlib", "sklearn"},
     "measure": {"sklearn"},
+    "predict": {"matplotlib"},
     "evaluate": {"torch", "torch_geometric", "sklearn"},
     "train": {"torch", "torch_geometric", "sklearn"},
     "vision_features": {"torch", "torch_geometric", "sklearn"},

@@ -42,7 +42,8 @@ def inputs(job: Job) -> list[str]:
 
 def is_scanned(path: str) -> bool:
     """Whether a path is that of a manifest of raw data or of a split given as a file, which no job makes."""
-    return path.startswith("results/splits/") or path.split("/")[3:4] == ["raw"]
+    parts = path.split("/")
+    return parts[1] == "splits" or parts[3:4] == ["raw"] or (parts[1] == "predictions" and parts[2].endswith(".raw"))
 
 
 def strings(value: object):
@@ -74,7 +75,7 @@ def test_every_input_is_an_earlier_output_or_scanned(planned):
     assert not scanned & outputs
     assert {f"results/datasets/given/raw/000{number}.json" for number in range(3)} | {
         f"results/datasets/images/raw/000{number}.json" for number in range(2)
-    } | {"results/splits/table.csv"} == scanned
+    } | {"results/splits/table.csv", "results/predictions/sample.raw/0000.json"} == scanned
 
 
 def test_no_output_belongs_to_two_jobs(planned):

@@ -86,10 +86,10 @@ BAD = {
     "no AvgQuats": (lambda run: replace(run / INITIAL, AVG_QUATS, None), "no dataset .*AvgQuats"),
     "no grainsize": (lambda run: replace(run / STATS, "grainsize", None), "no dataset grainsize"),
     "no time": (lambda run: replace(run / STATS, "time", None), "no dataset time"),
-    "version 7": (attribute("FileVersion", np.bytes_("7.0")), "version '7.0', not 6"),
+    "version 7": (attribute("FileVersion", np.bytes_("7.0")), "version '7.0', not 6; source dream3d reads others"),
     "version 6 and the end of a line": (attribute("FileVersion", "6\n"), "version '6.n', not 6"),
     "version 60": (attribute("FileVersion", "60.0"), "version '60.0', not 6"),
-    "version as a number": (attribute("FileVersion", 7.0), "version '7.0', not 6"),
+    "version as a number": (attribute("FileVersion", 7.0), "version '7.0', not 6; source dream3d reads others"),
     "DIMENSIONS elsewhere": (newer_version, "another DREAM3D version"),
     "DIMENSIONS of another image": (initial(DIMENSIONS, lambda d: d + 1), "DIMENSIONS"),
     "not square": (

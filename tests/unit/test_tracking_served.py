@@ -32,7 +32,7 @@ from tests.tracked import experiment_of, log_execution, run_track, settings_of, 
 from tests.unit.test_spparks import write_run
 
 COLUMNS = ["type", "degree", "area", "red_area"]
-RAW = {"hops": 2, "nodes": COLUMNS, "edges": ["boundary_length"]}
+RAW = {"hops": 2, "reading": {"source": "deepspparks-json"}, "nodes": COLUMNS, "edges": ["boundary_length"]}
 THRESHOLD, OPTIMISER = {"threshold": [2]}, {"learning_rate": [0.1], "weight_decay": [0], "seed": [0]}
 MODELS = {
     "sgc": ("sgc", {**THRESHOLD, "propagation_steps": [1], **OPTIMISER}, {"kind": "abnormal"}),

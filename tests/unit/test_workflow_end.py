@@ -41,7 +41,7 @@ def until(condition) -> None:
 
 
 def alive(pid: int) -> bool:
-    return bool(workflow._started(pid))
+    return bool(workflow.started_at(pid))
 
 
 def started_job(work: str, tmp_path: Path, *variables: str) -> tuple[subprocess.Popen, int]:

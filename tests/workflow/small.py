@@ -25,6 +25,8 @@ datasets:
     source: labelled-images
     path: $RAW_DATA_ROOT/images
     shards: 2
+predictions:
+  sample: {model: made, source: spparks, path: $RAW_DATA_ROOT/none}
 splits:
   held-out: {method: fractions, validation: 0.3, test: 0.3}
   folds: {method: k-fold, folds: 2, repeats: 1, validation: 0.3}

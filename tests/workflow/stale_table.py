@@ -58,11 +58,12 @@ SMALL, MADE, GIVEN, TABLED, ATTENDED, PICTURED = ("small", *(f"experiments/{name
 SIM = "datasets.made.simulate"
 EXTENSION = "own_models"
 """A folder beside the small configuration."""
+MAPS = {"hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000", "types": {"by": "fraction"}}
+"""A data set of maps, whatever their source."""
 SAME = ("dataset", "features", "model", "training")
 INHERITED = {"base": "given", **dict.fromkeys(SAME, ...), "grid": None, "fan_out": None}
 READ = {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}
 """Data that were simulated here, as raw data."""
-DUMPED = {"source": "spparks-dump", "path": "results/datasets/made/runs/0000", "shards": 2, "types": {"by": "fraction"}}
 KEYS = {
     "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
     "datasets.source": (
@@ -84,9 +85,45 @@ KEYS = {
     "datasets.types.seed": (SMALL, {"datasets.made.types": {"by": "fraction", "seed": 2}}, GRAPHS["made"]),
     "datasets.periodic": (SMALL, {"datasets.made": READ | {"periodic": [False, True]}}, GRAPHS["made"]),
     "datasets.spacing": (SMALL, {"datasets.made": READ | {"spacing": 0.5}}, GRAPHS["made"]),
-    "datasets.slice": (SMALL, {"datasets.made": DUMPED | {"slice": {"axis": "z", "index": 0}}}, GRAPHS["made"]),
-    "datasets.grains": (SMALL, {"datasets.made": DUMPED | {"grains": "clusters"}}, GRAPHS["made"]),
-    "datasets.start": (SMALL, {"datasets.made": DUMPED | {"start": 25}}, GRAPHS["made"]),
+    "datasets.grains": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "spparks-dump", "grains": "clusters"}},
+        GRAPHS["made"],
+    ),
+    "datasets.start": (SMALL, {"datasets.made": {**MAPS, "source": "spparks-dump", "start": 5}}, GRAPHS["made"]),
+    "datasets.slice": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "slice": {"axis": "z", "index": 1}}},
+        GRAPHS["made"],
+    ),
+    "datasets.dataset": (SMALL, {"datasets.made": {**MAPS, "source": "label-image", "dataset": "a/b"}}, GRAPHS["made"]),
+    "datasets.arrays.feature_ids": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"feature_ids": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.arrays.orientations": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"orientations": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.arrays.phases": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"phases": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.arrays.crystal_structures": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "arrays": {"crystal_structures": "a/b"}}},
+        GRAPHS["made"],
+    ),
+    "datasets.laue": (SMALL, {"datasets.made": {**MAPS, "source": "dream3d", "laue": "m-3m"}}, GRAPHS["made"]),
+    "datasets.misorientation": (
+        SMALL,
+        {"datasets.made": {**MAPS, "source": "dream3d", "misorientation": 3}},
+        GRAPHS["made"],
+    ),
+    "datasets.min_size": (SMALL, {"datasets.made": {**MAPS, "source": "dream3d", "min_size": 9}}, GRAPHS["made"]),
     "datasets.max_rejected": (
         SMALL,
         {"datasets.given.max_rejected": 0.5, "datasets.images.max_rejected": 0.5},
@@ -223,3 +260,34 @@ KEYS = {
         training("made", "k1", "k2") | EVALUATE["made"],
     ),
 }
+
+
+def of_map(edits: dict) -> dict:
+    """What a row writes of a data set of maps, without what a prediction has no use for; nothing of another row."""
+    written = edits.get("datasets.made") or {}
+    if not MAPS.items() <= written.items():
+        return {}
+    return {key: value for key, value in written.items() if key not in ("hops", "shards", "path")}
+
+
+PREDICT = {"predict:sample"}
+SAMPLE = {"model": "made", "source": "spparks", "path": "$RAW_DATA_ROOT/none"}
+PREDICTED = {
+    "model": {"model": "results/experiments/given/model.h5"},
+    "threshold": {"threshold": 2},
+    "source": {"source": "deepspparks-json"},
+    "path": {"path": "$RAW_DATA_ROOT/json"},
+    "candidates": {"candidates": "largest"},
+    "types.by": {"types": {"by": "fraction"}},
+    "types.column": {"types": {"by": "column", "column": "kind"}},
+    "types.above": {"types": {"by": "misorientation", "above": 15}},
+    "types.red": {"types": {"by": "fraction", "red": 0.5}},
+    "types.seed": {"types": {"by": "fraction", "seed": 2}},
+    "periodic": {"periodic": [False, True]},
+    "spacing": {"spacing": 0.5},
+    **{key.removeprefix("datasets."): of_map(row[1]) for key, row in KEYS.items() if of_map(row[1])},
+}
+"""What is written for each key of a prediction. Models and raw data count by their content."""
+for key, written in PREDICTED.items():
+    rerun = NOTHING if key in ("path", "model") else PREDICT
+    KEYS[f"predictions.{key}"] = (SMALL, {"predictions.sample": SAMPLE | written}, rerun)

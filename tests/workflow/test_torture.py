@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graincast.program.workflow import _started
+from graincast.program.workflow import started_at
 from tests.workflow import checkout
 
 CONFIG = ("--configfile", "config/tortured.yaml")
@@ -68,7 +68,7 @@ def killed_after(folder: Path, delay: float) -> bool:
 def jobs_in(session: int) -> list[int]:
     """The processes of a session that have not ended."""
     listed = subprocess.run(["ps", "-o", "pid=", "--sid", str(session)], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in listed.stdout.split() if _started(int(pid))]
+    return [int(pid) for pid in listed.stdout.split() if started_at(int(pid))]
 
 
 def torture(tmp_path: Path, kills: int, seed: int) -> int:
