@@ -27,7 +27,7 @@ def degree(measured: Measured) -> np.ndarray:
 def red_area(measured: Measured) -> np.ndarray:
     """The area of each grain of high mobility; 0 for all others."""
     one = measured.microstructure
-    return np.where(one.grain_type == HIGH_MOBILITY, one.areas[0][0], 0.0)
+    return np.where(one.grain_type == HIGH_MOBILITY, one.area, 0.0)
 
 
 def relative(measured: Measured, shape: str, dimension: int) -> np.ndarray:

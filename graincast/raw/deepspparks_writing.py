@@ -66,6 +66,8 @@ def write_folder(folder: Path, microstructures: Iterable[Microstructure], form: 
 
 def checked(microstructure: Microstructure, form: str = NEW) -> dict:
     """The content of a file that reads back as exactly this microstructure. Raises BadInput if there is none."""
+    if not microstructure.runs:
+        raise BadInput(f"{microstructure.name}: has no growth run, without which DeepSPPARKS JSON cannot hold it")
     content = document(microstructure, form)
     try:
         parsed = deepspparks.parse(content, microstructure.name)
