@@ -38,11 +38,11 @@ def windows(mask, centre, window):
 def test_patches_are_windows_of_the_map_among_empty_sites(window):
     labels, types = image()
     pairs, _ = patches.undirected(adjacency(labels, types.size, ENDS)[0])
-    for node, patch in enumerate(patches.grains(labels, types, ENDS, window)):
+    for node, patch in enumerate(patches.grains(labels, types, periodic=ENDS, window=window)):
         mask = np.where(labels == node + 1, PATCH_GREY[types[node]], 0)
         centre = np.argwhere(mask).mean(axis=0)
         assert (windows(mask, centre, window) == patch).all(axis=(1, 2)).any()
-    for pair, patch in zip(pairs, patches.boundaries(labels, types, pairs, ENDS, window), strict=True):
+    for pair, patch in zip(pairs, patches.boundaries(labels, types, pairs, periodic=ENDS, window=window), strict=True):
         mask = np.zeros(labels.shape, int)
         sites = [np.pad(labels == node + 1, 1) for node in pair]
         for one, other, node in ((*sites, pair[0]), (*sites[::-1], pair[1])):
@@ -59,9 +59,12 @@ def test_a_period_of_one_axis_moves_patches_with_their_grains(axis):
     pairs, _ = patches.undirected(adjacency(labels, types.size, periodic)[0])
     moved = np.roll(labels, 17, axis)
     for window in (24, 120):
-        for cut in (patches.grains, lambda *of: patches.boundaries(*of[:2], pairs, *of[2:])):
+        for cut in (patches.grains, lambda *of, **more: patches.boundaries(*of, pairs, **more)):
             # a grain that spans the axis may be cut at another place
-            same = (cut(labels, types, periodic, window) == cut(moved, types, periodic, window)).all(axis=(1, 2))
+            same = (
+                cut(labels, types, periodic=periodic, window=window)
+                == cut(moved, types, periodic=periodic, window=window)
+            ).all(axis=(1, 2))
             assert same.mean() > 0.9
 
 
@@ -70,12 +73,12 @@ def test_a_patch_at_the_end_is_empty_beyond_it():
     labels[:, -3:] = 2
     labels[10:14, :4] = 3
     types = np.array([0, 1, 2], np.int8)
-    patch = patches.grains(labels, types, ENDS, 16)[2]
+    patch = patches.grains(labels, types, periodic=ENDS, window=16)[2]
     assert (patch > 0).sum() == 16
     pairs = np.array([[0, 1], [0, 2], [1, 2]])
-    touching = patches.boundaries(labels, types, pairs, ENDS, 16)
+    touching = patches.boundaries(labels, types, pairs, periodic=ENDS, window=16)
     assert touching[2].max() == 0  # grains 2 and 3 would meet across a period
-    assert patches.boundaries(labels, types, pairs, (True, True), 16)[2].max() > 0
+    assert patches.boundaries(labels, types, pairs, periodic=(True, True), window=16)[2].max() > 0
 
 
 def test_a_patch_does_not_change_with_what_lies_at_the_other_end():
@@ -84,7 +87,7 @@ def test_a_patch_does_not_change_with_what_lies_at_the_other_end():
     other[:, -5:] = labels.max()
     here = np.setdiff1d(labels[:, :8], labels[:, -16:]) - 1
     assert here.size
-    before, after = (patches.grains(one, types, ENDS, 48)[here] for one in (labels, other))
+    before, after = (patches.grains(one, types, periodic=ENDS, window=48)[here] for one in (labels, other))
     np.testing.assert_array_equal(before, after)
 
 
