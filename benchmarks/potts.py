@@ -1,7 +1,9 @@
 """Cost and validation of the Potts simulator.
 
-    python -m benchmarks.potts              CPU ns per accepted flip: initialisation and growth at 256x256
+    python -m benchmarks.potts              CPU ns per accepted flip, beside a plain kinetic Monte Carlo (tree_kmc.py)
     python -m benchmarks.potts --validate   many seeds of the published sample state, and ranks among SPPARKS's runs
+
+Both write benchmarks/results.json. `python -m benchmarks.potts_counters` counts instructions and branches.
 
 Reads `spparks-sample-run/` and `spparks-runs/` under RAW_DATA_ROOT (default: ../shared/data beside the repository).
 """
@@ -10,7 +12,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ import h5py
 import numpy as np
 from scipy import stats
 
+from benchmarks import results
+from benchmarks.tree_kmc import TreeKmc
 from graincast.microstructure import CANDIDATE
 from graincast.potts import protocol
 from graincast.potts.lattice import Lattice
@@ -83,68 +87,95 @@ def main() -> None:
     """Print the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each timing (default 5)")
-    parser.add_argument("--flips", type=int, default=5_000_000, help="accepted flips of a timed growth run")
+    parser.add_argument("--flips", type=int, default=2_000_000, help="accepted flips of a timed growth run")
     parser.add_argument("--validate", action="store_true", help="compare with SPPARKS: minutes of CPU")
     parser.add_argument("--runs", type=int, default=21, help="validation runs from the sample state (default 21)")
     arguments = parser.parse_args()
     sample = read_state(raw_data_root() / "spparks-sample-run")
     if arguments.validate:
-        figures = validate_sample(sample, arguments.runs) | validate_ranks(runs=5)
+        name, figures = "potts_validation", validate_sample(sample, arguments.runs) | validate_ranks(runs=5)
     else:
-        figures = cost(sample, arguments.seeds, arguments.flips)
+        name, figures = "potts", cost(sample, arguments.seeds, arguments.flips)
     print(json.dumps(figures, indent=2))
+    results.write(name, figures, ["numba", "llvmlite", "numpy"])
 
 
 def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
-    """CPU time of the event loop, ns per accepted flip, without compilation and set-up."""
-    size = 256
-    grains = np.arange(1, size * size + 1, dtype=np.int32).reshape(size, size)
-    single = np.ones(size * size + 1, np.int8)
-    stages = {
-        "initialisation": (grains, single, True, 500.0, 1 << 62),
-        "growth": (sample.labels, sample.grain_type, False, SAMPLE_END, flips),
+    """CPU time of the event loop, ns per accepted flip, without compilation and set-up.
+
+    The plain reference and each size are measured in turn, seed by seed: on a shared machine only ratios hold.
+    """
+    single = _one_grain_per_site(256)
+    large = _tiled(sample.labels, sample.grain_type, 4)
+    cases = {
+        "initialisation": (single, True, 500.0, 1 << 62, True),
+        "growth": ((sample.labels, sample.grain_type), False, SAMPLE_END, flips, True),
+        "growth of 4 x 4 copies, 1024²": (large, False, SAMPLE_END, flips, False),
     }
-    figures = {}
-    for name, (labels, grain_type, uniform, end, max_flips) in stages.items():
-        times, draws = [], []
-        for seed in range(seeds + 1):
-            lattice = Lattice(
-                labels,
-                grain_type,
-                temperature=TEMPERATURE,
-                min_mobility=0.001,
-                uniform=uniform,
-                record_times=np.array([0.0, end]),
-                stream=np.random.SeedSequence(seed),
-            )
-            start = time.process_time()
-            lattice.advance(max_events=max_flips if seed else 1)
-            times.append((time.process_time() - start) / lattice.events * 1e9)
+    figures: dict[str, dict] = {}
+    for name, (state, uniform, end, max_flips, with_reference) in cases.items():
+        own, reference, ratios, draws = [], [], [], []
+        for seed in range(seeds + 1):  # the first is not counted: it compiles and warms up
+            lattice = _lattice(*state, uniform, end, seed)
+            own.append(_ns_per_flip(lattice, lambda run, n=max_flips: run.advance(max_events=n)))
             draws.append(lattice.draws / lattice.events)
-        figures[name] = {
-            "CPU ns per flip": {
-                "median": round(float(np.median(times[1:])), 1),
-                "runs": [round(ns, 1) for ns in times[1:]],
-            },
-            "draws per flip": round(float(np.mean(draws[1:])), 3),
-        }
+            if with_reference:
+                plain = TreeKmc(*state, temperature=TEMPERATURE, min_mobility=0.001, uniform=uniform, seed=seed)
+                n = max_flips if seed else 1
+                reference.append(_ns_per_flip(plain, lambda run, n=n, end=end: run.advance(end, n)))
+                ratios.append(reference[-1] / own[-1])
+        figures[name] = {"CPU ns per flip": results.spread(own[1:], 1), "draws per flip": round(np.mean(draws[1:]), 3)}
+        figures[name]["bytes per site"] = round(lattice.state.nbytes / lattice.labels.size, 1)
+        if with_reference:
+            figures[name]["plain kinetic Monte Carlo, CPU ns per flip"] = results.spread(reference[1:], 1)
+            figures[name]["times faster"] = results.spread(ratios[1:], 2)
     return figures
+
+
+def _one_grain_per_site(size: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.arange(1, size * size + 1, dtype=np.int32).reshape(size, size), np.ones(size * size + 1, np.int8)
+
+
+def _tiled(labels: np.ndarray, grain_type: np.ndarray, copies: int) -> tuple[np.ndarray, np.ndarray]:
+    """Copies of a state side by side, each with grains of its own."""
+    grains = len(grain_type) - 1
+    number = np.arange(copies * copies).reshape(copies, copies)
+    tiled = np.tile(labels, (copies, copies)) + grains * np.kron(number, np.ones_like(labels))
+    return tiled, np.concatenate([grain_type[:1], np.tile(grain_type[1:], copies * copies)])
+
+
+def _lattice(labels: np.ndarray, grain_type: np.ndarray, uniform: bool, end: float, seed: int) -> Lattice:
+    return Lattice(
+        labels,
+        grain_type,
+        temperature=TEMPERATURE,
+        min_mobility=0.001,
+        uniform=uniform,
+        record_times=np.array([0.0, end]),
+        stream=np.random.SeedSequence(seed),
+    )
+
+
+def _ns_per_flip(simulation: Lattice | TreeKmc, advance: Callable) -> float:
+    start = time.process_time()
+    advance(simulation)
+    return (time.process_time() - start) / simulation.events * 1e9
 
 
 def validate_sample(sample: SpparksState, runs: int) -> dict:
     """Means of many runs from the sample state, with standard errors, beside those of SPPARKS."""
-    results = {name: [] for name in REFERENCE}
+    sampled = {name: [] for name in REFERENCE}
     start = time.process_time()
     for seed in range(runs):
         growth = protocol.grow(
             sample.labels, sample.grain_type, temperature=TEMPERATURE, record_times=[0, SAMPLE_END], seed=seed
         )
-        results["growth ratio"].append(growth.areas[-1, sample.candidate] / growth.areas[0, sample.candidate])
-        results["grains left"].append((growth.areas[-1] > 0).sum())
-        results["million flips"].append(growth.events / 1e6)
+        sampled["growth ratio"].append(growth.areas[-1, sample.candidate] / growth.areas[0, sample.candidate])
+        sampled["grains left"].append((growth.areas[-1] > 0).sum())
+        sampled["million flips"].append(growth.events / 1e6)
     seconds = time.process_time() - start
-    figures = {"CPU ns per flip": round(seconds / sum(results["million flips"]) * 1e3, 1)}
-    for name, values in results.items():
+    figures = {"CPU ns per flip": round(seconds / sum(sampled["million flips"]) * 1e3, 1)}
+    for name, values in sampled.items():
         figures[name] = {
             "mean": round(float(np.mean(values)), 2),
             "standard error": round(float(stats.sem(values)), 2),
