@@ -111,9 +111,10 @@ class RawData:
         source = SOURCES[self.plan.predictions[prediction]["source"]]
         assert source.runs is not None  # as the check of the configuration makes sure
         with contextlib.suppress(BadInput, OSError):
-            root = self.prediction_path(prediction)
+            path, find = self.prediction_path(prediction), source.runs
+            root = path if path.is_dir() else path.parent
             folder = Path(self.plan.prediction_manifest(prediction)).parent
-            manifest.scan(root, source.runs, source.files, 1, folder)
+            manifest.scan(root, lambda _: find(path), source.files, 1, folder)
 
     def _check_folds(self) -> None:
         """Raise BadInput for a k-fold split with more folds than there are raw microstructures or images."""
