@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from graincast.files.atomic import whole
+from graincast.files.atomic import resumable
 from graincast.potts.dataset import simulate
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
@@ -14,7 +14,7 @@ from graincast.raw.sources import run_files
 def main(args: argparse.Namespace) -> None:
     parameters = args.recipe.take("simulate", "states")
     first, last = parameters["states"]["first"], parameters["states"]["last"]
-    with whole(args.out) as folder:
+    with resumable(args.out, args.recipe.key) as folder:
         runs = simulate(folder, range(first, last + 1), parameters["simulate"], f"simulate {args.name}")
         entries = [manifest.describe(one, run_files(one), folder) for one in runs]
     manifest.write(args.manifest, entries)

@@ -23,17 +23,36 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     _remove(partial)  # left by a killed process with the same id
     try:
         yield partial
-        if before_rename:
-            before_rename()
-            digests[str(path)] = digest(partial)
-        if partial.is_dir():
-            _remove(path)  # a folder cannot be renamed over another
-        partial.replace(path)
+        _put_in_place(partial, path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a failed write does not name its file
         raise
     finally:
         _remove(partial)
+
+
+@contextlib.contextmanager
+def resumable(path: str | os.PathLike, key: str) -> Iterator[Path]:
+    """Yield a folder that outlives a killed process; it replaces `path` unless an error is raised.
+
+    A later process with the same key finds it again. So put parts into it with `whole`, and skip those that are there.
+
+    key  of all that the content depends on, as part of a file name; folders kept with another key are removed
+    """
+    path = Path(path)
+    kept = path.with_name(f".{path.name}.{key}.kept")
+    for other in path.parent.glob(f".{path.name}.*.kept"):
+        if other != kept:
+            _remove(other)
+    kept.mkdir(parents=True, exist_ok=True)
+    try:
+        yield kept
+        for left in kept.glob(".*.partial"):  # of killed processes
+            _remove(left)
+        _put_in_place(kept, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -53,6 +72,15 @@ def write_if_changed(path: str | os.PathLike, text: str) -> None:
     path = Path(path)
     if not (path.is_file() and path.read_bytes() == text.encode("utf-8")):
         write_text(path, text)
+
+
+def _put_in_place(made: Path, path: Path) -> None:
+    if before_rename:
+        before_rename()
+        digests[str(path)] = digest(made)
+    if made.is_dir():
+        _remove(path)  # a folder cannot be renamed over another
+    made.replace(path)
 
 
 def _remove(path: Path) -> None:

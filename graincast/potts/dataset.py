@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graincast.files.atomic import whole
 from graincast.potts import protocol
 from graincast.program.progress import Progress
 from graincast.raw.spparks_writing import write_initial, write_stats
@@ -25,37 +26,47 @@ def record_times(growth: dict) -> np.ndarray:
 def simulate(folder: Path, numbers: range, settings: dict, title: str) -> list[Path]:
     """Simulate the states with these numbers into `folder`/run-000001, …; returns the run folders.
 
+    Run folders appear whole; those that are there already are kept.
+
     settings  the data set's `simulate` section (config/README.md)
     title     head of the progress lines
     """
-    growth = settings["growth"]
-    times = record_times(growth)
-    progress = Progress(title, len(numbers) * (1 + growth["runs"]), "states and growth runs")
+    steps = 1 + settings["growth"]["runs"]
+    progress = Progress(title, len(numbers) * steps, "states and growth runs")
     run_folders = []
     for number in numbers:
         run = folder / f"run-{number:06d}"
-        labels = protocol.initialise(
-            settings["size"], seed=_seed(settings["seed"], number, INITIAL), **settings["initial"]
-        )
-        red_fraction = _red_fraction(settings, number)
-        types = protocol.assign_types(labels, red_fraction, seed=_seed(settings["seed"], number, TYPES))
-        write_initial(run / "spparks_init" / "initial.dream3d", labels, types, red_fraction)
-        progress.advance(note=f"{run.name}: {types.size - 1} grains")
-        for repeat in range(1, growth["runs"] + 1):
-            grown = protocol.grow(
-                labels,
-                types,
-                temperature=growth["temperature"],
-                record_times=times,
-                min_mobility=settings["min_mobility"],
-                uniform_mobility=settings["mobility"] == "uniform",
-                seed=_seed(settings["seed"], number, GROWTH, repeat),
-                report=_fraction_done(progress),
-            )
-            write_stats(run / "spparks_results" / f"run_{repeat}" / "stats.h5", grown.times, grown.areas)
-            progress.advance(0, f"{run.name}: {grown.events:,} flips")
+        if run.is_dir():
+            progress.advance(steps, f"{run.name}: made before")
+        else:
+            with whole(run) as partial:
+                _simulate_state(partial, number, settings, progress)
         run_folders.append(run)
     return run_folders
+
+
+def _simulate_state(folder: Path, number: int, settings: dict, progress: Progress) -> None:
+    """Simulate one initial state and its growth runs into a run folder."""
+    growth = settings["growth"]
+    name = f"run-{number:06d}"
+    labels = protocol.initialise(settings["size"], seed=_seed(settings["seed"], number, INITIAL), **settings["initial"])
+    red_fraction = _red_fraction(settings, number)
+    types = protocol.assign_types(labels, red_fraction, seed=_seed(settings["seed"], number, TYPES))
+    write_initial(folder / "spparks_init" / "initial.dream3d", labels, types, red_fraction)
+    progress.advance(note=f"{name}: {types.size - 1} grains")
+    for repeat in range(1, growth["runs"] + 1):
+        grown = protocol.grow(
+            labels,
+            types,
+            temperature=growth["temperature"],
+            record_times=record_times(growth),
+            min_mobility=settings["min_mobility"],
+            uniform_mobility=settings["mobility"] == "uniform",
+            seed=_seed(settings["seed"], number, GROWTH, repeat),
+            report=_fraction_done(progress),
+        )
+        write_stats(folder / "spparks_results" / f"run_{repeat}" / "stats.h5", grown.times, grown.areas)
+        progress.advance(0, f"{name}: {grown.events:,} flips")
 
 
 def _fraction_done(progress: Progress) -> protocol.Report:

@@ -15,8 +15,10 @@ noted.
 """
 
 import argparse
+import hashlib
 import json
 import os
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,14 @@ class Recipe:
     def inputs(self) -> list[str]:
         """The paths of all inputs."""
         return [path for paths in self.content.get("inputs", {}).values() for path in paths]
+
+    @property
+    def key(self) -> str:
+        """A short digest of all that the outputs depend on; never the same for a recipe by hand, without sources."""
+        content = {key: value for key, value in self.content.items() if key != "renewed"}
+        if "sources" not in content:
+            content["process"] = [os.getpid(), time.time_ns()]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def check_inputs(self) -> dict[str, str]:
         """The digest of each input that another step made, verified; inputs that no step makes are verified too.
