@@ -21,7 +21,7 @@ from graincast.experiment.grid import as_json
 from graincast.files.atomic import write_if_changed
 from graincast.microstructure import BadInput
 from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, sources, version
-from graincast.planning.jobs import finished, jobs
+from graincast.planning.jobs import finished, jobs, predictions_beside
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
 from graincast.program.main import describe

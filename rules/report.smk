@@ -1,6 +1,6 @@
 """Report: all experiments side by side.
 
-in   results/experiments/*/test_metrics.json      of this configuration and of others that ran here
+in   results/experiments/*/test_metrics.json, predictions.csv      of this configuration and of others that ran here
 out  results/comparison.csv, results/comparison.png
 """
 
@@ -14,6 +14,7 @@ rule compare:
     input:
         recipe=recipe("compare"),
         metrics=finished_experiments(),
+        predictions=[predictions_beside(path) for path in finished_experiments()],
     output:
         table="results/comparison.csv",
         made_from="results/comparison.csv.made_from.json",
@@ -27,8 +28,11 @@ rule compare:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        reference=CONFIG["reference"],
     shell:
-        "python -m scripts.compare --recipe {input.recipe} --metrics {input.metrics} --out {output.table} 2>&1 | tee {log}"
+        "python -m scripts.compare --recipe {input.recipe} --metrics {input.metrics} --reference {params.reference:q}"
+        " --out {output.table} 2>&1 | tee {log}"
 
 
 rule comparison_figure:

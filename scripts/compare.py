@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from graincast.evaluation import paired
 from graincast.evaluation.metrics import BASELINES, METRICS, headline, selection_score
 from graincast.files import csv_table
 from graincast.program.main import parser, run
@@ -12,39 +13,81 @@ from graincast.program.recipe import add_argument
 ABOUT = ("dataset", "experiment", "model", "features", "network", "split")
 
 
+TASK = ("dataset", "split", "target", "threshold")
+"""What experiments share whose difference is paired."""
+
+
 def main(args: argparse.Namespace) -> None:
-    rows = []
+    rows, predictions = [], {}
     for path in args.metrics:
         result = json.loads(path.read_text(encoding="utf-8"))
         kind = result["target"]["kind"]
-        first = headline(kind)
         for threshold, outcome in result["thresholds"].items():
-            test = outcome["test"]
-            rows.append(
-                {
-                    **{key: result[key] or "" for key in ABOUT},
-                    "target": kind,
-                    "threshold": float(threshold) if threshold else "",
-                    "folds": len(outcome["test_by_fold"]),
-                    "test_predictions": test["count"],
-                    **{name: test.get(name, "") for name in METRICS},
-                    "std": outcome["test_std_over_folds"][first],
-                    **{name: test.get(name, "") for name in BASELINES},
-                    "cautions": "; ".join(outcome["cautions"]),
-                    "chosen_trial": outcome["chosen_trial"],
-                }
-            )
-            rows[-1]["rank"] = -selection_score(first, test[first])
-    rows.sort(key=lambda row: (row["dataset"], row["target"], row["threshold"] or 0, row["rank"], row["experiment"]))
-    for row in rows:
-        del row["rank"]
+            row = {key: result[key] or "" for key in ABOUT} | {"target": kind}
+            row |= {"threshold": float(threshold) if threshold else "", **measured(kind, outcome)}
+            rows.append(row)
+            source = (path.with_name("predictions.csv"), kind, threshold, result.get("groups", {}))
+            predictions[row["experiment"], row["threshold"]] = source
+    add_differences(rows, predictions, args.reference)
+    rows.sort(key=rank)
     shown = ([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows)
     csv_table.write(args.out, list(rows[0]), shown)
+
+
+def measured(kind: str, outcome: dict) -> dict:
+    """What an experiment reached at a threshold, as columns; results of earlier releases have no intervals."""
+    test, intervals = outcome["test"], outcome.get("test_interval", {})
+    row = {
+        "folds": len(outcome["test_by_fold"]),
+        "test_predictions": test["count"],
+        "test_groups": outcome.get("test_groups", ""),
+    }
+    for name in METRICS:
+        low, high = intervals.get(name) or ("", "")
+        row |= {name: test.get(name, ""), f"{name}_low": low, f"{name}_high": high}
+    return {
+        **row,
+        "std": outcome["test_std_over_folds"][headline(kind)],
+        **{name: test.get(name, "") for name in BASELINES},
+        "interval_method": outcome.get("interval_method", ""),
+        **dict.fromkeys(("reference", "difference", "difference_low", "difference_high"), ""),
+        "cautions": "; ".join(outcome["cautions"]),
+        "chosen_trial": outcome["chosen_trial"],
+    }
+
+
+def add_differences(rows: list[dict], predictions: dict[tuple, tuple], wanted: str) -> None:
+    """Fill in each experiment's difference to the reference of its task, in the headline metric.
+
+    predictions  {(experiment, threshold): arguments of paired.read}
+    """
+    tasks: dict[tuple, list[dict]] = {}
+    for row in rows:
+        tasks.setdefault(tuple(row[key] for key in TASK), []).append(row)
+    for task in tasks.values():
+        reference = paired.reference_of([row["experiment"] for row in task], wanted)
+        if reference is None or len(task) == 1:
+            continue
+        tested = {row["experiment"]: paired.read(*predictions[row["experiment"], row["threshold"]]) for row in task}
+        for row in task:
+            kind = row["target"]
+            found = paired.difference(kind, headline(kind), tested[row["experiment"]], tested[reference])
+            if found is not None:
+                low, high = found[1] or ("", "")
+                row |= {"reference": reference, "difference": found[0], "difference_low": low, "difference_high": high}
+
+
+def rank(row: dict) -> tuple:
+    """The key by which rows are sorted: the best first within each data set, target and threshold."""
+    first = headline(row["target"])
+    score = selection_score(first, row[first])
+    return row["dataset"], row["target"], row["threshold"] or 0, -score, row["experiment"]
 
 
 if __name__ == "__main__":
     p = parser("compare", __doc__)
     add_argument(p)
     p.add_argument("--metrics", type=Path, nargs="+", required=True, help="the experiments' test_metrics.json")
+    p.add_argument("--reference", default="sgc", help="experiment that others are compared with (default: sgc)")
     p.add_argument("--out", type=Path, required=True, help="CSV")
     run(main, p)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graincast.evaluation import metrics, testing
+from graincast.evaluation import metrics, testing, trial_table
 from graincast.evaluation.testing import Tested
 from graincast.experiment import declaration, splits, targets
 from graincast.experiment.growth import with_growth
@@ -64,7 +64,9 @@ def main(args: argparse.Namespace) -> None:
     )
 
     csv_table.write(args.out / "predictions.csv", testing.header(kind), tested.predictions)
-    csv_table.write(args.out / "trials.csv", *testing.trial_rows(trials, chosen, kind))
+    groups = testing.groups_by_subset(subsets, data.group)
+    ratio = trial_table.validation_to_train(groups)
+    csv_table.write(args.out / "trials.csv", *trial_table.rows(trials, chosen, kind, parameters["select"], ratio))
     about = described(first, tested, parameters, args.extensions)
     in_training = np.any([subset == "train" for subset in subsets.values()], axis=0)
     trained_model.write(args.out / "model.h5", about, tested.models, ranges(data, in_training))
@@ -72,6 +74,7 @@ def main(args: argparse.Namespace) -> None:
     summary = {
         **{key: first.get(key) for key in COPIED},
         "select": parameters["select"],
+        "groups": groups,
         "jobs": [record["job"] for record in records],
         "thresholds": tested.thresholds,
     }
@@ -79,7 +82,8 @@ def main(args: argparse.Namespace) -> None:
     cost.write(args.out)
     for threshold, outcome in tested.thresholds.items():
         task = f"{first['experiment']}{f', threshold {threshold}' if threshold else ''}"
-        result = f"{metrics.in_words(kind, outcome['test'])} on {outcome['test']['count']} test predictions"
+        measured = metrics.in_words(kind, outcome["test"], outcome["test_interval"])
+        result = f"{measured} on {outcome['test']['count']} test predictions"
         print(f"{task}: {result}; chosen {outcome['chosen_trial']}")
         if outcome["cautions"]:
             print(f"{task}: caution: {'; '.join(outcome['cautions'])}")

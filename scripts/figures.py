@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from graincast.evaluation import ablation, metrics
+from graincast.evaluation import ablation, metrics, trial_table
+from graincast.experiment.grid import number
 from graincast.experiment.record import read_record
 from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO
 from graincast.figures import experiment
@@ -28,15 +29,16 @@ def main(args: argparse.Namespace) -> None:
     trials = [trial for record in records.values() for trial in record["trials"]]
     title = f"{result['experiment']} ({result['network']})" if result["network"] else result["experiment"]
     kind, select = result["target"]["kind"], result["select"]
-    score = metrics.headline(kind)
+    score, ratio = metrics.headline(kind), trial_table.validation_to_train(result["groups"])
     with whole(args.out) as folder:
         folder.mkdir(parents=True)
         for threshold, outcome in result["thresholds"].items():
             suffix = f"_t{threshold}" if threshold else ""
             draw_curves(records, outcome["chosen_trial"], title, folder / f"training_curves{suffix}.png")
+            draw_choice(trials, outcome, threshold, select, ratio, title, folder / f"chosen_trial{suffix}.png")
             true, predicted = test_values(args.predictions, threshold)
             target = f", growth ratio > {threshold}" if threshold else ""
-            heading = f"{title}{target}: test {metrics.in_words(kind, outcome['test'])}"
+            heading = f"{title}{target}: test {metrics.in_words(kind, outcome['test'], outcome['test_interval'])}"
             if len(outcome["test_by_fold"]) > 1:
                 heading += f"\nmeans over {len(outcome['test_by_fold'])} folds; drawn are all {true.size} predictions"
             if outcome["cautions"]:
@@ -50,10 +52,22 @@ def main(args: argparse.Namespace) -> None:
                 report(true.astype(int), classified.astype(int), classes, heading, folder, suffix)
         for axis in AGAINST:
             if len({trial["params"].get(axis) for trial in trials}) > 1:
-                figure = experiment.score_against(trials, axis, score, select, title)
+                figure = experiment.score_against(trials, axis, score, select, ratio, title)
                 save(figure, folder / f"{score}_against_{axis}.png")
         if "feature_subset" in trials[0]["params"]:
             ablate(trials, score, select, title, folder)
+
+
+def draw_choice(
+    trials: list[dict], outcome: dict, threshold: str, select: str, ratio: float, title: str, path: Path
+) -> None:
+    """Draw why a threshold's trial was chosen; there is nothing to choose from a single trial."""
+    of_threshold = [trial for trial in trials if number(trial["params"].get("threshold")) == threshold]
+    if len(of_threshold) > 1:
+        task = f", growth ratio > {threshold}" if threshold else ""
+        heading = f"{title}{task}: trials by their score on validation data"
+        figure = experiment.chosen_trial(of_threshold, outcome["chosen_by_fold"], select, ratio, heading)
+        save(figure, path)
 
 
 def draw_curves(records: dict[Path, dict], name: str, title: str, path: Path) -> None:
@@ -109,9 +123,9 @@ def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path
             values = [shown(trial["validation"][name]) for name in (score, select)]
             rows.append((shown_threshold, subset.replace("+", " "), subset.count("+") + 1, *values, trial["trial"]))
         gains = ablation.importance(best, score)
-        mean, error, _ = (np.array(column) for column in zip(*gains.values(), strict=True))
+        mean, error, pairs = (np.array(column) for column in zip(*gains.values(), strict=True))
         heading = f"{title}, growth ratio > {shown_threshold}" if shown_threshold else title
-        figure = experiment.importance(list(gains), mean, error, score, heading)
+        figure = experiment.importance(list(gains), mean, error, pairs, score, heading)
         save(figure, folder / f"feature_importance{'_t' + shown_threshold if shown_threshold else ''}.png")
     header = ("threshold", "features", "number", f"validation_{score}", f"validation_{select}", "trial")
     csv_table.write(folder / "feature_subsets.csv", header, rows)

@@ -9,12 +9,28 @@ from graincast.program.main import parser, run
 
 
 def shown(row: dict[str, str]) -> str:
-    """The main metrics of a row of the comparison, and the trivial baseline."""
+    """The main metrics of a row of the comparison with their intervals, the baseline, and the paired difference."""
     kind = row["target"]
     measured = {name: float(row[name]) if row[name] else None for name in metrics.main_metrics(kind)}
+    intervals = {name: between(row, name) for name in measured}
     baselines = [f"{label} {float(row[name]):.3f}" for name, label in metrics.BASELINES.items() if row[name]]
     network = [f"by {row['network']}"] if row["network"] else []
-    return ", ".join([metrics.in_words(kind, measured), *baselines, *network])
+    return ", ".join([metrics.in_words(kind, measured, intervals), *baselines, *against(row), *network])
+
+
+def between(row: dict[str, str], name: str) -> list[float] | None:
+    """The interval of a column."""
+    limits = [row[f"{name}_low"], row[f"{name}_high"]]
+    return [float(limit) for limit in limits] if all(limits) else None
+
+
+def against(row: dict[str, str]) -> list[str]:
+    """The difference to another experiment on the same groups."""
+    if not row["difference"] or row["reference"] == row["experiment"]:
+        return []
+    interval = between(row, "difference")
+    limits = f" ({interval[0]:+.3f} to {interval[1]:+.3f})" if interval else ""
+    return [f"{float(row['difference']):+.3f}{limits} against {row['reference']}"]
 
 
 def main(args: argparse.Namespace) -> None:
@@ -22,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     if not path.is_file():
         return  # a dry run, or another target
     rows = csv_table.records(path)
-    print(f"\n{'experiment':32} {'target':>16}  result")
+    print(f"\n{'experiment':32} {'target':>16}  result (95 % interval)")
     for row in rows:
         target = f"{row['target']} > {row['threshold']}" if row["threshold"] else row["target"]
         print(f"{row['experiment']:32} {target:>16}  {shown(row)}; chosen {row['chosen_trial']}")

@@ -1,13 +1,15 @@
 """Metrics of predictions for each kind of target: abnormal growth, growth ratio, class of an image.
 
-A metric is one entry of METRICS. Its function takes true and predicted values, by kind of target:
+A metric is one entry of METRICS. It takes true and predicted values, by kind of target, and weights, by which a
+bootstrap counts a value several times or not at all:
 
     ABNORMAL      bool [n]   and float [n], the probability of abnormal growth; above one half predicts it
     GROWTH_RATIO  float [n]  and float [n]
     LABEL         int [n]    and float [n, classes], scores; the largest predicts the class
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,86 +22,127 @@ def predicted_class(predicted: np.ndarray) -> np.ndarray:
     return predicted.argmax(axis=1) if predicted.ndim == 2 else predicted > 0.5
 
 
-def _accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.mean(true == predicted_class(predicted)))
+def _accuracy(true: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return _mean(weight, true == predicted_class(predicted))
 
 
-def _balanced_accuracy(true: np.ndarray, predicted: np.ndarray) -> float | None:
-    classes, decided = np.unique(true), predicted_class(predicted)
-    recall = [np.mean(decided[true == index] == index) for index in classes]
-    return float(np.mean(recall)) if classes.size > 1 else None
+def _balanced_accuracy(true: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    decided, classes = predicted_class(predicted), np.unique(true)
+    total, right = _by_class(weight, true, classes), _by_class(weight, np.where(true == decided, true, -1), classes)
+    several = (total > 0).sum(axis=1) > 1
+    return np.where(several, _mean_over(_ratio(right, total), total > 0), np.nan)
 
 
-def _auc(abnormal: np.ndarray, probability: np.ndarray) -> float | None:
-    from sklearn import metrics  # imported here, as checking a configuration needs only names
+def _auc(abnormal: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The probability that an abnormal value is ranked above a normal one; ties count half."""
+    order = np.argsort(probability, kind="stable")
+    starts = np.flatnonzero(np.diff(probability[order], prepend=-np.inf))
+    below, above = (np.add.reduceat(weight[:, order] * of[order], starts, axis=1) for of in (~abnormal, abnormal))
+    ranked = np.cumsum(below, axis=1) - below / 2
+    return _ratio(np.einsum("rn,rn->r", ranked, above), below.sum(axis=1) * above.sum(axis=1))
 
-    return float(metrics.roc_auc_score(abnormal, probability)) if 0 < abnormal.sum() < abnormal.size else None
 
-
-def _precision_abnormal(abnormal: np.ndarray, probability: np.ndarray) -> float | None:
+def _precision_abnormal(abnormal: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> np.ndarray:
     predicted = predicted_class(probability)
-    return int((abnormal & predicted).sum()) / int(predicted.sum()) if predicted.any() else None
+    return _ratio(_sum(weight, abnormal & predicted), _sum(weight, predicted))
 
 
-def _recall_abnormal(abnormal: np.ndarray, probability: np.ndarray) -> float | None:
-    return int((abnormal & predicted_class(probability)).sum()) / int(abnormal.sum()) if abnormal.any() else None
+def _recall_abnormal(abnormal: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return _ratio(_sum(weight, abnormal & predicted_class(probability)), _sum(weight, abnormal))
 
 
-def _brier(abnormal: np.ndarray, probability: np.ndarray) -> float:
-    return float(np.mean((probability - abnormal) ** 2))
+def _brier(abnormal: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return _mean(weight, (probability - abnormal) ** 2)
 
 
-def _nll(abnormal: np.ndarray, probability: np.ndarray) -> float:
+def _nll(abnormal: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> np.ndarray:
     clipped = np.clip(probability, 1e-12, 1 - 1e-12)
-    return float(-np.mean(np.where(abnormal, np.log(clipped), np.log1p(-clipped))))
+    return _mean(weight, -np.where(abnormal, np.log(clipped), np.log1p(-clipped)))
 
 
-def _r2(ratio: np.ndarray, predicted: np.ndarray) -> float | None:
+def _r2(ratio: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    mean = _mean(weight, ratio)
+    spread = np.einsum("rn,rn->r", weight, (ratio - mean[:, None]) ** 2) / weight.sum(axis=1)
     # the variance of equal values may differ from 0 by rounding
-    return 1 - _mse(ratio, predicted) / float(np.var(ratio)) if np.ptp(ratio) > 0 else None
+    drawn = np.where(weight > 0, ratio, np.nan)
+    differ = np.nanmax(drawn, axis=1) > np.nanmin(drawn, axis=1)
+    return np.where(differ, 1 - _ratio(_mse(ratio, predicted, weight), spread), np.nan)
 
 
-def _mae(ratio: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.mean(np.abs(predicted - ratio)))
+def _mae(ratio: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return _mean(weight, np.abs(predicted - ratio))
 
 
-def _rmse(ratio: np.ndarray, predicted: np.ndarray) -> float:
-    return _mse(ratio, predicted) ** 0.5
+def _rmse(ratio: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return np.sqrt(_mse(ratio, predicted, weight))
 
 
-def _mse(ratio: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.mean((predicted - ratio) ** 2))
+def _mse(ratio: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return _mean(weight, (predicted - ratio) ** 2)
 
 
-def _macro_f1(label: np.ndarray, scores: np.ndarray) -> float:
-    from sklearn import metrics
+def _macro_f1(label: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The mean of F1 over the classes that occur."""
+    decided, classes = predicted_class(scores), np.unique(label)
+    right = _by_class(weight, np.where(label == decided, label, -1), classes)
+    true, predicted = _by_class(weight, label, classes), _by_class(weight, decided, classes)
+    return _mean_over(_ratio(2 * right, true + predicted), true > 0)
 
-    classes = np.unique(label)
-    return float(metrics.f1_score(label, predicted_class(scores), labels=classes, average="macro", zero_division=0))
+
+def _sum(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.einsum("rn,n->r", weight, values.astype(float))  # the same on every machine, unlike a product by BLAS
+
+
+def _mean(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return _sum(weight, values) / weight.sum(axis=1)
+
+
+def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a / b, NaN where b is 0."""
+    return np.divide(a, b, out=np.full(np.shape(b), np.nan), where=b != 0)
+
+
+def _by_class(weight: np.ndarray, of: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The weight of the values of each class, float64 [r, classes]."""
+    return np.stack([_sum(weight, of == index) for index in classes], axis=1)
+
+
+def _mean_over(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The mean of each row over the columns that are inside, bool [r, columns]."""
+    return np.where(inside, values, 0).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
 
 
 @dataclass(frozen=True)
 class Metric:
     """A metric of n predictions.
 
-    function          of true and predicted values; returns None where the metric is undefined
+    weighted          of true and predicted values, and weights float64 [r, n]: the metric under each row of weights,
+                      float64 [r], NaN where it is undefined
     kinds             of target that have the metric
     label             what figures and messages call it
     larger_is_better  False for losses and errors
     selects           whether it can choose a trial
     main              whether it is printed with results, and logged for each fold
     undefined         what holds for the values where it is undefined; empty if it is always defined
+    limits            the smallest and the largest value that it can have
     """
 
-    function: Callable[[np.ndarray, np.ndarray], float | None]
+    weighted: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     kinds: tuple[str, ...]
     label: str
     larger_is_better: bool = True
     selects: bool = True
     main: bool = False
     undefined: str = ""
+    limits: tuple[float, float] = (0, 1)
+
+    def function(self, true: np.ndarray, predicted: np.ndarray) -> float | None:
+        """The metric of true and predicted values; None where it is undefined."""
+        value = float(self.weighted(true, predicted, np.ones((1, len(true))))[0])
+        return None if self.undefined and math.isnan(value) else value
 
 
+UNBOUNDED = (0, math.inf)
 ONE_CLASS = "all values are of one class"
 METRICS = {
     "accuracy": Metric(_accuracy, (ABNORMAL, LABEL), "accuracy", main=True),
@@ -110,11 +153,11 @@ METRICS = {
     ),
     "recall_abnormal": Metric(_recall_abnormal, (ABNORMAL,), "recall", selects=False, undefined="no value is abnormal"),
     "brier": Metric(_brier, (ABNORMAL,), "Brier score", larger_is_better=False),
-    "nll": Metric(_nll, (ABNORMAL,), "loss", larger_is_better=False),
-    "r2": Metric(_r2, (GROWTH_RATIO,), "R²", main=True, undefined="all values are equal"),
-    "mae": Metric(_mae, (GROWTH_RATIO,), "mean absolute error", larger_is_better=False, main=True),
-    "rmse": Metric(_rmse, (GROWTH_RATIO,), "root mean squared error", larger_is_better=False),
-    "mse": Metric(_mse, (GROWTH_RATIO,), "mean squared error", larger_is_better=False),
+    "nll": Metric(_nll, (ABNORMAL,), "loss", larger_is_better=False, limits=UNBOUNDED),
+    "r2": Metric(_r2, (GROWTH_RATIO,), "R²", main=True, undefined="all values are equal", limits=(-math.inf, 1)),
+    "mae": Metric(_mae, (GROWTH_RATIO,), "mean absolute error", larger_is_better=False, limits=UNBOUNDED, main=True),
+    "rmse": Metric(_rmse, (GROWTH_RATIO,), "root mean squared error", larger_is_better=False, limits=UNBOUNDED),
+    "mse": Metric(_mse, (GROWTH_RATIO,), "mean squared error", larger_is_better=False, limits=UNBOUNDED),
     "macro_f1": Metric(_macro_f1, (LABEL,), "macro F1"),
 }
 """All metrics, in the order of tables; the first of a kind of target is its headline."""
@@ -149,10 +192,18 @@ def main_metrics(kind: str) -> tuple[str, ...]:
     return tuple(name for name in names(kind) if METRICS[name].main)
 
 
-def in_words(kind: str, measured: Mapping[str, float | None]) -> str:
-    """The main metrics as text, such as "accuracy 0.912, AUC undefined"."""
-    values = {METRICS[name].label: measured[name] for name in main_metrics(kind)}
-    return ", ".join(f"{label} {'undefined' if v is None else f'{v:.3f}'}" for label, v in values.items())
+def in_words(
+    kind: str,
+    measured: Mapping[str, float | None],
+    intervals: Mapping[str, Sequence[float] | None] | None = None,
+) -> str:
+    """The main metrics as text, such as "accuracy 0.912 (0.870 to 0.941), AUC undefined"."""
+    texts = []
+    for name in main_metrics(kind):
+        value, interval = measured[name], (intervals or {}).get(name)
+        between = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+        texts.append(f"{METRICS[name].label} {'undefined' if value is None else f'{value:.3f}{between}'}")
+    return ", ".join(texts)
 
 
 def measure(kind: str, true: np.ndarray, predicted: np.ndarray) -> dict[str, float | int | None]:

@@ -1,15 +1,17 @@
 """Test results: for each threshold and fold, the trial chosen on validation data is measured once on test data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from graincast.evaluation import metrics, selection
+from graincast.evaluation import intervals, metrics, selection
 from graincast.evaluation.cautions import cautions
+from graincast.evaluation.intervals import FoldPredictions
 from graincast.experiment import grid, targets
+from graincast.experiment.splits import SUBSETS
 from graincast.experiment.targets import ABNORMAL, ALL, GROWTH_RATIO, LABEL, Target
 from graincast.microstructure import BadInput
 
@@ -25,7 +27,7 @@ COLUMNS = {
 class Tested:
     """The result of a test.
 
-    thresholds   {threshold as text: chosen trials, test metrics of each fold, their mean and standard deviation}
+    thresholds   {threshold as text: chosen trials, test metrics by fold, their mean, interval and standard deviation}
     predictions  rows of predictions.csv, see `header`
     models       {threshold as text: {fold: the chosen trial's model}}
     """
@@ -37,7 +39,7 @@ class Tested:
 
 def header(kind: str) -> tuple[str, ...]:
     """The columns of predictions.csv for a kind of target."""
-    return ("microstructure", "grain", "threshold", "fold", "subset", "trial", *COLUMNS[kind])
+    return ("microstructure", "group", "grain", "threshold", "fold", "subset", "trial", *COLUMNS[kind])
 
 
 def choose(trials: list[dict], kind: str, select: str) -> dict[float | None, dict[str, str]]:
@@ -70,39 +72,50 @@ def run_test(
     models: dict[str, dict[str, dict]] = {}
     for threshold, by_fold in sorted(chosen.items()):
         true, text = target.values[threshold], grid.number(threshold)
-        measured, baselines, tested = {}, [], []
+        measured, baselines, folds = {}, [], []
         for fold, trial in by_fold.items():
             subset, trained = subsets[fold], model_of(trial, fold)
             predicted = model.predict(trained, data)
             test_rows, train_rows = (targets.rows(target, data, subset == name) for name in ("test", "train"))
             measured[fold] = metrics.measure(target.kind, true[test_rows], predicted[test_rows])
-            tested.append(true[test_rows])
+            folds.append(_fold(data, target, subset, test_rows, true, predicted))
             baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
             models.setdefault(text, {})[fold] = trained
             listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
             rows += _predictions(data, target, (text, fold, trial), subset, listed, true, predicted)
         test = {**metrics.mean(measured.values()), **metrics.mean(baselines)}
         thresholds[text] = {
-            "cautions": cautions(target.kind, tested, test),
+            "cautions": cautions(target.kind, [fold.true for fold in folds], test),
             "chosen_trial": selection.most_chosen(by_fold),
             "chosen_by_fold": by_fold,
             "test": test,
+            "test_interval": intervals.of_metrics(target.kind, folds),
+            "interval_method": intervals.method(folds),
+            "test_groups": intervals.count(folds),
             "test_std_over_folds": metrics.std(measured.values()),
             "test_by_fold": measured,
         }
     return Tested(thresholds, rows, models)
 
 
-def trial_rows(trials: list[dict], chosen: dict[float | None, dict[str, str]], kind: str) -> tuple[list, list]:
-    """Header and rows of trials.csv: each trial's point, mean validation metrics, and number of folds that chose it."""
-    names = metrics.selecting(kind)
-    rows = []
-    for trial in trials:
-        count = list(chosen[trial["params"].get("threshold")].values()).count(trial["trial"])
-        values = [trial["validation"][name] for name in names]
-        texts = ["" if value is None else f"{value:.6g}" for value in values]
-        rows.append([trial["trial"], *trial["params"].values(), *texts, count])
-    return ["trial", *trials[0]["params"], *(f"validation_{name}" for name in names), "chosen"], rows
+def groups_by_subset(subsets: dict[str, np.ndarray], groups: Sequence[str]) -> dict[str, dict[str, int]]:
+    """The number of groups in each subset of each fold.
+
+    subsets  {fold: subset of each microstructure, str [g]}
+    groups   of the microstructures, [g]
+    """
+    group = np.asarray(groups)
+    return {fold: {name: len(set(group[subset == name])) for name in SUBSETS} for fold, subset in subsets.items()}
+
+
+def _fold(
+    data: Any, target: Target, subset: np.ndarray, rows: np.ndarray, true: np.ndarray, predicted: np.ndarray
+) -> FoldPredictions:
+    """The predictions of a fold's test rows, with their groups."""
+    group = np.asarray(data.group)
+    learned = len(set(group[np.isin(subset, ["train", "validation"])]))
+    of_row = np.repeat(group, np.diff(data.node_ptr)) if target.grains == ALL else group
+    return FoldPredictions(true[rows], predicted[rows], of_row[rows], learned)
 
 
 def _predictions(
@@ -125,6 +138,16 @@ def _predictions(
         predicted = predicted.argmax(axis=1)
     threshold, fold, trial = key
     return [
-        (data.name[g], n, threshold, fold, subset[g], trial, f"{float(true[i]):.9g}", f"{predicted[i]:.9g}")
+        (
+            data.name[g],
+            data.group[g],
+            n,
+            threshold,
+            fold,
+            subset[g],
+            trial,
+            f"{float(true[i]):.9g}",
+            f"{predicted[i]:.9g}",
+        )
         for i, g, n in zip(index, owner, grain, strict=True)
     ]

@@ -1,13 +1,17 @@
 """Figures of experiments: training curves, confusion matrices, predicted against true, scores, comparisons."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import stdtrit
 
 from graincast.evaluation.metrics import METRICS, headline, selection_score
-from graincast.figures.style import BLUE, GREY, RED, titled
+from graincast.evaluation.trial_table import interval, ranked
+from graincast.figures.style import BLUE, GREY, RED, WHISKERS, dots, titled
 
 BAND = (0.1, 0.9)  # quantiles
 MAX_SCATTER = 3000  # points; more are drawn as counts
@@ -16,7 +20,7 @@ AXIS_NAMES = {
     "variance": "fraction of variance kept by PCA",
     "c": "C of the SVM",
 }
-WIDTH_OF_NUMBER = 0.12  # of an axis from 0 to 1
+MAX_TRIALS = 12
 LOGARITHMIC = ("c", "learning_rate")
 
 
@@ -89,10 +93,11 @@ def predicted_against_true(true: np.ndarray, predicted: np.ndarray, title: str) 
     return figure
 
 
-def score_against(trials: list[dict], axis: str, score: str, select: str, title: str) -> Figure:
-    """A validation score against an axis of the grid: at each value, the trial with the best `select` and its error.
+def score_against(trials: list[dict], axis: str, score: str, select: str, ratio: float, title: str) -> Figure:
+    """A validation score against an axis of the grid: at each value, the trial with the best `select`.
 
     trials  entries of trials.json; each threshold gets a line
+    ratio   of validation groups to training groups, for the intervals over several folds
     """
     figure = Figure(figsize=(4.4, 3.4), layout="constrained")
     axes = figure.subplots()
@@ -112,11 +117,12 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, title:
         positions = sorted(best)
         by_fold = [best[position]["by_fold"].values() for position in positions]
         scores = [np.array([metrics[score] for metrics in folds_of], float) for folds_of in by_fold]  # undefined: NaN
-        mean = [np.mean(fold_scores) for fold_scores in scores]
+        mean = np.array([np.mean(fold_scores) for fold_scores in scores])
         label = None if threshold is None else f"growth ratio > {threshold:g}"
         if folds > 1:
-            error = [np.std(fold_scores, ddof=1) / np.sqrt(folds) for fold_scores in scores]
-            axes.errorbar(positions, mean, error, color=colour, marker="o", capsize=3, label=label)
+            limits = np.array([interval(best[at], score, ratio) or (math.nan, math.nan) for at in positions])
+            whiskers = np.abs(limits - mean[:, None]).T
+            axes.errorbar(positions, mean, whiskers, color=colour, marker="o", capsize=3, label=label)
         else:
             axes.plot(positions, mean, color=colour, marker="o", label=label)
     axes.set(xlabel=AXIS_NAMES.get(axis, axis), ylabel=f"validation {METRICS[score].label}")
@@ -128,34 +134,39 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, title:
         axes.legend(frameon=False, fontsize=8)
     adjective = "best" if METRICS[select].larger_is_better else "lowest"
     caption = f"At each point, the trial with the {adjective} validation {METRICS[select].label}." + (
-        f"\nBars: standard error over {folds} folds." if folds > 1 else ""
+        f"\n{WHISKERS} n: {folds} folds." if folds > 1 else ""
     )
     figure.supxlabel(caption, fontsize=7, color=GREY)
     titled(figure, title)
     return figure
 
 
-def importance(names: Sequence[str], gain: np.ndarray, error: np.ndarray, score: str, title: str) -> Figure:
-    """The gain in a validation score from each feature, with standard errors, [features] each; the largest on top."""
-    order = np.argsort(gain)
+def importance(
+    names: Sequence[str], gain: np.ndarray, error: np.ndarray, pairs: np.ndarray, score: str, title: str
+) -> Figure:
+    """The gain in a validation score from each feature, [features] each; the largest on top.
+
+    error  standard error of each gain
+    pairs  number of pairs of subsets that each gain is the mean over, int64
+    """
+    order = np.argsort(-gain)
     figure = Figure(figsize=(5, 1.4 + 0.32 * len(names)), layout="constrained")
     axes = figure.subplots()
-    axes.barh([names[i] for i in order], gain[order], xerr=error[order], color=BLUE, capsize=2, ecolor=GREY)
+    half = stdtrit(np.maximum(pairs - 1, 1), 0.975) * error
+    limits = [(gain[i] - half[i], gain[i] + half[i]) for i in order]
+    dots(axes, [f"{names[i]}, n = {pairs[i]}" for i in order], gain[order], limits)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"gain in validation {METRICS[score].label}")
-    caption = (
-        "Gain from adding a feature to a subset without it: mean over all such pairs of subsets.\nBars: standard error."
-    )
+    caption = f"Gain from adding a feature to a subset without it: mean over n such pairs of subsets.\n{WHISKERS}"
     figure.supxlabel(caption, fontsize=7, color=GREY)
     titled(figure, title)
     return figure
 
 
 def comparison(rows: list[dict[str, str]]) -> Figure:
-    """Test results of experiments as bars, with a panel for each data set, kind of target and threshold.
+    """Test results of experiments, with a panel for each data set, kind of target and threshold.
 
-    rows  of comparison.csv; bars are the headline metric, with the standard deviation over several folds;
-          a line marks the accuracy of the majority class
+    rows  of comparison.csv; dots are the headline metric, whiskers its interval; a line marks the majority class
     """
     panels: dict[tuple, list[dict]] = {}
     for row in rows:
@@ -165,22 +176,48 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
     grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
     for axes, ((dataset, target, threshold), panel) in zip(grid[:, 0], panels.items(), strict=True):
         score = headline(target)
-        best_on_top = panel[::-1]
-        values = [float(row[score] or "nan") for row in best_on_top]
-        error = [float(row["std"] or 0) for row in best_on_top]
-        names = [
-            f"{row['experiment']} ({row['network']})" if row["network"] else row["experiment"] for row in best_on_top
-        ]
-        axes.barh(range(len(panel)), values, xerr=error if any(error) else None, color=BLUE, ecolor=GREY, capsize=2)
-        axes.set(yticks=range(len(panel)), yticklabels=names, xlim=(min(0, *values), max(1, *values)))
-        for position, value in enumerate(values):
-            inside = value > WIDTH_OF_NUMBER
-            axes.text(0.01, position, f"{value:.3f}", va="center", color="white" if inside else "black", fontsize=8)
-        if majority := best_on_top[0]["majority_class_accuracy"]:
+        values = [_number(row[score]) for row in panel]
+        limits = [(_number(row[f"{score}_low"]), _number(row[f"{score}_high"])) for row in panel]
+        dots(axes, [_name(row) for row in panel], values, limits)
+        if majority := panel[0]["majority_class_accuracy"]:
             axes.axvline(float(majority), color=RED, linewidth=1.5, linestyle=":")
         task = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
         axes.set_title(f"{dataset}, {task}: test {METRICS[score].label}", fontsize=9, loc="left")
-    error_bars = "Error bars: standard deviation over folds. " if any(row["std"] for row in rows) else ""
-    caption = f"{error_bars}Dotted: the majority class of the training set."
+    caption = f"{WHISKERS} n: test predictions. Dotted: the majority class of the training set."
     figure.supxlabel(caption, fontsize=7, color=GREY)
     return figure
+
+
+def chosen_trial(trials: Sequence[dict], chosen: Mapping[str, str], select: str, ratio: float, title: str) -> Figure:
+    """Why a trial was chosen: the best mean validation scores of a threshold's trials, and how many folds chose each.
+
+    trials  entries of trials.json, of one threshold
+    chosen  {fold: trial}
+    ratio   of validation groups to training groups
+    """
+    ranking = ranked(trials, select)
+    shown = ranking[:MAX_TRIALS] + [trial for trial in ranking[MAX_TRIALS:] if trial["trial"] in chosen.values()]
+    counts = Counter(chosen.values())
+    names = [f"{trial['trial']} ({counts[trial['trial']]}/{len(chosen)})" for trial in shown]
+    values = [math.nan if (value := trial["validation"][select]) is None else value for trial in shown]
+    limits = [interval(trial, select, ratio) or (math.nan, math.nan) for trial in shown]
+    figure = Figure(figsize=(7, 1.3 + 0.3 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    dots(axes, names, values, limits, [BLUE if counts[trial["trial"]] else GREY for trial in shown])
+    of_folds = f", mean over {len(chosen)} folds" if len(chosen) > 1 else ""
+    axes.set_xlabel(f"validation {METRICS[select].label}{of_folds}")
+    whiskers = f"{WHISKERS} " if len(chosen) > 1 else ""
+    caption = f"{whiskers}Blue: chosen, in brackets by how many folds. Shown: {len(shown)} of {len(trials)} trials."
+    figure.supxlabel(caption, fontsize=7, color=GREY)
+    titled(figure, title)
+    return figure
+
+
+def _name(row: Mapping[str, str]) -> str:
+    """An experiment with the network of its features and its number of test predictions."""
+    network = f" ({row['network']})" if row["network"] else ""
+    return f"{row['experiment']}{network}, n = {row['test_predictions']}"
+
+
+def _number(text: str) -> float:
+    return float(text or "nan")

@@ -1,15 +1,19 @@
-"""The style of all figures: colours, fonts, titles, file format."""
+"""The style of all figures: colours, fonts, titles, file format, values with intervals."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from graincast.files.atomic import whole
 
 BLUE, RED, GREY = "#2b6ca3", "#c8443a", "#8a8a8a"
+WHISKERS = "Whiskers: 95 % intervals."
 TITLE_CHARACTERS = 13  # per inch of width
 mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 
@@ -25,3 +29,26 @@ def titled(figure: Figure, title: str) -> None:
     """Put a title above the whole figure, each of its lines wrapped to the width."""
     width = round(TITLE_CHARACTERS * figure.get_figwidth())
     figure.suptitle("\n".join(textwrap.fill(line, width) for line in title.splitlines()), fontsize=9)
+
+
+def dots(
+    axes: Axes,
+    names: Sequence[str],
+    values: Sequence[float] | np.ndarray,
+    limits: Sequence[tuple[float, float]],
+    colours: Sequence[str] | None = None,
+) -> None:
+    """Draw values as dots with their intervals as whiskers, the first on top; NaN limits have no whiskers.
+
+    The number stands at the right of each.
+    """
+    rows = range(len(values))[::-1]
+    for row, value, (low, high), colour in zip(rows, values, limits, colours or [BLUE] * len(values), strict=True):
+        axes.plot([low, high], [row, row], color=colour, linewidth=1.2, marker="|", markersize=5)
+        axes.plot([value], [row], color=colour, marker="o", markersize=5, linestyle="")
+        text = "undefined" if np.isnan(value) else f"{value:.3f}"
+        axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+    axes.set_yticks(list(rows), names)
+    axes.set_ylim(-0.6, len(values) - 0.4)
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)

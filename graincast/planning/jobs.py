@@ -71,9 +71,10 @@ def jobs(plan: Plan, compared: list[str]) -> list[Job]:
     found = [*_data(plan), *_features(plan)]
     for experiment in plan.experiments:
         found += _experiment(plan, experiment)
-    notes = {path: note_of(path) for path in compared}
+    notes = {path: note_of(metrics) for metrics in compared for path in (metrics, predictions_beside(metrics))}
     table, programs = ["results/comparison.csv"], ["scripts/compare.py"]
-    found.append(Job("compare", {}, {}, {"metrics": compared}, table, programs, notes))
+    inputs = {"metrics": compared, "predictions": [predictions_beside(path) for path in compared]}
+    found.append(Job("compare", {}, {"reference": plan.config["reference"]}, inputs, table, programs, notes))
     figure, programs = ["results/comparison.png"], ["scripts/comparison_figure.py"]
     found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figure, programs))
     found += _predictions(plan)
@@ -84,6 +85,11 @@ def finished(experiments: Path) -> list[str]:
     """The test metrics of experiments in a folder of results, of those that have a note of what they were made from."""
     paths = [path.as_posix() for path in experiments.glob("*/test_metrics.json")]
     return [path for path in paths if _noted(path)]
+
+
+def predictions_beside(metrics: str) -> str:
+    """The predictions of the experiment that has these test metrics."""
+    return Path(metrics).with_name("predictions.csv").as_posix()
 
 
 def _noted(path: str) -> bool:

@@ -25,9 +25,12 @@ def curves(folds: int) -> np.ndarray:
 def trials(folds: int) -> list[dict]:
     return [
         {
+            "trial": f"k{propagation_steps}_{nll}",
             "params": {"propagation_steps": propagation_steps, "threshold": 8},
             "validation": {"nll": nll},
-            "by_fold": {str(i): {"accuracy": (propagation_steps + 5 * nll + i) / 100} for i in range(folds)},
+            "by_fold": {
+                str(i): {"accuracy": (propagation_steps + 5 * nll + i) / 100, "nll": nll + i / 50} for i in range(folds)
+            },
         }
         for propagation_steps in (1, 2)
         for nll in (0.5, 0.3)
@@ -39,15 +42,19 @@ def trials(folds: int) -> list[dict]:
     [
         experiment.training_curves(np.arange(10), curves(5), COLUMNS, np.arange(5), LONG),
         experiment.confusion_matrix(COUNTS, ["normal", "abnormal"], LONG),
-        experiment.score_against(trials(3), "propagation_steps", "accuracy", "nll", LONG),
+        experiment.score_against(trials(3), "propagation_steps", "accuracy", "nll", 0.25, LONG),
+        experiment.chosen_trial(trials(3), {"0": "k2_0.3"}, "nll", 0.25, LONG),
         experiment.predicted_against_true(RATIOS, RATIOS[::-1], LONG),
-        experiment.importance(["area", "minor_axis_length"], RATIOS[:2], RATIOS[:2], "accuracy", LONG),
+        experiment.importance(
+            ["area", "minor_axis_length"], RATIOS[:2], RATIOS[:2], np.array([4, 1]), "accuracy", LONG
+        ),
         draw_microstructure(microstructure("a", 1), LONG),
     ],
     ids=[
         "training curves",
         "confusion matrix",
         "score against propagation_steps",
+        "chosen trial",
         "predicted",
         "importance",
         "microstructure",
@@ -85,7 +92,10 @@ def test_a_score_is_of_the_best_trial_whether_smaller_or_larger_is_better():
     for trial in records:
         trial["validation"]["r2"] = -trial["validation"]["nll"]
     lines = [
-        experiment.score_against(records, "propagation_steps", "accuracy", select, "x").axes[0].lines[0].get_ydata()
+        experiment.score_against(records, "propagation_steps", "accuracy", select, 0.25, "x")
+        .axes[0]
+        .lines[0]
+        .get_ydata()
         for select in ("nll", "r2")
     ]
     np.testing.assert_array_equal(*lines)
@@ -98,13 +108,56 @@ def test_one_fold_has_no_band():
 
 
 @pytest.mark.parametrize("folds", [1, 4])
-def test_a_score_is_of_the_trial_with_least_loss_and_has_error_bars_for_several_folds_only(folds):
-    figure = experiment.score_against(trials(folds), "propagation_steps", "accuracy", "nll", "x")
+def test_a_score_is_of_the_trial_with_least_loss_and_has_whiskers_for_several_folds_only(folds):
+    figure = experiment.score_against(trials(folds), "propagation_steps", "accuracy", "nll", 0.25, "x")
     (axes,) = figure.axes
     (accuracy,) = [line.get_ydata(orig=False) for line in axes.lines if line.get_marker() == "o"]
     expected = [(propagation_steps + 1.5 + np.arange(folds)).mean() / 100 for propagation_steps in (1, 2)]
     np.testing.assert_allclose(accuracy, expected)
     assert bool(axes.containers) == (folds > 1)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["growth ratio > 8"]
-    assert ("standard error over 4 folds" in figure._supxlabel.get_text()) == (folds > 1)
+    assert ("95 % intervals. n: 4 folds" in figure._supxlabel.get_text()) == (folds > 1)
     assert "trial with the lowest validation loss" in figure._supxlabel.get_text()
+
+
+def test_every_dot_lies_between_its_whiskers_and_the_first_is_on_top():
+    rows = [
+        {
+            "dataset": "d",
+            "target": "abnormal",
+            "threshold": "10",
+            "experiment": name,
+            "network": "",
+            "accuracy": str(value),
+            "accuracy_low": str(value - 0.1),
+            "accuracy_high": str(value + 0.05),
+            "majority_class_accuracy": "0.5",
+            "test_predictions": "77",
+        }
+        for name, value in (("best", 0.8), ("next", 0.7))
+    ]
+    (axes,) = experiment.comparison(
+        [*rows, rows[0] | {"experiment": "sure", "accuracy_low": "", "accuracy_high": ""}]
+    ).axes
+    assert not axes.patches  # no bars
+    drawn = [line.get_xydata() for line in axes.lines[:6]]
+    for whiskers, dot in zip(drawn[:4:2], drawn[1:4:2], strict=True):
+        assert whiskers[0, 0] < dot[0, 0] < whiskers[1, 0] and len({*whiskers[:, 1], dot[0, 1]}) == 1
+    assert np.isnan(drawn[4][:, 0]).all()  # no interval, no whiskers
+    heights = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.get_yticks(), strict=True))
+    assert heights == {"best, n = 77": 2, "next, n = 77": 1, "sure, n = 77": 0}
+
+
+def test_the_trials_that_folds_chose_are_always_shown():
+    records = [
+        {
+            "trial": f"t{i}",
+            "validation": {"nll": i},
+            "by_fold": {fold: {"nll": i + 0.1 * (fold == "b")} for fold in "ab"},
+        }
+        for i in range(40)
+    ]
+    (axes,) = experiment.chosen_trial(records, {"a": "t30", "b": "t0"}, "nll", 0.25, "x").axes
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names[0] == "t0 (1/2)" and names[-1] == "t30 (1/2)"
+    assert len(names) == experiment.MAX_TRIALS + 1

@@ -58,17 +58,14 @@ BARRED = {
 HEAVY = {"torch", "torch_geometric", "mlflow", "matplotlib", "sklearn"}
 """Packages that take long to load."""
 MAY_LOAD = {
-    "compare": {"sklearn"},
-    "comparison_figure": {"matplotlib", "sklearn"},
+    "comparison_figure": {"matplotlib"},
     "encoder_figures": {"matplotlib", "sklearn"},
     "figures": {"matplotlib", "sklearn"},
-    "measure": {"sklearn"},
     "predict": {"matplotlib"},
     "evaluate": {"torch", "torch_geometric", "sklearn"},
     "train": {"torch", "torch_geometric", "sklearn"},
     "vision_features": {"torch", "torch_geometric", "sklearn"},
     "track": HEAVY,
-    "where": {"sklearn"},
 }
 """The heavy packages that a program may load; all other programs load none."""
 

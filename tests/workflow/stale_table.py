@@ -217,6 +217,7 @@ KEYS = {
         VISION,
     ),
     "extensions": (SMALL, {"extensions": [EXTENSION]}, NOTHING),  # of which nothing is used
+    "reference": (SMALL, {"reference": "gat"}, COMPARE),
     "device": (SMALL, {"device": "cpu"}, NOTHING),
     "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
     "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),
