@@ -10,6 +10,7 @@ from graincast.configuration import extension_models
 from graincast.experiment import declaration, targets
 from graincast.experiment.trained import FORMAT
 from graincast.features import named
+from graincast.features.edges import EDGE_FEATURES
 from graincast.features.nodes import NODE_FEATURES
 from graincast.features.rows import row
 from graincast.files import nested
@@ -90,7 +91,7 @@ def refused(function, *arguments) -> str:
 
 def test_features_of_an_extension_are_used_by_name(extension):
     nodes, edges = tables = named.tables([extension({"features.py": FEATURES})])
-    assert list(nodes) == [*NODE_FEATURES, "half_area"] and list(edges) == ["boundary_length", "constant"]
+    assert list(nodes) == [*NODE_FEATURES, "half_area"] and list(edges) == [*EDGE_FEATURES, "constant"]
     found = row(microstructure("m", 0), ["half_area", "area"], ["constant"], tables)
     np.testing.assert_array_equal(2 * found["x"][:, 0], found["x"][:, 1])
     assert (found["edge_x"] == 1).all()
