@@ -3,11 +3,13 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
 from graincast.microstructure import Microstructure
 
+T = TypeVar("T")
 SHIFT, ROTATION, REFLECTION = "shift", "rotation", "reflection"
 SYMMETRIES = (SHIFT, ROTATION, REFLECTION)
 """Operations on a periodic label image: cyclic shifts, rotations by 90 degrees, and mirror images."""
@@ -25,6 +27,13 @@ class Measured:
 
     def __init__(self, microstructure: Microstructure, of_map: "Measured | None" = None) -> None:
         self.microstructure, self._of_map = microstructure, of_map
+        self._shared: dict[Callable[[Measured], Any], Any] = {}
+
+    def shared(self, measure: "Callable[[Measured], T]") -> T:
+        """What a function returns of this, computed once for all features that ask for it."""
+        if measure not in self._shared:
+            self._shared[measure] = measure(self)
+        return self._shared[measure]
 
     @functools.cached_property
     def shapes(self) -> dict[str, np.ndarray]:

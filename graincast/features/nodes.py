@@ -8,6 +8,7 @@ coarse and of fine grains.
 import numpy as np
 
 from graincast.features.feature import Feature, Measured
+from graincast.features.shells import SHELL_FEATURES
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
 
 TYPE_VALUE = {CANDIDATE: 1.0, LOW_MOBILITY: 0.5, HIGH_MOBILITY: 0.0}
@@ -74,4 +75,5 @@ NODE_FEATURES = {
     "relative_red_area": Feature(
         lambda m: red_area(m) / m.microstructure.mean_area, "", "red_area / mean grain area of the map"
     ),
+    **SHELL_FEATURES,
 }

@@ -17,7 +17,8 @@ from graincast.program.recipe import note_of, read_made_from
 from graincast.raw.reading import shaping
 from graincast.raw.sources import SOURCES
 
-NODES, EDGES, SOURCE_TABLE = "graincast/features/nodes.py", "graincast/features/edges.py", "graincast/raw/sources.py"
+NODES, SHELLS = "graincast/features/nodes.py", "graincast/features/shells.py"
+EDGES, SOURCE_TABLE = "graincast/features/edges.py", "graincast/raw/sources.py"
 """Sources that hold a table, of which a job uses some entries."""
 
 
@@ -184,7 +185,7 @@ def _features(plan: Plan) -> Iterator[Job]:
             columns = plan.feature_set(features)
             wildcards = {"dataset": dataset, "features": features}
             programs = ["scripts/features.py", *plan.feature_sources([*columns["nodes"], *columns["edges"]])]
-            entries = {NODES: columns["nodes"], EDGES: columns["edges"]}
+            entries = {NODES: columns["nodes"], SHELLS: columns["nodes"], EDGES: columns["edges"]}
             yield Job("features", wildcards, columns, inputs, [output], programs, entries=entries)
         elif features in config["encoded_sets"]:
             encoded = config["encoded_sets"][features]
@@ -197,7 +198,7 @@ def _features(plan: Plan) -> Iterator[Job]:
             wildcards = {"dataset": dataset, "encoded": features}
             with_codes = {**inputs, "codes": [codes]}
             programs = ["scripts/encoded_features.py", *plan.feature_sources(encoded["columns"])]
-            entries = {NODES: encoded["columns"], EDGES: [BOUNDARY_LENGTH]}
+            entries = {NODES: encoded["columns"], SHELLS: encoded["columns"], EDGES: [BOUNDARY_LENGTH]}
             yield Job("encoded_features", wildcards, columns, with_codes, [output], programs, entries=entries)
         else:
             if dataset not in plan.images:

@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 def restricted(tree: ast.Module, entries: Collection[str]) -> ast.Module:
     """A module with only some entries of its tables, and without functions that only the other entries use.
 
-    A table is a mapping with text as keys that is assigned to a name in capitals at the top level.
+    A table is a mapping with text as keys that is assigned to a name in capitals at the top level. Other tables that it
+    takes over with ** stay: they are restricted in their own modules.
     """
     body: list[ast.stmt] = []
     left_out: list[ast.expr] = []
@@ -20,8 +21,8 @@ def restricted(tree: ast.Module, entries: Collection[str]) -> ast.Module:
             body.append(node)
             continue
         pairs = list(zip(table.keys, table.values, strict=True))
-        kept = [pair for pair in pairs if _text(pair[0]) in entries]
-        left_out += [value for key, value in pairs if _text(key) not in entries]
+        kept = [pair for pair in pairs if pair[0] is None or _text(pair[0]) in entries]
+        left_out += [value for key, value in pairs if key is not None and _text(key) not in entries]
         values = ast.Dict(keys=[key for key, _ in kept], values=[value for _, value in kept])
         body.append(ast.Assign(targets=_targets(node), value=values))
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
@@ -37,7 +38,7 @@ def _table(node: ast.stmt) -> ast.Dict | None:
     value = getattr(node, "value", None)
     if len(targets) != 1 or not isinstance(targets[0], ast.Name) or not targets[0].id.isupper():
         return None
-    if not isinstance(value, ast.Dict) or any(_text(key) is None for key in value.keys):
+    if not isinstance(value, ast.Dict) or any(key is not None and _text(key) is None for key in value.keys):
         return None
     return value
 

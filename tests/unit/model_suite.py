@@ -23,9 +23,25 @@ from graincast.models import by_name
 THRESHOLD = 10.0  # growth ratios of the made-up data lie on both sides of it
 SMALL = {"epochs": 3, "batch_size": 8, "hidden": 4, "heads": 2, "iterations": 20, "evaluate_every": 5}
 """Training settings of a small model that is trained briefly."""
-LEARNING = {"epochs": 20, "batch_size": 8, "hidden": 16, "heads": 2, "iterations": 300, "learning_rate": [0.005]}
+LEARNING = {
+    "epochs": 20,
+    "batch_size": 8,
+    "hidden": 16,
+    "heads": 2,
+    "iterations": 300,
+    "learning_rate": [0.005],
+    "propagation_steps": [1],
+}
 """Settings with which a simple rule is learned."""
-OTHER = {"threshold": 11.0, "learning_rate": 0.05, "seed": 3, "propagation_steps": 1, "variance": 0.5, "c": 10.0}
+OTHER = {
+    "threshold": 11.0,
+    "learning_rate": 0.05,
+    "seed": 3,
+    "propagation_steps": 1,
+    "variance": 0.5,
+    "trees": 7,
+    "c": 10.0,
+}
 """A second value of each axis; an axis without one is not varied."""
 
 

@@ -61,10 +61,17 @@ def test_the_entries_themselves_count():
     assert digest(MODULE) != digest(MODULE, "third")
 
 
+def test_a_table_that_is_taken_over_stays_and_hides_no_entry():
+    text = MODULE.replace('"a")', '"a"), **OTHERS')
+    assert digest(text.replace("2 * x", "3 * x"), "first") == digest(text, "first")
+    assert digest(text.replace("OTHERS", "OTHER"), "first") != digest(text, "first")
+
+
 @pytest.mark.parametrize(
     ("path", "table", "entry"),
     [
         ("graincast/features/nodes.py", "NODE_FEATURES", "area"),
+        ("graincast/features/shells.py", "SHELL_FEATURES", "driving_force"),
         ("graincast/features/edges.py", "EDGE_FEATURES", "boundary_length"),
         ("graincast/raw/sources.py", "SOURCES", "spparks"),
     ],

@@ -253,6 +253,17 @@ KEYS = {
     "experiment.grid.variance": (PICTURED, {"grid.variance": [0.5]}, TRAIN["pictured"]),
     "experiment.grid.whiten": (PICTURED, {"grid.whiten": [True]}, TRAIN["pictured"]),
     "experiment.grid.c": (PICTURED, {"grid.c": [10]}, TRAIN["pictured"]),
+    **{
+        f"experiment.{section}.{key}": (TABLED, {"model": model, other: {}, section: {key: value}}, TRAIN["tabled"])
+        for model, section, other, key, value in (
+            ("logistic", "grid", "training", "transform", ["none"]),
+            ("boosted_trees", "grid", "training", "trees", [5]),
+            ("boosted_trees", "grid", "training", "depth", [1]),
+            ("boosted_trees", "grid", "training", "shrinkage", [0.1]),
+            ("boosted_trees", "training", "grid", "min_samples_leaf", 2),
+            ("boosted_trees", "training", "grid", "l2_regularization", 0),
+        )
+    },
     "experiment.grid.learning_rate": (MADE, {"grid.learning_rate": [0.2]}, TRAIN["made"]),
     "experiment.grid.weight_decay": (GIVEN, {"grid.weight_decay": [0.1]}, TRAIN["given"]),
     "experiment.grid.seed": (MADE, {"grid.seed": [1]}, TRAIN["made"]),
