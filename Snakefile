@@ -55,6 +55,7 @@ rule all:
         "results/comparison.png",
         expand("results/datasets/{dataset}/checked.json", dataset=PLAN.grains),
         expand("results/datasets/{dataset}/summary.csv", dataset=PLAN.grains),
+        PLAN.ceilings(),
         expand("results/experiments/{experiment}/figures", experiment=PLAN.experiments),
         expand("results/experiments/{experiment}/sent.json", experiment=PLAN.experiments),
         PLAN.encoder_figures(),

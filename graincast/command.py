@@ -199,13 +199,14 @@ def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
     from graincast.configuration.load import load
     from graincast.configuration.yaml_file import read
     from graincast.planning import recipes
-    from graincast.planning.jobs import finished, jobs
+    from graincast.planning.jobs import finished, finished_ceilings, jobs
     from graincast.planning.plan import Plan
 
     running, notes = dry_run.finish(process)
     content = load(read(config_file), config_file)
     planned = Plan(content)
-    every = jobs(planned, sorted({*planned.test_metrics(), *finished(Path("results/experiments"))}))
+    ceilings = finished_ceilings(Path("results/datasets"))
+    every = jobs(planned, sorted({*planned.test_metrics(), *finished(Path("results/experiments"))}), ceilings)
     written = recipes.written(every)
     return running, notes, recipes.states([job for job in every if job.name in written], written)
 

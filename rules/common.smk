@@ -21,7 +21,7 @@ from graincast.experiment.grid import as_json
 from graincast.files.atomic import write_if_changed
 from graincast.microstructure import BadInput
 from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, sources, version
-from graincast.planning.jobs import finished, jobs, predictions_beside
+from graincast.planning.jobs import finished, finished_ceilings, jobs, predictions_beside
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
 from graincast.program.main import describe
@@ -103,7 +103,7 @@ def write_recipes():
     if not PLANS:
         return
     shells = {rule.name: rule.shellcmd or "" for rule in workflow.rules}
-    planned = jobs(PLAN, finished_experiments())
+    planned = jobs(PLAN, finished_experiments(), ceilings())
     with errors_in_one_line():
         sources.recall(PARSED)
         wanted = recipes.build(Path(workflow.basedir), planned, shells, PLAN.extensions)
@@ -183,6 +183,11 @@ def trial_files(name):
 def finished_experiments():
     """Test results of this configuration's experiments, and of all others that have run in this folder."""
     return sorted({*PLAN.test_metrics(), *finished(Path("results/experiments"))})
+
+
+def ceilings():
+    """Noise ceilings of this configuration's data sets, and of all others in this folder."""
+    return sorted({*PLAN.ceilings(), *finished_ceilings(Path("results/datasets"))})
 
 
 def vision_input(wc, files):

@@ -5,12 +5,14 @@ out  results/datasets/{dataset}/graphs/{shard}.h5       grain graphs (format: gr
      results/datasets/{dataset}/graphs/{shard}.rejected.csv
      results/datasets/{dataset}/splits/{split}.csv      the subset of each microstructure in each fold
      results/datasets/{dataset}/summary.csv, rejected.csv
+     results/datasets/{dataset}/ceiling.json, ceiling.png      the best that any model can reach, where states have repeats
      results/datasets/{dataset}/checked.json            absent if too much was rejected
 """
 
 
 localrules:
     check_rejected,
+    ceiling,
     split,
 
 
@@ -92,6 +94,29 @@ rule summarise:
         "python -m scripts.summarise --recipe {input.recipe} --name {wildcards.dataset} --graphs {input.graphs}"
         " --rejected {input.rejected} --splits {input.splits} --out {output.summary} --out-rejected {output.rejected}"
         " 2>&1 | tee {log}"
+
+
+rule ceiling:
+    input:
+        recipe=recipe("ceiling", "dataset"),
+        summary="results/datasets/{dataset}/summary.csv",
+    output:
+        ceiling="results/datasets/{dataset}/ceiling.json",
+        figure="results/datasets/{dataset}/ceiling.png",
+        made_from="results/datasets/{dataset}/ceiling.json.made_from.json",
+    log:
+        "results/logs/ceiling/{dataset}.log",
+    benchmark:
+        "results/benchmarks/ceiling/{dataset}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m scripts.ceiling --recipe {input.recipe} --name {wildcards.dataset} --summary {input.summary}"
+        " --out {output.ceiling} --figure {output.figure} 2>&1 | tee {log}"
 
 
 rule check_rejected:

@@ -1,6 +1,7 @@
 """Report: all experiments side by side.
 
 in   results/experiments/*/test_metrics.json, predictions.csv      of this configuration and of others that ran here
+     results/datasets/*/ceiling.json
 out  results/comparison.csv, results/comparison.png
 """
 
@@ -14,6 +15,7 @@ rule compare:
     input:
         recipe=recipe("compare"),
         metrics=finished_experiments(),
+        ceilings=ceilings(),
         predictions=[predictions_beside(path) for path in finished_experiments()],
     output:
         table="results/comparison.csv",
@@ -30,8 +32,9 @@ rule compare:
         runtime=5,
     params:
         reference=CONFIG["reference"],
+        ceilings=lambda wc, input: f"--ceilings {input.ceilings}" if input.ceilings else "",
     shell:
-        "python -m scripts.compare --recipe {input.recipe} --metrics {input.metrics} --reference {params.reference:q}"
+        "python -m scripts.compare --recipe {input.recipe} --metrics {input.metrics} {params.ceilings} --reference {params.reference:q}"
         " --out {output.table} 2>&1 | tee {log}"
 
 

@@ -4,8 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from graincast.evaluation import paired
+from graincast.evaluation import ceiling, paired
 from graincast.evaluation.metrics import BASELINES, METRICS, headline, selection_score
+from graincast.experiment.grid import number
+from graincast.experiment.targets import GROWTH_RATIO
 from graincast.files import csv_table
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
@@ -19,6 +21,7 @@ TASK = ("dataset", "split", "target", "threshold")
 
 def main(args: argparse.Namespace) -> None:
     rows, predictions = [], {}
+    ceilings = {found["dataset"]: found for found in (json.loads(path.read_bytes()) for path in args.ceilings)}
     for path in args.metrics:
         result = json.loads(path.read_text(encoding="utf-8"))
         kind = result["target"]["kind"]
@@ -28,6 +31,7 @@ def main(args: argparse.Namespace) -> None:
             rows.append(row)
             source = (path.with_name("predictions.csv"), kind, threshold, result.get("groups", {}))
             predictions[row["experiment"], row["threshold"]] = source
+            row |= ceiling_of(row, result["target"], ceilings.get(row["dataset"], {}))
     add_differences(rows, predictions, args.reference)
     rows.sort(key=rank)
     shown = ([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows)
@@ -54,6 +58,31 @@ def measured(kind: str, outcome: dict) -> dict:
         "cautions": "; ".join(outcome["cautions"]),
         "chosen_trial": outcome["chosen_trial"],
     }
+
+
+def ceiling_of(row: dict, target: dict, found: dict) -> dict:
+    """The noise ceiling of a row's headline metric, and the share of the way there from the trivial baseline.
+
+    A label made of several runs has the ceiling of repeats.
+    """
+    columns = dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high", "ceiling_of", "share_of_ceiling"), "")
+    mean = target.get("aggregate") in ("mean", "median") or target.get("fraction") == 0.5
+    if "why_none" in found or not found or target.get("grains") != "candidate" or not mean:
+        return columns
+    of = "repeats" if found["runs"] > 1 else "single_run"
+    if row["target"] == GROWTH_RATIO:
+        best, trivial = found["r2"][of], 0.0
+    else:
+        at_threshold = found["thresholds"].get(number(row["threshold"]))
+        if at_threshold is None:
+            return columns
+        best, trivial = at_threshold[of]["accuracy"], row["majority_class_accuracy"]
+    low, high = best["interval"] or ("", "")
+    reached, runs = row[headline(row["target"])], found["runs"]
+    part = "" if reached is None else ceiling.share(reached, trivial, best["value"])
+    named = f"{'mean' if row['target'] == GROWTH_RATIO else 'majority'} of {runs} runs"
+    limits = {"ceiling": best["value"], "ceiling_low": low, "ceiling_high": high}
+    return columns | limits | {"ceiling_of": named, "share_of_ceiling": "" if part is None else part}
 
 
 def add_differences(rows: list[dict], predictions: dict[tuple, tuple], wanted: str) -> None:
@@ -89,5 +118,6 @@ if __name__ == "__main__":
     add_argument(p)
     p.add_argument("--metrics", type=Path, nargs="+", required=True, help="the experiments' test_metrics.json")
     p.add_argument("--reference", default="sgc", help="experiment that others are compared with (default: sgc)")
+    p.add_argument("--ceilings", type=Path, nargs="*", default=[], help="the data sets' ceiling.json")
     p.add_argument("--out", type=Path, required=True, help="CSV")
     run(main, p)

@@ -15,13 +15,22 @@ def shown(row: dict[str, str]) -> str:
     intervals = {name: between(row, name) for name in measured}
     baselines = [f"{label} {float(row[name]):.3f}" for name, label in metrics.BASELINES.items() if row[name]]
     network = [f"by {row['network']}"] if row["network"] else []
-    return ", ".join([metrics.in_words(kind, measured, intervals), *baselines, *against(row), *network])
+    return ", ".join(
+        [metrics.in_words(kind, measured, intervals), *baselines, *against(row), *to_ceiling(row), *network]
+    )
 
 
 def between(row: dict[str, str], name: str) -> list[float] | None:
     """The interval of a column."""
     limits = [row[f"{name}_low"], row[f"{name}_high"]]
     return [float(limit) for limit in limits] if all(limits) else None
+
+
+def to_ceiling(row: dict[str, str]) -> list[str]:
+    """How far a result goes from the trivial baseline to the best that is possible."""
+    if not row["share_of_ceiling"]:
+        return []
+    return [f"{float(row['share_of_ceiling']):.0%} of the way to the ceiling of {float(row['ceiling']):.3f}"]
 
 
 def against(row: dict[str, str]) -> list[str]:

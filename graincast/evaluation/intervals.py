@@ -52,7 +52,7 @@ def of_metrics(kind: str, folds: Sequence[FoldPredictions]) -> dict[str, Interva
         ratio = sizes_ratio(folds)
         found = {name: corrected([values[name] for values in by_fold], ratio) for name in names(kind)}
     else:
-        found = {name: _percentiles(draws, count(folds)) for name, draws in replicates(kind, folds).items()}
+        found = {name: expanded_percentiles(draws, count(folds)) for name, draws in replicates(kind, folds).items()}
     return {name: _clipped(interval, METRICS[name].limits) for name, interval in found.items()}
 
 
@@ -71,7 +71,7 @@ def of_difference(
     if repeated(a):
         return mean, corrected(difference, sizes_ratio(a), constant=True)
     draws_a, draws_b = (replicates(kind, folds, [metric])[metric] for folds in (a, b))
-    return mean, _percentiles(draws_a - draws_b, count(a), constant=True)
+    return mean, expanded_percentiles(draws_a - draws_b, count(a), constant=True)
 
 
 def method(folds: Sequence[FoldPredictions]) -> str:
@@ -152,7 +152,7 @@ def _unweighted(kind: str, fold: FoldPredictions) -> Mapping[str, float]:
     return {name: float(METRICS[name].weighted(fold.true, fold.predicted, ones)[0]) for name in names(kind)}
 
 
-def _percentiles(draws: np.ndarray, groups: int, constant: bool = False) -> Interval:
+def expanded_percentiles(draws: np.ndarray, groups: int, constant: bool = False) -> Interval:
     """The expanded percentile interval: of few groups, the bootstrap alone would be too narrow."""
     defined = draws[np.isfinite(draws)]
     if groups < 2 or defined.size < draws.size / 2 or (np.ptp(defined) < 1e-12 and not constant):

@@ -3,7 +3,7 @@
 A job stands for a rule with its wildcards. Its recipe (recipes.py) is made from what is listed here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,10 +64,11 @@ class Job:
         return note_of(self.outputs[0])
 
 
-def jobs(plan: Plan, compared: list[str]) -> list[Job]:
+def jobs(plan: Plan, compared: list[str], ceilings: Sequence[str] = ()) -> list[Job]:
     """All jobs of a plan, each after those whose outputs it reads.
 
     compared  test metrics of the experiments to compare, other configurations' included
+    ceilings  noise ceilings of data sets, other configurations' included
     """
     found = [*_data(plan), *_features(plan)]
     for experiment in plan.experiments:
@@ -75,6 +76,8 @@ def jobs(plan: Plan, compared: list[str]) -> list[Job]:
     notes = {path: note_of(metrics) for metrics in compared for path in (metrics, predictions_beside(metrics))}
     table, programs = ["results/comparison.csv"], ["scripts/compare.py"]
     inputs = {"metrics": compared, "predictions": [predictions_beside(path) for path in compared]}
+    inputs["ceilings"] = sorted({*plan.ceilings(), *ceilings})
+    notes |= {path: note_of(path) for path in inputs["ceilings"]}
     found.append(Job("compare", {}, {"reference": plan.config["reference"]}, inputs, table, programs, notes))
     figure, programs = ["results/comparison.png"], ["scripts/comparison_figure.py"]
     found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figure, programs))
@@ -86,6 +89,11 @@ def finished(experiments: Path) -> list[str]:
     """The test metrics of experiments in a folder of results, of those that have a note of what they were made from."""
     paths = [path.as_posix() for path in experiments.glob("*/test_metrics.json")]
     return [path for path in paths if _noted(path)]
+
+
+def finished_ceilings(datasets: Path) -> list[str]:
+    """The noise ceilings in a folder of results, of those that have a note of what they were made from."""
+    return [path.as_posix() for path in sorted(datasets.glob("*/ceiling.json")) if _noted(path.as_posix())]
 
 
 def predictions_beside(metrics: str) -> str:
@@ -138,6 +146,10 @@ def _data(plan: Plan) -> Iterator[Job]:
             own = {"dataset": dataset}
             with_splits = {**inputs, "splits": plan.splits(dataset)}
             yield Job("summarise", own, {}, with_splits, tables, ["scripts/summarise.py"])
+            if dataset in plan.ceiling_thresholds():
+                parameters = {"thresholds": plan.ceiling_thresholds()[dataset]}
+                drawn = [f"{folder}/ceiling.json", f"{folder}/ceiling.png"]
+                yield Job("ceiling", own, parameters, {"summary": tables[:1]}, drawn, ["scripts/ceiling.py"])
             limit = {"max_rejected": plan.datasets[dataset]["max_rejected"]}
             listed = {"summary": tables[:1], "rejected": tables[1:]}
             programs = ["scripts/check_rejected.py"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from graincast.experiment import declaration, grid, splits
-from graincast.experiment.targets import LABEL
+from graincast.experiment.targets import ABNORMAL, CANDIDATE, GROWTH_RATIO, LABEL
 from graincast.features.edges import EDGE_FEATURES
 from graincast.features.nodes import NODE_FEATURES
 from graincast.files.declaration import chain
@@ -110,6 +110,18 @@ class Plan:
     def prediction_manifest(self, prediction: str) -> str:
         """The manifest of a prediction's raw data, written by the scan."""
         return f"results/predictions/{prediction}.raw/0000.json"
+
+    def ceiling_thresholds(self) -> dict[str, list[float]]:
+        """The data sets with a noise ceiling, and the thresholds of the experiments on their candidates' growth."""
+        found: dict[str, set[float]] = {}
+        for one in self.experiments.values():
+            if one["target"]["kind"] in (ABNORMAL, GROWTH_RATIO) and one["target"]["grains"] == CANDIDATE:
+                thresholds = one["target"]["threshold"] if one["target"]["kind"] == ABNORMAL else []
+                found.setdefault(one["dataset"], set()).update(thresholds)
+        return {dataset: sorted(found[dataset]) for dataset in self.grains if dataset in found}
+
+    def ceilings(self) -> list[str]:
+        return [f"results/datasets/{dataset}/ceiling.json" for dataset in self.ceiling_thresholds()]
 
     # ---- Files of experiments
 

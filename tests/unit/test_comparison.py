@@ -36,7 +36,7 @@ def result(folder: Path, experiment: str, r2: float | None) -> Path:
 
 def compared(folder: Path) -> list[dict[str, str]]:
     paths = [result(folder, name, r2) for name, r2 in reversed(BEST_FIRST.items())]
-    compare.main(argparse.Namespace(metrics=paths, reference="sgc", out=folder / "comparison.csv"))
+    compare.main(argparse.Namespace(metrics=paths, reference="sgc", ceilings=[], out=folder / "comparison.csv"))
     return csv_table.records(folder / "comparison.csv")
 
 
@@ -83,7 +83,7 @@ def outcome(folder: Path, experiment: str, wrong: int, microstructures: int = 40
 
 
 def differences(folder: Path, *paths: Path, reference: str = "sgc") -> dict[str, dict[str, str]]:
-    compare.main(argparse.Namespace(metrics=paths, reference=reference, out=folder / "comparison.csv"))
+    compare.main(argparse.Namespace(metrics=paths, reference=reference, ceilings=[], out=folder / "comparison.csv"))
     return {row["experiment"]: row for row in csv_table.records(folder / "comparison.csv")}
 
 

@@ -58,6 +58,7 @@ BARRED = {
 HEAVY = {"torch", "torch_geometric", "mlflow", "matplotlib", "sklearn"}
 """Packages that take long to load."""
 MAY_LOAD = {
+    "ceiling": {"matplotlib"},
     "comparison_figure": {"matplotlib"},
     "encoder_figures": {"matplotlib", "sklearn"},
     "figures": {"matplotlib", "sklearn"},
