@@ -107,6 +107,11 @@ def described(record: dict, tested: Tested, parameters: dict, folders: list[Path
         "why_not_raw": "" if raw else WHY_NOT_RAW[bool(record.get("network"))],
         "extensions": [extensions.package(folder) for folder in folders],
         "requirements": packing.requirements(parameters["model"], folders, source_of(parameters)),
+        "calibration": {
+            threshold: outcome["calibration"]["by_fold"]
+            for threshold, outcome in tested.thresholds.items()
+            if outcome["calibration"]
+        },
         "metrics": {threshold: outcome["test"] for threshold, outcome in tested.thresholds.items()},
     }
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from graincast.evaluation import ablation, metrics, trial_table
+from graincast.evaluation import ablation, calibration, metrics, trial_table
 from graincast.experiment.grid import number
 from graincast.experiment.record import read_record
 from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO
-from graincast.figures import experiment
+from graincast.figures import experiment, reliability
 from graincast.figures.style import save
 from graincast.files import csv_table, hdf5
 from graincast.files.atomic import whole
@@ -43,6 +43,8 @@ def main(args: argparse.Namespace) -> None:
                 heading += f"\nmeans over {len(outcome['test_by_fold'])} folds; drawn are all {true.size} predictions"
             if outcome["cautions"]:
                 heading += f"\ncaution: {'; '.join(outcome['cautions'])}"
+            if outcome["calibration"]:
+                draw_reliability(args.predictions, threshold, outcome["calibration"], title, folder, suffix)
             if kind == GROWTH_RATIO:
                 figure = experiment.predicted_against_true(true, predicted, heading)
                 save(figure, folder / "predicted_against_true.png")
@@ -97,6 +99,21 @@ def test_values(path: Path, threshold: str) -> tuple[np.ndarray, np.ndarray]:
     values = [(row[-2], row[-1]) for row in rows if row[at] == threshold and row[subset] == "test"]
     true, predicted = np.array(values, float).reshape(-1, 2).T
     return true, predicted
+
+
+def draw_reliability(path: Path, threshold: str, calibrated: dict, title: str, folder: Path, suffix: str) -> None:
+    """Draw the frequency of abnormal growth against the predicted and the calibrated probability."""
+    rows = [row for row in csv_table.records(path) if row["threshold"] == threshold and row["subset"] == "test"]
+    true = np.array([float(row["abnormal"]) for row in rows]) > 0.5
+    raw = np.array([float(row["probability_abnormal"]) for row in rows])
+    fold, scaled = np.array([row["fold"] for row in rows]), raw.copy()
+    for name, scaling in calibrated["by_fold"].items():
+        if scaling:
+            scaled[fold == name] = calibration.scaled(scaling, raw[fold == name])
+    copies = len(rows) / len({(row["microstructure"], row["grain"]) for row in rows})
+    labels = {"as predicted": raw, "calibrated on validation data": scaled}
+    heading = f"{title}, growth ratio > {threshold}: reliability on test data"
+    save(reliability.reliability(true, labels, copies, heading), folder / f"reliability{suffix}.png")
 
 
 def report(

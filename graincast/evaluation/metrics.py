@@ -60,6 +60,13 @@ def _nll(abnormal: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> n
     return _mean(weight, -np.where(abnormal, np.log(clipped), np.log1p(-clipped)))
 
 
+def _ece(abnormal: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The expected calibration error over ten equal bins of probability (Guo et al., ICML 2017)."""
+    bins = np.minimum((10 * np.nan_to_num(probability)).astype(int), 9)
+    gaps = [np.abs(_sum(weight, np.where(bins == index, probability - abnormal, 0))) for index in np.unique(bins)]
+    return np.sum(gaps, axis=0) / weight.sum(axis=1)
+
+
 def _r2(ratio: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     mean = _mean(weight, ratio)
     spread = np.einsum("rn,rn->r", weight, (ratio - mean[:, None]) ** 2) / weight.sum(axis=1)
@@ -154,6 +161,7 @@ METRICS = {
     "recall_abnormal": Metric(_recall_abnormal, (ABNORMAL,), "recall", selects=False, undefined="no value is abnormal"),
     "brier": Metric(_brier, (ABNORMAL,), "Brier score", larger_is_better=False),
     "nll": Metric(_nll, (ABNORMAL,), "loss", larger_is_better=False, limits=UNBOUNDED),
+    "ece": Metric(_ece, (ABNORMAL,), "calibration error", larger_is_better=False, selects=False),
     "r2": Metric(_r2, (GROWTH_RATIO,), "R²", main=True, undefined="all values are equal", limits=(-math.inf, 1)),
     "mae": Metric(_mae, (GROWTH_RATIO,), "mean absolute error", larger_is_better=False, limits=UNBOUNDED, main=True),
     "rmse": Metric(_rmse, (GROWTH_RATIO,), "root mean squared error", larger_is_better=False, limits=UNBOUNDED),

@@ -1,13 +1,13 @@
 """Test results: for each threshold and fold, the trial chosen on validation data is measured once on test data."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from graincast.evaluation import intervals, metrics, selection
+from graincast.evaluation import calibration, intervals, metrics, selection
 from graincast.evaluation.cautions import cautions
 from graincast.evaluation.intervals import FoldPredictions
 from graincast.experiment import grid, targets
@@ -27,7 +27,8 @@ COLUMNS = {
 class Tested:
     """The result of a test.
 
-    thresholds   {threshold as text: chosen trials, test metrics by fold, their mean, interval and standard deviation}
+    thresholds   {threshold as text: chosen trials, test metrics by fold, their mean, interval and standard deviation,
+                 and `calibration`: the same after scaling on validation data, with each fold's slope and intercept}
     predictions  rows of predictions.csv, see `header`
     models       {threshold as text: {fold: the chosen trial's model}}
     """
@@ -73,12 +74,17 @@ def run_test(
     for threshold, by_fold in sorted(chosen.items()):
         true, text = target.values[threshold], grid.number(threshold)
         measured, baselines, folds = {}, [], []
+        scalings: dict[str, calibration.Scaling | None] = {}
         for fold, trial in by_fold.items():
             subset, trained = subsets[fold], model_of(trial, fold)
             predicted = model.predict(trained, data)
-            test_rows, train_rows = (targets.rows(target, data, subset == name) for name in ("test", "train"))
+            test_rows, train_rows, validation_rows = (
+                targets.rows(target, data, subset == name) for name in ("test", "train", "validation")
+            )
             measured[fold] = metrics.measure(target.kind, true[test_rows], predicted[test_rows])
             folds.append(_fold(data, target, subset, test_rows, true, predicted))
+            if target.kind == ABNORMAL:
+                scalings[fold] = calibration.fit(true[validation_rows], predicted[validation_rows])
             baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
             models.setdefault(text, {})[fold] = trained
             listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
@@ -92,10 +98,21 @@ def run_test(
             "test_interval": intervals.of_metrics(target.kind, folds),
             "interval_method": intervals.method(folds),
             "test_groups": intervals.count(folds),
+            "calibration": _calibrated(list(scalings.values()), folds) | {"by_fold": scalings} if scalings else None,
             "test_std_over_folds": metrics.std(measured.values()),
             "test_by_fold": measured,
         }
     return Tested(thresholds, rows, models)
+
+
+def _calibrated(scalings: list[calibration.Scaling | None], folds: list[FoldPredictions]) -> dict[str, Any]:
+    """The test metrics of probabilities scaled on validation data, and their intervals; unscaled where that fails."""
+    scaled = [
+        fold if scaling is None else replace(fold, predicted=calibration.scaled(scaling, fold.predicted))
+        for fold, scaling in zip(folds, scalings, strict=True)
+    ]
+    measured = [metrics.measure(ABNORMAL, fold.true, fold.predicted) for fold in scaled]
+    return {"test": metrics.mean(measured), "test_interval": intervals.of_metrics(ABNORMAL, scaled)}
 
 
 def groups_by_subset(subsets: dict[str, np.ndarray], groups: Sequence[str]) -> dict[str, dict[str, int]]:

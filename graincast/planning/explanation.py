@@ -16,6 +16,7 @@ WORDS = {
     "graphs": ("shard of graphs", "shards of graphs"),
     "split": ("split", "splits"),
     "summarise": ("summary", "summaries"),
+    "ceiling": ("noise ceiling", "noise ceilings"),
     "check_rejected": ("check of rejected input", "checks of rejected input"),
     "export": ("export", "exports"),
     "predict": ("prediction", "predictions"),

@@ -8,7 +8,9 @@ The file is HDF5 (files/nested.py), attributes format = "graincast model", versi
     ranges/spacing              float64 [2], distance of neighbouring sites, µm; NaN if unknown
     about                       model, target, features (nodes, edges), network and classes of images, raw (how a raw
                                 file becomes what the model takes; null if that needs more than the file),
-                                experiment, dataset, fingerprint, metrics on test data by threshold, requirements
+                                experiment, dataset, fingerprint, metrics on test data by threshold, requirements, and
+                                calibration: slope and intercept by threshold and fold (evaluation/calibration.py);
+                                predictions are not scaled by it
 """
 
 import importlib

@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from graincast.figures import experiment
 from graincast.figures.microstructure import figure as draw_microstructure
+from graincast.figures.reliability import reliability, wilson
 from tests.tables import microstructure
 
 LONG = "does-the-area-of-red-grains-matter-on-published-graphs/and_a_folder_without_any_hyphen_in_its_whole_name"
@@ -146,6 +147,25 @@ def test_every_dot_lies_between_its_whiskers_and_the_first_is_on_top():
     assert np.isnan(drawn[4][:, 0]).all()  # no interval, no whiskers
     heights = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.get_yticks(), strict=True))
     assert heights == {"best, n = 77": 2, "next, n = 77": 1, "sure, n = 77": 0}
+
+
+def test_the_frequency_of_each_bin_lies_within_its_whiskers():
+    rng = np.random.default_rng(0)
+    probability = rng.random(300)
+    true = rng.random(300) < probability
+    (axes,) = reliability(true, {"as predicted": probability, "calibrated": probability**2}, 1, "x").axes
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    whiskers = [line for line in axes.lines[1:] if line.get_marker() != "o"]
+    assert len(dots) == len(whiskers) == 20
+    for dot, whisker in zip(dots, whiskers, strict=True):
+        (low, high), (frequency,) = whisker.get_ydata(), dot.get_ydata()
+        assert low - 1e-12 <= frequency <= high + 1e-12 and dot.get_xdata()[0] == whisker.get_xdata()[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["as predicted", "calibrated"]
+
+
+def test_repeated_tests_of_the_same_data_do_not_narrow_an_interval():
+    assert np.diff(wilson(0.3, 100 / 2)) > np.diff(wilson(0.3, 100))
+    assert wilson(0.3, 100) == pytest.approx((0.2189489, 0.3958485), abs=1e-6)  # scipy.stats.binomtest(30, 100)
 
 
 def test_the_trials_that_folds_chose_are_always_shown():

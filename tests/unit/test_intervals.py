@@ -30,6 +30,7 @@ def reordered(of: FoldPredictions, order: np.ndarray) -> FoldPredictions:
 def test_an_interval_covers_the_truth_in_about_95_of_100_data_sets(kind, groups, monkeypatch):
     monkeypatch.setattr(intervals, "REPLICATES", 400)
     truth = {name: value for name, value in metrics.measure(kind, *of_many(kind)).items() if name in metrics.METRICS}
+    truth.pop("ece", None)  # an absolute value, which few predictions make larger than it is
     found = [intervals.of_metrics(kind, [fold(seed, groups, kind=kind)]) for seed in range(150)]
     for name, value in truth.items():
         covered = np.mean([of[name] is not None and of[name][0] <= value <= of[name][1] for of in found])
