@@ -9,7 +9,7 @@ from graincast.evaluation import metrics
 from graincast.experiment.declaration import FEATURE_SUBSETS, Declaration
 from graincast.experiment.splits import METHOD_KEYS
 from graincast.experiment.targets import ABNORMAL, ALL, CANDIDATE, LABEL
-from graincast.features.named import Features
+from graincast.features.named import Features, listed
 from graincast.files import declaration
 from graincast.graphs import time_steps
 from graincast.graphs.samples import MESO, TYPE_KEYS
@@ -124,7 +124,7 @@ def check_sets(file: object, config: dict, features: tuple[Features, Features]) 
                 raise ConfigError(f"{file}: {section}.{name}: {first} already has a set of this name; choose another")
     for where, name, known in _named_features(config, features):
         if name not in known:
-            raise ConfigError(f"{file}: {where}: {name!r} is none of {', '.join(known)}{nearest(name, known)}")
+            raise ConfigError(f"{file}: {where}: {name!r} is none of {listed(known)}{nearest(name, known)}")
     for name, encoded_set in config["encoded_sets"].items():
         where, encoder_name = f"{file}: encoded_sets.{name}", encoded_set["encoder"]
         encoder = config["encoders"].get(encoder_name)

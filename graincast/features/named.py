@@ -1,6 +1,6 @@
 """Features by name: those of the tables, and those of extensions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from graincast.microstructure import BadInput
 from graincast.program import extensions
 
 Features = Mapping[str, Feature]
+SHOWN = 14  # names in a message
 
 
 def tables(folders: Sequence[Path] = ()) -> tuple[Features, Features]:
@@ -35,6 +36,13 @@ def tables(folders: Sequence[Path] = ()) -> tuple[Features, Features]:
     return found
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names as text; of many, the first ones and where the others are."""
+    first = list(names)
+    more = f", … ({len(first)} in config/README.md)" if len(first) > SHOWN else ""
+    return ", ".join(first[:SHOWN]) + more
+
+
 def measured(features: Features, names: Sequence[str], of: Measured, count: int) -> np.ndarray:
     """The named features as columns, float64 [count, names].
 
@@ -44,7 +52,7 @@ def measured(features: Features, names: Sequence[str], of: Measured, count: int)
     columns = np.zeros((count, len(names)))
     for i, name in enumerate(names):
         if name not in features:
-            raise BadInput(f"feature {name!r} is none of {', '.join(features)}")
+            raise BadInput(f"feature {name!r} is none of {listed(features)}")
         values = np.asarray(features[name].function(of))
         if values.shape != (count,):
             raise BadInput(f"feature {name}: its function returns an array {list(values.shape)}, not [{count}]")

@@ -7,8 +7,7 @@ from torch.nn.functional import elu
 from torch_geometric.nn import GATConv
 
 from graincast.models import graph_network
-
-LAYERS = 3
+from graincast.models.graph_network import WHOLE, Seen
 
 
 class Network(graph_network.Network):
@@ -22,7 +21,7 @@ class Network(graph_network.Network):
                        normal growth is not learned; with little data it overfits sooner
     """
 
-    SELF_LOOPS = True
+    SELF_LOOPS, LAYERS = True, 3
 
     def __init__(
         self,
@@ -46,13 +45,15 @@ class Network(graph_network.Network):
                 add_self_loops=False,
                 residual=residual,
             )
-            for layer in range(LAYERS)
+            for layer in range(self.LAYERS)
         )
         self.last = torch.nn.Linear(hidden * heads, 1)
 
-    def forward(self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor) -> torch.Tensor:
-        for layer in self.layers:
-            x = self.dropout(elu(layer(x, edge_index, edge_attr)))
+    def forward(
+        self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor, seen: Seen = WHOLE
+    ) -> torch.Tensor:
+        for layer, (nodes, edges) in zip(self.layers, seen, strict=False):
+            x = self.dropout(elu(layer(x, edge_index[:, :edges], edge_attr[:edges])[:nodes]))
         return self.last(x)[:, 0]
 
 

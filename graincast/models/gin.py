@@ -8,8 +8,7 @@ from torch.nn.functional import relu
 from torch_geometric.nn import GINEConv
 
 from graincast.models import graph_network
-
-LAYERS = 3
+from graincast.models.graph_network import WHOLE, Seen
 
 
 class Network(graph_network.Network):
@@ -23,7 +22,7 @@ class Network(graph_network.Network):
     Without normalisation of channels: it would hide how large a grain's neighbourhood is.
     """
 
-    SELF_LOOPS = False
+    SELF_LOOPS, LAYERS = False, 3
 
     def __init__(self, columns: int, edge_columns: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -34,15 +33,17 @@ class Network(graph_network.Network):
                 train_eps=True,
                 edge_dim=edge_columns,
             )
-            for _ in range(LAYERS)
+            for _ in range(self.LAYERS)
         )
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(hidden, 1)
 
-    def forward(self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor, seen: Seen = WHOLE
+    ) -> torch.Tensor:
         x = relu(self.first(x))
-        for layer in self.layers:
-            x = self.dropout(relu(layer(x, edge_index, edge_attr)))
+        for layer, (nodes, edges) in zip(self.layers, seen, strict=False):
+            x = self.dropout(relu(layer(x, edge_index[:, :edges], edge_attr[:edges])[:nodes]))
         return self.last(x)[:, 0]
 
 

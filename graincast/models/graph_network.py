@@ -4,8 +4,12 @@ A model is a module with a `Network` and a declaration that extends graph_networ
 made with the numbers of node and edge features and the declaration's own training settings:
 
     Network(columns, edge_columns, **settings)
-    forward(x [n, columns], edge_index [2, m], edge_attr [m, edge_columns]) -> [n]
+    forward(x [n, columns], edge_index [2, m], edge_attr [m, edge_columns], seen) -> [n]
     SELF_LOOPS   whether graphs get a self-loop at each node, with the mean features of its edges
+    LAYERS       the number of message-passing layers; 0, the default, where forward takes no `seen`
+
+Where only the candidates' outputs are wanted, a network with LAYERS computes only what they depend on: `seen` says for
+each layer how many of the first nodes it updates, and how many of the first edges it uses. WHOLE means all of them.
 
 The output for each grain is the logit of abnormal growth or the scaled growth ratio; the loss is over the candidates
 or over all grains, in minibatches of graphs. Messages go from row 0 of edge_index to row 1.
@@ -14,7 +18,7 @@ or over all grains, in minibatches of graphs. Messages go from row 0 of edge_ind
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +46,10 @@ AXES = ("threshold", "learning_rate", "weight_decay", "seed")
 """The settings of training, and the axes, that are not a network's own."""
 MEASURED_TOGETHER = 512  # graphs per batch when measuring: fast, and small enough for any memory
 
+Seen = Iterable[tuple[int | None, int | None]]
+WHOLE: Seen = itertools.repeat((None, None))
+"""For each layer the numbers of nodes and edges, where all are wanted: [:None] takes everything."""
+
 read = table.read
 
 
@@ -49,6 +57,7 @@ class Network(torch.nn.Module):
     """What a model's network is, see above."""
 
     SELF_LOOPS: bool
+    LAYERS = 0
 
 
 def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
@@ -86,12 +95,12 @@ def train(
     result = Trained({}, {}, {}, np.arange(training["epochs"] + 1), COLUMNS[target.kind == ABNORMAL])
     for fold, subset in subsets.items():
         normalisation = _normalisation(data, subset == "train")
-        graphs = _graphs(data, normalisation, network).to(torch_device)
+        graphs = _graphs(data, normalisation, network)
         for trial in itertools.product(*grid.values()):
             point = dict(zip(grid, trial, strict=True))
             identity = _identity(network, data, subset, target, point, training)
             file = f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.pt"
-            task = _Task(data, graphs, subset, target, point.get("threshold"), training)
+            task = _Task(data, graphs, subset, target, point.get("threshold"), training, network, torch_device)
             with seeded(point["seed"]):
                 own = {key: value for key, value in training.items() if key not in SHARED}
                 own |= {axis: value for axis, value in point.items() if axis not in AXES}
@@ -136,7 +145,8 @@ def predict(network: type[Network], model: dict, data: FeatureTable) -> np.ndarr
     module = network(len(data.columns), len(data.edge_columns), **model["network"])
     module.load_state_dict({name: torch.from_numpy(value) for name, value in model["state"].items()})
     module.eval()
-    batches = _batches(_graphs(data, model, network), torch.arange(len(data.name)))
+    graphs = _seen(_graphs(data, model, network), network, model["grains"])
+    batches = _batches(graphs, torch.arange(len(data.name)))
     with torch.no_grad():
         score = torch.cat([torch.zeros(0), *(_scores(module, batch, model["grains"])[0] for batch in batches)])
     if "extremes" in model:
@@ -156,6 +166,8 @@ class _Task:
         target: Target,
         threshold: float | None,
         training: dict,
+        network: type[Network],
+        device: torch.device,
     ) -> None:
         self.classify, self.grains = target.kind == ABNORMAL, target.grains
         self.loss_grains = training["loss_grains"] or target.grains
@@ -169,10 +181,14 @@ class _Task:
             self.low = float(y[in_loss].min())
             self.span = float(y[in_loss].max() - self.low) or 1.0
         scaled = torch.from_numpy(((y - self.low) / self.span).astype(np.float32))
-        self.graphs = graph_batches.with_targets(graphs, scaled)
+        with_targets = graph_batches.with_targets(graphs, scaled)
+        self.graphs = _seen(with_targets, network, self.loss_grains).to(device)
+        measured = self.graphs
+        if self.loss_grains != self.grains:
+            measured = _seen(with_targets, network, self.grains).to(device)
         indices = {name: torch.from_numpy(np.flatnonzero(subset == name)) for name in ("train", "validation")}
         self.train = indices["train"]
-        self.subsets = {name: _batches(self.graphs, index) for name, index in indices.items()}
+        self.subsets = {name: _batches(measured, index) for name, index in indices.items()}
 
     def batches(self, order: torch.Generator) -> Iterator[Batch]:
         for index in torch.randperm(len(self.train), generator=order).split(self.batch_size):
@@ -197,7 +213,8 @@ class _Task:
 
 def _scores(network: torch.nn.Module, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The network's output and the targets, float32, for the candidates or all grains of a batch."""
-    score = network(batch.x, batch.edge_index, batch.edge_attr).float()
+    seen = () if batch.seen is None else (batch.seen,)
+    score = network(batch.x, batch.edge_index, batch.edge_attr, *seen).float()
     return (score, batch.y) if grains == ALL else (score[batch.candidate], batch.y[batch.candidate])
 
 
@@ -227,6 +244,12 @@ def _graphs(data: FeatureTable, normalisation: dict, network: type[Network]) -> 
     mean, std, edge_mean, edge_std = (normalisation[key] for key in ("mean", "std", "edge_mean", "edge_std"))
     graphs = graph_batches.of_table(data, (data.x - mean) / std, (data.edge_x - edge_mean) / edge_std)
     return graph_batches.with_self_loops(graphs) if network.SELF_LOOPS else graphs
+
+
+def _seen(graphs: Graphs, network: type[Network], grains: str) -> Graphs:
+    """The graphs, cut to what candidates see if only their outputs are wanted."""
+    cut = network.LAYERS and grains != ALL
+    return graph_batches.seen_by_candidates(graphs, network.LAYERS) if cut else graphs
 
 
 def _batches(graphs: Graphs, indices: torch.Tensor) -> list[Batch]:

@@ -22,6 +22,8 @@ class Batch:
     graph       int64 [n]                the index of each node's graph in the batch
     candidate   int64 [b]                the row in x of each graph's candidate
     y           float32 [n]              the target of each node
+    seen        None, or for each layer of a network the numbers of the first nodes that it updates and of the first
+                edges that it uses, where nothing else can affect the candidates (see seen_by_candidates)
     """
 
     x: torch.Tensor
@@ -30,6 +32,7 @@ class Batch:
     graph: torch.Tensor
     candidate: torch.Tensor
     y: torch.Tensor
+    seen: list[tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Graphs:
 
     def to(self, device: torch.device) -> "Graphs":
         """The graphs on a device."""
-        return Graphs(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{name: value.to(device) for name, value in values.items()})
 
     def batch(self, indices: torch.Tensor) -> Batch:
         """The graphs with these indices (int64 [b], on the graphs' device), in this order."""
@@ -68,6 +72,43 @@ class Graphs:
             graph=graph,
             candidate=self.candidate[indices] + first_node,
             y=self.y[nodes],
+        )
+
+
+@dataclass(frozen=True)
+class SeenGraphs(Graphs):
+    """Graphs cut to what the candidates see through the layers of a network.
+
+    hop        int64 [N]  hops of each node to the candidate, ascending within a graph
+    edge_hop   int64 [E]  hops of each edge's target, ascending within a graph; all below the number of layers
+    hops       int64 []   the number of layers
+    """
+
+    hop: torch.Tensor
+    edge_hop: torch.Tensor
+    hops: torch.Tensor
+
+    def batch(self, indices: torch.Tensor) -> Batch:
+        """The graphs with these indices; nodes and edges in the order of their hops: a layer takes the first."""
+        nodes, graph, first_node = _rows(self.node_ptr, indices)
+        edges, graph_of_edge, _ = _rows(self.edge_ptr, indices)
+        order, edge_order = self.hop[nodes].argsort(stable=True), self.edge_hop[edges].argsort(stable=True)
+        rank = torch.empty_like(order)
+        rank[order] = torch.arange(len(order), device=order.device)
+        nodes, edges = nodes[order], edges[edge_order]
+        layers = int(self.hops)
+        numbers, edge_numbers = (
+            torch.bincount(hop, minlength=layers + 1).cumsum(0).tolist()
+            for hop in (self.hop[nodes], self.edge_hop[edges])
+        )
+        return Batch(
+            x=self.x[nodes],
+            edge_index=rank[self.edge_index[:, edges] + first_node[graph_of_edge[edge_order]]],
+            edge_attr=self.edge_attr[edges],
+            graph=graph[order],
+            candidate=rank[self.candidate[indices] + first_node],
+            y=self.y[nodes],
+            seen=[(numbers[hop], edge_numbers[hop]) for hop in reversed(range(layers))],
         )
 
 
@@ -124,6 +165,44 @@ def with_self_loops(graphs: Graphs) -> Graphs:
         edge_index=torch.cat([graphs.edge_index, local.expand(2, -1)], dim=1)[:, order].contiguous(),
         edge_attr=torch.cat([graphs.edge_attr, total / count[:, None]])[order],
         edge_ptr=graphs.edge_ptr + graphs.node_ptr,
+    )
+
+
+def seen_by_candidates(graphs: Graphs, layers: int) -> SeenGraphs:
+    """The graphs without what cannot affect the candidates through this many message-passing layers.
+
+    The last layer need only update the candidates; the one before it, the candidates and their neighbours; and so on.
+    The result for the candidates is that of the whole graphs.
+    """
+    graph = torch.repeat_interleave(torch.diff(graphs.node_ptr))
+    graph_of_edge = torch.repeat_interleave(torch.diff(graphs.edge_ptr))
+    source, target = graphs.edge_index + graphs.node_ptr[graph_of_edge]
+    hop = torch.full((len(graphs.x),), layers + 1)
+    hop[graphs.candidate + graphs.node_ptr[:-1]] = 0
+    for reached in range(layers):
+        found = source[hop[target] == reached]
+        hop[found] = hop[found].clamp(max=reached + 1)
+    nodes = torch.argsort(graph * (layers + 2) + hop, stable=True)
+    nodes = nodes[hop[nodes] <= layers]
+    edges = torch.argsort(graph_of_edge * (layers + 2) + hop[target], stable=True)
+    edges = edges[hop[target[edges]] < layers]
+    node_ptr, edge_ptr = (
+        torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(of, minlength=len(graphs.candidate)).cumsum(0)])
+        for of in (graph[nodes], graph_of_edge[edges])
+    )
+    local = torch.zeros(len(graphs.x), dtype=torch.int64)
+    local[nodes] = torch.arange(len(nodes)) - node_ptr[graph[nodes]]
+    return SeenGraphs(
+        x=graphs.x[nodes],
+        node_ptr=node_ptr,
+        edge_index=torch.stack([local[source[edges]], local[target[edges]]]),
+        edge_attr=graphs.edge_attr[edges],
+        edge_ptr=edge_ptr,
+        candidate=torch.zeros_like(graphs.candidate),
+        y=graphs.y[nodes],
+        hop=hop[nodes],
+        edge_hop=hop[target[edges]],
+        hops=torch.tensor(layers),
     )
 
 

@@ -85,3 +85,20 @@ def test_no_edge_joins_two_graphs_of_a_batch():
     batch = graphs.batch(torch.randperm(20, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(batch.graph[batch.edge_index[0]], batch.graph[batch.edge_index[1]])
     assert torch.equal(batch.graph[batch.candidate], torch.arange(20))
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_what_candidates_see_is_cut_by_one_hop_per_layer(table, y, layers):
+    """Sums over neighbours, layer by layer: at the candidates they are those of the whole graphs."""
+    whole = graph_batches.of_table(table, y=y)
+    numbers = torch.tensor([9, 2, 12, 5, 0])
+    all_of, batch = whole.batch(numbers), graph_batches.seen_by_candidates(whole, layers).batch(numbers)
+    assert torch.equal(batch.y[batch.candidate], all_of.y[all_of.candidate])
+    assert len(batch.seen) == layers and batch.seen[-1][0] == len(numbers)
+    x, cut = all_of.x, batch.x
+    for nodes, edges in batch.seen:
+        x = x.index_add(0, all_of.edge_index[1], x[all_of.edge_index[0]] * all_of.edge_attr)
+        source, target = batch.edge_index[:, :edges]
+        assert target.max() < nodes and source.max() < len(cut)
+        cut = cut.index_add(0, target, cut[source] * batch.edge_attr[:edges])[:nodes]
+    torch.testing.assert_close(cut[batch.candidate], x[all_of.candidate])

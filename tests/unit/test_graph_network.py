@@ -234,3 +234,18 @@ def test_networks_learn_from_second_neighbours_and_from_boundaries(name, graph, 
     grew = np.concatenate(data.candidate_ratios()) > 10
     right = (case.model.predict(model, data) > 0.5) == grew
     assert right[subset == "test"].mean() > 0.9
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_computes_for_candidates_what_it_does_on_whole_graphs(name, table):
+    network = by_name.load(name).Network
+    own = {
+        key: one["default"] for key, one in declaration.read(name).training.items() if key not in graph_network.SHARED
+    }
+    module = network(len(table.columns), len(table.edge_columns), **own).eval()
+    graphs = graph_network._graphs(table, graph_network._normalisation(table, np.ones(40, bool)), network)
+    seen = graph_network._seen(graphs, network, "candidate")
+    assert len(seen.edge_attr) <= len(graphs.edge_attr) and network.LAYERS
+    numbers = torch.arange(len(table.name))
+    whole, cut = (graph_network._scores(module, one.batch(numbers), "candidate")[0] for one in (graphs, seen))
+    torch.testing.assert_close(cut, whole, rtol=0, atol=1e-6)
