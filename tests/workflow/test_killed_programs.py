@@ -41,9 +41,11 @@ def project(finished, tmp_path_factory) -> Iterator[Path]:
     """A copy of the finished checkout; in the end the counts are printed."""
     folder = tmp_path_factory.mktemp("killed") / "checkout"
     shutil.copytree(finished, folder, symlinks=True)
-    exported = checkout.run(folder, EXPORT, *CONFIG)
-    assert exported.returncode == 0, exported.stdout
-    yield folder
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAW_DATA_ROOT", str(finished.parent / "raw"))
+        exported = checkout.run(folder, EXPORT, *CONFIG)
+        assert exported.returncode == 0, exported.stdout
+        yield folder
     print(f"\n{dict(COUNTS)}")
 
 
@@ -61,7 +63,7 @@ def commands(project) -> dict[str, str]:
 
 def run(folder: Path, command: str, kill_after: float | None = None) -> tuple[int, str, float]:
     """Exit status, output and duration in s of a command, which is killed with all its children after a while."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     started = time.monotonic()
     process = subprocess.Popen(
         ["bash", "-c", f"set -euo pipefail; {command}"],
@@ -104,12 +106,13 @@ def tracked(folder: Path) -> list[tuple]:
 
 
 def killed_again_and_again(folder: Path, name: str, command: str, kills: int, seed: int) -> None:
-    made = outputs(folder, name)
-    before, store = results(folder), tracked(folder)
-    complete = {path: digest(path) for path in made if path.name not in OF_THE_RUN}
+    made, store = outputs(folder, name), tracked(folder)
     remove(made)
     status, output, duration = run(folder, command)
     assert status == 0, output
+    # from here on, as Snakemake also sets the number of threads
+    before = results(folder)
+    complete = {path: digest(path) for path in made if path.name not in OF_THE_RUN}
     rng = np.random.default_rng([seed, JOBS.index(name)])
     for fraction in rng.random(kills):
         remove(made)
