@@ -51,7 +51,7 @@ rule all:
     default_target: True
     input:
         "results/tracking/store",
-        "results/comparison.png",
+        PLAN.comparison_figures(),
         expand("results/datasets/{dataset}/checked.json", dataset=PLAN.grains),
         expand("results/datasets/{dataset}/summary.csv", dataset=PLAN.grains),
         expand("results/experiments/{experiment}/figures", experiment=PLAN.experiments),
