@@ -30,12 +30,15 @@ if workflow.is_main_process:
     onstart:
         check_start()
         shell("{sys.executable:q} -m scripts.cancel_leftovers")
+        show_start()
 
     onsuccess:
+        show_end()
         shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
         shell("{sys.executable:q} -m scripts.where")
 
     onerror:
+        show_end()
         shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
 
 
