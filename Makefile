@@ -11,20 +11,25 @@ CONFIG ?= config/config.yaml
 PROFILE ?= default
 TORCH ?= cpu
 ARGS ?=
+VERBOSE ?=
 
 # The environment is complete when this file holds the pins it was made from.
 PINS := envs/install.sh envs/requirements.lock envs/requirements-dev.lock envs/torch-$(TORCH).lock
 READY := $(VENV)/.ready-$(TORCH)
 SERVER_READY := $(VENV)/.server-ready
 
+# What a person sees comes from snakemake_logger_plugin_graincast, found on Python's path; VERBOSE=1: Snakemake's lines.
+snakemake = $(if $(VERBOSE),,PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}") snakemake \
+  $(if $(VERBOSE),,--logger graincast) --workflow-profile profiles/$(PROFILE) --configfile "$(CONFIG)"
+
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .PHONY: run plan data predict test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore lock audit conda-file container config-table pictures clean help
 
-run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, TORCH=cpu|cuda, ARGS="extra arguments for Snakemake")
+run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, TORCH=cpu|cuda, VERBOSE=1 for Snakemake's own lines, ARGS=…)
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
 	@python -m graincast config --paths "$(CONFIG)" experiments >/dev/null
-	@snakemake --workflow-profile profiles/$(PROFILE) --configfile "$(CONFIG)" $(ARGS)
+	@$(snakemake) $(ARGS)
 
 plan: $(READY)  ## say what would run and why (CONFIG=config/…yaml, ARGS=--all)
 	@python -m graincast plan "$(CONFIG)" $(ARGS)
@@ -34,7 +39,7 @@ data: $(READY)  ## fetch a published data set (SET=published; ARGS="--to FOLDER"
 
 predict: $(READY)  ## apply a trained model to maps (MODEL= DATA= SOURCE= OUT=; or INPUT=name of CONFIG's predictions)
 ifdef INPUT
-	@snakemake --workflow-profile profiles/$(PROFILE) --configfile "$(CONFIG)" $(ARGS) -- "results/predictions/$(INPUT)"
+	@$(snakemake) $(ARGS) -- "results/predictions/$(INPUT)"
 else
 	@test -n "$(MODEL)" -a -n "$(DATA)" || { echo "name INPUT=…, or MODEL=… and DATA=… (and SOURCE=…, OUT=…)" >&2; exit 2; }
 	@python -m graincast predict --model "$(MODEL)" --data "$(DATA)" $(if $(SOURCE),--source "$(SOURCE)") \

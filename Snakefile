@@ -31,12 +31,15 @@ if workflow.is_main_process:
     onstart:
         check_start()
         shell("{sys.executable:q} -m scripts.cancel_leftovers")
+        show_start()
 
     onsuccess:
+        show_end()
         shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
         shell("{sys.executable:q} -m scripts.where")
 
     onerror:
+        show_end()
         shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
 
 
@@ -52,7 +55,7 @@ rule all:
     default_target: True
     input:
         "results/tracking/store",
-        "results/comparison.png",
+        PLAN.comparison_figures(),
         expand("results/datasets/{dataset}/checked.json", dataset=PLAN.grains),
         expand("results/datasets/{dataset}/summary.csv", dataset=PLAN.grains),
         PLAN.ceilings(),

@@ -20,7 +20,7 @@ from graincast.configuration.resolved import as_text, resolved
 from graincast.experiment.grid import as_json
 from graincast.files.atomic import write_if_changed
 from graincast.microstructure import BadInput
-from graincast.planning import containers, git_commit, lock, provenance, recipes, reuse, sources, version
+from graincast.planning import containers, explanation, git_commit, lock, provenance, recipes, reuse, sources, version
 from graincast.planning.jobs import finished, finished_ceilings, jobs, predictions_beside
 from graincast.planning.plan import Plan
 from graincast.planning.raw_data import RawData
@@ -40,6 +40,7 @@ PLAN = Plan(CONFIG)
 RAW = RawData(PLAN, CONFIG_FILE)
 PARSED = Path("results/recipes/.sources.json")
 EXTENSIONS = f"--extensions {shlex.join(map(str, PLAN.extensions))}" if PLAN.extensions else ""
+STATES = []  # of all jobs, as the planner found them
 TRACKING = as_json(CONFIG["tracking"])
 WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
     Path(workflow.basedir), CONFIG["container"]["variant"]
@@ -110,9 +111,35 @@ def write_recipes():
         sources.keep(PARSED)
         for line in reuse.link(planned, wanted, RAW.results()):
             say(line)
-        recipes.write(recipes.states(planned, wanted))
+        STATES[:] = recipes.states(planned, wanted)
+        recipes.write(STATES)
         for name in PLAN.experiments:
             write_if_changed(configuration_file(name), as_text(resolved(CONFIG, name, PLAN.extensions)))
+
+
+def terminal():
+    """The project's own log handler; None without `--logger graincast`."""
+    return next((handler for handler in workflow.logger_manager.plugin_handlers if hasattr(handler, "begin")), None)
+
+
+def show_start():
+    """On the project's own terminal, say what will run and why."""
+    if terminal():
+        running = [
+            "/".join([job.rule.name, *job.wildcards_dict.values()])
+            for job in workflow.dag.needrun_jobs()
+            if job.rule.output
+        ]
+        groups = explanation.grouped(STATES, set(running))
+        expected = {name: explanation.earlier_seconds(name) for name in running}
+        terminal().begin(explanation.header(os.path.relpath(CONFIG_FILE), CONFIG, groups), expected, explanation.WORDS)
+
+
+def show_end():
+    """On the project's own terminal, say how the stages ended; then let programs print."""
+    if terminal():
+        workflow.logger_manager.queue_listener.queue.join()
+        terminal().end()
 
 
 def intermediate_files(wc):

@@ -2,7 +2,7 @@
 
 in   results/experiments/*/test_metrics.json, predictions.csv      of this configuration and of others that ran here
      results/datasets/*/ceiling.json
-out  results/comparison.csv, results/comparison.png
+out  results/comparison.csv, results/comparison.png (or the configured formats)
 """
 
 
@@ -43,8 +43,8 @@ rule comparison_figure:
         recipe=recipe("comparison_figure"),
         comparison="results/comparison.csv",
     output:
-        figure="results/comparison.png",
-        made_from="results/comparison.png.made_from.json",
+        figures=PLAN.comparison_figures(),
+        made_from=f"{PLAN.comparison_figures()[0]}.made_from.json",
     log:
         "results/logs/comparison_figure.log",
     benchmark:
@@ -56,5 +56,5 @@ rule comparison_figure:
         mem_mb=1000,
         runtime=5,
     shell:
-        "python -m scripts.comparison_figure --recipe {input.recipe} --comparison {input.comparison} --out {output.figure}"
+        "python -m scripts.comparison_figure --recipe {input.recipe} --comparison {input.comparison} --out {output.figures}"
         " 2>&1 | tee {log}"

@@ -18,7 +18,8 @@ def main(args: argparse.Namespace) -> None:
         if name not in known:
             raise BadInput(f"{args.comparison}: has no experiment {name} (it has {', '.join(sorted(known))})")
     rows = [row for row in rows if not args.experiments or row["experiment"] in args.experiments]
-    save(experiment.comparison(rows), args.out)
+    for path in args.out:
+        save(experiment.comparison(rows), path)
 
 
 if __name__ == "__main__":
@@ -26,5 +27,5 @@ if __name__ == "__main__":
     add_argument(p)
     p.add_argument("--comparison", type=Path, default=Path("results/comparison.csv"), help="results/comparison.csv")
     p.add_argument("--experiments", nargs="+", help="names of the experiments to show (default: all)")
-    p.add_argument("--out", type=Path, required=True, help="PNG")
+    p.add_argument("--out", type=Path, nargs="+", required=True, help="files to write: .png, .svg or .pdf")
     run(main, p)

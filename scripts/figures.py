@@ -2,9 +2,11 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from graincast.evaluation import ablation, calibration, metrics, trial_table
@@ -12,13 +14,15 @@ from graincast.experiment.grid import number
 from graincast.experiment.record import read_record
 from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO
 from graincast.figures import experiment, reliability
-from graincast.figures.style import save
+from graincast.figures.style import save_as
 from graincast.files import csv_table, hdf5
 from graincast.files.atomic import whole
 from graincast.microstructure import BadInput
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
 
+Draw = Callable[[Figure, str], None]
+"""Writes a figure, named without an ending."""
 AGAINST = ("propagation_steps", "variance", "c")
 """The axes of a grid that a figure shows the score against."""
 
@@ -30,12 +34,17 @@ def main(args: argparse.Namespace) -> None:
     title = f"{result['experiment']} ({result['network']})" if result["network"] else result["experiment"]
     kind, select = result["target"]["kind"], result["select"]
     score, ratio = metrics.headline(kind), trial_table.validation_to_train(result["groups"])
+    formats = args.recipe.take("formats")["formats"] if args.recipe else ["png"]
     with whole(args.out) as folder:
         folder.mkdir(parents=True)
+
+        def draw(figure: Figure, name: str) -> None:
+            save_as(figure, folder / name, formats)
+
         for threshold, outcome in result["thresholds"].items():
             suffix = f"_t{threshold}" if threshold else ""
-            draw_curves(records, outcome["chosen_trial"], title, folder / f"training_curves{suffix}.png")
-            draw_choice(trials, outcome, threshold, select, ratio, title, folder / f"chosen_trial{suffix}.png")
+            draw_curves(records, outcome["chosen_trial"], title, f"training_curves{suffix}", draw)
+            draw_choice(trials, outcome, threshold, select, ratio, title, f"chosen_trial{suffix}", draw)
             true, predicted = test_values(args.predictions, threshold)
             target = f", growth ratio > {threshold}" if threshold else ""
             heading = f"{title}{target}: test {metrics.in_words(kind, outcome['test'], outcome['test_interval'])}"
@@ -44,40 +53,46 @@ def main(args: argparse.Namespace) -> None:
             if outcome["cautions"]:
                 heading += f"\ncaution: {'; '.join(outcome['cautions'])}"
             if outcome["calibration"]:
-                draw_reliability(args.predictions, threshold, outcome["calibration"], title, folder, suffix)
+                draw_reliability(args.predictions, threshold, outcome["calibration"], title, suffix, draw)
             if kind == GROWTH_RATIO:
                 figure = experiment.predicted_against_true(true, predicted, heading)
-                save(figure, folder / "predicted_against_true.png")
+                draw(figure, "predicted_against_true")
             else:
                 classes = result["classes"] or ["normal", "abnormal"]
                 classified = predicted > 0.5 if kind == ABNORMAL else predicted
-                report(true.astype(int), classified.astype(int), classes, heading, folder, suffix)
+                report(true.astype(int), classified.astype(int), classes, heading, folder, suffix, draw)
         for axis in AGAINST:
             if len({trial["params"].get(axis) for trial in trials}) > 1:
                 figure = experiment.score_against(trials, axis, score, select, ratio, title)
-                save(figure, folder / f"{score}_against_{axis}.png")
+                draw(figure, f"{score}_against_{axis}")
         if "feature_subset" in trials[0]["params"]:
-            ablate(trials, score, select, title, folder)
+            ablate(trials, score, select, title, folder, draw)
 
 
 def draw_choice(
-    trials: list[dict], outcome: dict, threshold: str, select: str, ratio: float, title: str, path: Path
+    trials: list[dict],
+    outcome: dict,
+    threshold: str,
+    select: str,
+    ratio: float,
+    title: str,
+    file: str,
+    draw: Draw,
 ) -> None:
     """Draw why a threshold's trial was chosen; there is nothing to choose from a single trial."""
     of_threshold = [trial for trial in trials if number(trial["params"].get("threshold")) == threshold]
     if len(of_threshold) > 1:
         task = f", growth ratio > {threshold}" if threshold else ""
         heading = f"{title}{task}: trials by their score on validation data"
-        figure = experiment.chosen_trial(of_threshold, outcome["chosen_by_fold"], select, ratio, heading)
-        save(figure, path)
+        draw(experiment.chosen_trial(of_threshold, outcome["chosen_by_fold"], select, ratio, heading), file)
 
 
-def draw_curves(records: dict[Path, dict], name: str, title: str, path: Path) -> None:
+def draw_curves(records: dict[Path, dict], name: str, title: str, file: str, draw: Draw) -> None:
     """Draw a trial's training curves; a model that is not trained in iterations has none."""
     steps, curves, columns, kept = curves_of(records, name)
     if steps.size:
         unit = records[next(iter(records))]["unit"]
-        save(experiment.training_curves(steps, curves, columns, kept, f"{title}: {name}", unit), path)
+        draw(experiment.training_curves(steps, curves, columns, kept, f"{title}: {name}", unit), file)
 
 
 def curves_of(records: dict[Path, dict], name: str) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
@@ -101,7 +116,7 @@ def test_values(path: Path, threshold: str) -> tuple[np.ndarray, np.ndarray]:
     return true, predicted
 
 
-def draw_reliability(path: Path, threshold: str, calibrated: dict, title: str, folder: Path, suffix: str) -> None:
+def draw_reliability(path: Path, threshold: str, calibrated: dict, title: str, suffix: str, draw: Draw) -> None:
     """Draw the frequency of abnormal growth against the predicted and the calibrated probability."""
     rows = [row for row in csv_table.records(path) if row["threshold"] == threshold and row["subset"] == "test"]
     true = np.array([float(row["abnormal"]) for row in rows]) > 0.5
@@ -113,23 +128,23 @@ def draw_reliability(path: Path, threshold: str, calibrated: dict, title: str, f
     copies = len(rows) / len({(row["microstructure"], row["grain"]) for row in rows})
     labels = {"as predicted": raw, "calibrated on validation data": scaled}
     heading = f"{title}, growth ratio > {threshold}: reliability on test data"
-    save(reliability.reliability(true, labels, copies, heading), folder / f"reliability{suffix}.png")
+    draw(reliability.reliability(true, labels, copies, heading), f"reliability{suffix}")
 
 
 def report(
-    true: np.ndarray, predicted: np.ndarray, classes: list[str], heading: str, folder: Path, suffix: str
+    true: np.ndarray, predicted: np.ndarray, classes: list[str], heading: str, folder: Path, suffix: str, draw: Draw
 ) -> None:
     """Draw the confusion matrix of some classes and write their precision, recall and F1."""
     labels = range(len(classes))
     counts = confusion_matrix(true, predicted, labels=labels)
-    save(experiment.confusion_matrix(counts, classes, heading), folder / f"confusion_matrix{suffix}.png")
+    draw(experiment.confusion_matrix(counts, classes, heading), f"confusion_matrix{suffix}")
     measured = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0)
     rows = [(name, *(f"{value:.6g}" for value in values)) for name, *values in zip(classes, *measured, strict=True)]
     header = ("class", "precision", "recall", "f1", "count")
     csv_table.write(folder / f"classification_report{suffix}.csv", header, rows)
 
 
-def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path) -> None:
+def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path, draw: Draw) -> None:
     """Write the ranking of feature subsets, and draw the gain from each feature, for each threshold."""
     rows = []
     for threshold in sorted({trial["params"].get("threshold") for trial in trials}):
@@ -143,7 +158,7 @@ def ablate(trials: list[dict], score: str, select: str, title: str, folder: Path
         mean, error, pairs = (np.array(column) for column in zip(*gains.values(), strict=True))
         heading = f"{title}, growth ratio > {shown_threshold}" if shown_threshold else title
         figure = experiment.importance(list(gains), mean, error, pairs, score, heading)
-        save(figure, folder / f"feature_importance{'_t' + shown_threshold if shown_threshold else ''}.png")
+        draw(figure, f"feature_importance{'_t' + shown_threshold if shown_threshold else ''}")
     header = ("threshold", "features", "number", f"validation_{score}", f"validation_{select}", "trial")
     csv_table.write(folder / "feature_subsets.csv", header, rows)
 
@@ -154,7 +169,7 @@ def shown(value: float | None) -> str:
 
 if __name__ == "__main__":
     p = parser("figures", __doc__)
-    add_argument(p)
+    add_argument(p, '{"formats": ["png", "svg"]}', required=False)
     p.add_argument("--trials", type=Path, nargs="+", required=True, help="folders of the experiment's training jobs")
     p.add_argument("--metrics", type=Path, required=True, help="the experiment's test_metrics.json")
     p.add_argument("--predictions", type=Path, required=True, help="the experiment's predictions.csv")

@@ -7,6 +7,8 @@ from graincast.evaluation import metrics
 from graincast.files import csv_table
 from graincast.program.main import parser, run
 
+FORMATS = ("png", "svg", "pdf")
+
 
 def shown(row: dict[str, str]) -> str:
     """The main metrics of a row of the comparison with their intervals, the baseline, and the paired difference."""
@@ -53,7 +55,8 @@ def main(args: argparse.Namespace) -> None:
         print(f"{row['experiment']:32} {target:>16}  {shown(row)}; chosen {row['chosen_trial']}")
         if row["cautions"]:
             print(f"{'':32} {'':>16}  caution: {row['cautions']}")
-    print(f"\n{path}  all experiments side by side; drawn in comparison.png")
+    drawn = [file.name for file in sorted(args.results.glob("comparison.*")) if file.suffix.lstrip(".") in FORMATS]
+    print(f"\n{path}  all experiments side by side; drawn in {', '.join(drawn) or 'no figure yet'}")
     print(f"{args.results}/experiments/…  test_metrics.json, trials.csv, predictions.csv, figures/ of each")
     print(f"{args.results}/datasets/…  summary.csv and rejected.csv of each data set")
     print("make ui  every trial as an MLflow run")

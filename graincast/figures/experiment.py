@@ -73,22 +73,25 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> 
 
 
 def predicted_against_true(true: np.ndarray, predicted: np.ndarray, title: str) -> Figure:
-    """Predicted against true growth ratios, [n] each, with the line of equality."""
+    """Predicted against true growth ratios, [n] each, with the line of equality.
+
+    No growth ratio is negative: a prediction below 0 is drawn at 0, and counted below the axis.
+    """
+    below, predicted = int((predicted < 0).sum()), np.maximum(predicted, 0)
     figure = Figure(figsize=(4, 3.8), layout="constrained")
     axes = figure.subplots()
     highest = 1.03 * max(true.max(), predicted.max())
-    lowest = min(0.0, predicted.min())
     if true.size > MAX_SCATTER:
         cells = axes.hexbin(
-            true, predicted, gridsize=50, bins="log", cmap="Blues", mincnt=1, extent=(0, highest, lowest, highest)
+            true, predicted, gridsize=50, bins="log", cmap="Blues", mincnt=1, extent=(0, highest, 0, highest)
         )
         figure.colorbar(cells, label="grains")
     else:
         axes.scatter(true, predicted, s=9, color=BLUE, alpha=0.35, linewidth=0)
-    axes.plot([lowest, highest], [lowest, highest], color=GREY, linewidth=1, linestyle=":")
-    axes.set(
-        xlabel="true growth ratio", ylabel="predicted growth ratio", xlim=(lowest, highest), ylim=(lowest, highest)
-    )
+    axes.plot([0, highest], [0, highest], color=GREY, linewidth=1, linestyle=":")
+    axes.set(xlabel="true growth ratio", ylabel="predicted growth ratio", xlim=(0, highest), ylim=(0, highest))
+    if below:
+        figure.supxlabel(f"{below} predictions below 0 are drawn at 0.", fontsize=7, color=GREY)
     titled(figure, title)
     return figure
 

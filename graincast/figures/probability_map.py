@@ -1,12 +1,11 @@
 """A map coloured by a predicted value of its grains, with colour bar and scale bar."""
 
-import math
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
+from graincast.figures.scale_bar import add as add_scale_bar
 from graincast.figures.style import titled
 from graincast.graphs.axes import on_boundary
 from graincast.graphs.palette import BOUNDARY_COLOUR, NO_GRAIN_COLOUR
@@ -52,7 +51,7 @@ def figure(
     if hatched.any():
         with mpl.rc_context({"hatch.color": "white", "hatch.linewidth": 0.6}):
             axes.contourf(hatched, levels=[0.5, 1.5], colors="none", hatches=["////"])
-    _scale_bar(axes, width, spacing)
+    add_scale_bar(axes, width, spacing)
     axes.set_axis_off()
     drawn.colorbar(mpl.cm.ScalarMappable(norm, colours), ax=axes, label=name, shrink=0.8)
     entries = []
@@ -64,20 +63,3 @@ def figure(
         drawn.legend(handles=entries, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     titled(drawn, title)
     return drawn
-
-
-def _scale_bar(axes: mpl.axes.Axes, width: int, spacing: float | None) -> None:
-    """A bar of about a fifth of the width, of a round length, below the map."""
-    step = 1.0 if spacing is None else spacing
-    length = _round(width * step / 5)
-    label = f"{length:g} {'sites' if spacing is None else 'µm'}"
-    below = axes.get_ylim()[0]
-    thick = max(1.0, width / 90)
-    axes.add_patch(Rectangle((0, below + thick), length / step, thick, color="black", clip_on=False))
-    axes.text(length / step + 2 * thick, below + 1.5 * thick, label, fontsize=8, va="center")
-
-
-def _round(length: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten that is not above a length."""
-    power = 10.0 ** math.floor(math.log10(length))
-    return max(factor * power for factor in (1, 2, 5) if factor * power <= length)

@@ -1,7 +1,7 @@
-"""The style of all figures: colours, fonts, titles, file format, values with intervals."""
+"""The style of all figures: colours, fonts, titles, file formats, values with intervals."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,18 +11,37 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from graincast.files.atomic import whole
+from graincast.microstructure import BadInput
 
 BLUE, RED, GREY = "#2b6ca3", "#c8443a", "#8a8a8a"
 WHISKERS = "Whiskers: 95 % intervals."
 TITLE_CHARACTERS = 13  # per inch of width
+FORMATS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""File formats of figures, and what to leave out of each so that equal figures give equal bytes."""
 mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+mpl.rcParams.update({"svg.hashsalt": "graincast", "pdf.fonttype": 42})  # names of an SVG's parts; text as text
 
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Write a figure as PNG, whole; equal figures give equal bytes."""
+    """Write a figure, whole, in the format that the name ends with; equal figures give equal bytes.
+
+    Raises BadInput for another ending.
+    """
+    form = path.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        raise BadInput(f"{path}: figures are {', '.join(FORMATS)} files; end the name with one of them")
     FigureCanvasAgg(figure)
     with whole(path) as partial:
-        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(partial, format=form, dpi=dpi, metadata=FORMATS[form])
+
+
+def save_as(figure: Figure, path: Path, formats: Iterable[str] = ("png",)) -> None:
+    """Write a figure in each of some formats.
+
+    path  without an ending
+    """
+    for form in formats:
+        save(figure, path.with_name(f"{path.name}.{form}"))
 
 
 def titled(figure: Figure, title: str) -> None:

@@ -37,8 +37,11 @@ WORDS = {
     "tracking_store": ("tracking store", "tracking stores"),
 }
 """How many jobs of each rule read: one, several."""
+BENCHMARKS = Path("results", "benchmarks")
 MOST = 30
 """Groups that are shown at once."""
+MOST_NAMES = 12
+"""Names that are listed in a line."""
 
 
 @dataclass
@@ -77,7 +80,7 @@ def grouped(states: Iterable[State], running: set[str]) -> list[Group]:
     return list(groups.values())
 
 
-def lines(groups: list[Group], benchmarks: Path = Path("results", "benchmarks"), every_job: bool = False) -> list[str]:
+def lines(groups: list[Group], benchmarks: Path = BENCHMARKS, every_job: bool = False) -> list[str]:
     """The groups as lines to print.
 
     every_job  list each job too
@@ -99,6 +102,23 @@ def lines(groups: list[Group], benchmarks: Path = Path("results", "benchmarks"),
     return shown
 
 
+def header(config_file: str, config: dict, groups: list[Group]) -> list[str]:
+    """What a run begins with: its configuration, data sets and experiments, and what will run and why."""
+    datasets = [f"{name} ({about['source']})" for name, about in config["datasets"].items()]
+    return [
+        f"configuration  {config_file}",
+        f"data sets      {_listed(datasets)}",
+        f"experiments    {_listed(list(config['experiments']))}",
+        *(f"{'to do' if number == 0 else '':14} {line}" for number, line in enumerate(lines(groups))),
+        "",
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return (", ".join(names[:MOST_NAMES]) or "none") + more
+
+
 def _place(job: Job) -> str:
     for key in ("experiment", "dataset"):
         if key in job.wildcards:
@@ -113,17 +133,17 @@ def _counted(jobs: list[Job]) -> str:
 
 def _time(jobs: list[Job], benchmarks: Path) -> str:
     """The time that these jobs took before, one after the other; "" where nothing is known."""
-    known = [seconds for seconds in (_seconds(job, benchmarks) for job in jobs) if seconds is not None]
+    known = [seconds for seconds in (earlier_seconds(job.name, benchmarks) for job in jobs) if seconds is not None]
     if not known:
         return ""
     unknown = len(jobs) - len(known)
     return f"; about {duration(sum(known))} by earlier runs" + (f", {unknown} of them new" if unknown else "")
 
 
-def _seconds(job: Job, benchmarks: Path) -> float | None:
-    """The wall time of a job's last run."""
+def earlier_seconds(name: str, benchmarks: Path = BENCHMARKS) -> float | None:
+    """The wall time of the last run of the job of this name; None where none is known."""
     try:
-        *_, last = (benchmarks / f"{job.name}.jsonl").read_text(encoding="utf-8").splitlines()
+        *_, last = (benchmarks / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
         return float(json.loads(last)["s"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -79,8 +79,8 @@ def jobs(plan: Plan, compared: list[str], ceilings: Sequence[str] = ()) -> list[
     inputs["ceilings"] = sorted({*plan.ceilings(), *ceilings})
     notes |= {path: note_of(path) for path in inputs["ceilings"]}
     found.append(Job("compare", {}, {"reference": plan.config["reference"]}, inputs, table, programs, notes))
-    figure, programs = ["results/comparison.png"], ["scripts/comparison_figure.py"]
-    found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figure, programs))
+    figures, programs = plan.comparison_figures(), ["scripts/comparison_figure.py"]
+    found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figures, programs))
     found += _predictions(plan)
     return found
 
@@ -232,7 +232,7 @@ def _encoder(plan: Plan, dataset: str, encoded: dict, codes: str) -> Iterator[Jo
     files = [f"{folder}/{file}" for file in ("encoder.h5", "errors.csv", "history.csv", "samples.h5")]
     yield Job("encoder", wildcards, settings, graphs, files, ["scripts/encoder.py", method])
     tables = {"errors": files[1:2], "history": files[2:3], "samples": files[3:]}
-    yield Job("encoder_figures", wildcards, {}, tables, [f"{folder}.figures"], ["scripts/encoder_figures.py"])
+    yield Job("encoder_figures", wildcards, plan.figures, tables, [f"{folder}.figures"], ["scripts/encoder_figures.py"])
     components = {"components": str(encoded["components"])}
     inputs = {**graphs, "encoder": files[:1]}
     yield Job("encode", wildcards | components, {}, inputs, [codes], ["scripts/encode.py", method])
@@ -268,7 +268,7 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
         "metrics": results[:1],
         "predictions": results[2:3],
     }
-    yield Job("figures", own, {}, inputs, [f"{folder}/figures"], ["scripts/figures.py"])
+    yield Job("figures", own, plan.figures, inputs, [f"{folder}/figures"], ["scripts/figures.py"])
     inputs = {
         "metrics": results[:1],
         "tables": results[1:3],

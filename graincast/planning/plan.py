@@ -42,6 +42,7 @@ class Plan:
         self.grains = [name for name in self.datasets if name not in self.images]
         features = {experiment["features"] for experiment in self.experiments.values()}
         self.vision = sorted(features & set(config["vision_sets"]))
+        self.figures: dict[str, list] = config["figures"]
         self.predictions: dict[str, dict] = config["predictions"]
         # asked for by every job, so worked out once
         self._batches = {name: self._batches_of(name) for name in self.simulated}
@@ -97,6 +98,10 @@ class Plan:
         """The codes that a feature set of learned features takes."""
         encoded = self.config["encoded_sets"][encoded_set]
         return f"results/datasets/{dataset}/codes/{encoded['encoder']}-{encoded['components']}.h5"
+
+    def comparison_figures(self) -> list[str]:
+        """The figure of all experiments side by side, in each format."""
+        return [f"results/comparison.{form}" for form in self.figures["formats"]]
 
     def encoder_figures(self) -> list[str]:
         """The figures of all encoders that experiments use."""

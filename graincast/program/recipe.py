@@ -127,10 +127,12 @@ def read_made_from(path: str | os.PathLike) -> dict:
         raise BadInput(f"{path}: damaged; remove it and run again") from None
 
 
-def add_argument(parser: argparse.ArgumentParser, example: str = "") -> None:
-    """Add the argument --recipe; it is required where the program takes parameters.
+def add_argument(parser: argparse.ArgumentParser, example: str = "", required: bool = True) -> None:
+    """Add the argument --recipe; it is required where the program takes parameters without defaults.
 
     example  parameters for a run by hand, as JSON; "" where there are none
     """
     holds = f'which for a run by hand holds {{"parameters": {example}}}' if example else "not needed by hand"
-    parser.add_argument("--recipe", required=bool(example), type=Path, metavar="JSON", help=f"recipe file, {holds}")
+    parser.add_argument(
+        "--recipe", required=bool(example) and required, type=Path, metavar="JSON", help=f"recipe file, {holds}"
+    )

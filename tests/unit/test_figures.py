@@ -102,6 +102,17 @@ def test_a_score_is_of_the_best_trial_whether_smaller_or_larger_is_better():
     np.testing.assert_array_equal(*lines)
 
 
+@pytest.mark.parametrize("count", [20, 4000])
+def test_no_axis_shows_a_negative_growth_ratio(count):
+    true = np.linspace(0.5, 12, count)
+    predicted = np.where(np.arange(count) < 3, -2.0, true)
+    figure = experiment.predicted_against_true(true, predicted, "x")
+    axes = figure.axes[0]
+    assert axes.get_xlim()[0] == axes.get_ylim()[0] == 0
+    assert figure._supxlabel.get_text() == "3 predictions below 0 are drawn at 0."
+    assert experiment.predicted_against_true(true, true, "x")._supxlabel is None
+
+
 def test_one_fold_has_no_band():
     figure = experiment.training_curves(np.arange(10), curves(1), COLUMNS, np.arange(1), "x")
     assert not any(axes.collections for axes in figure.axes)

@@ -3,6 +3,11 @@
 # Jobs of the small configuration (conftest.py), each set with all that follows from it.
 COMPARE = {"compare", "comparison_figure"}
 NAMES = ("made", "given", "tabled", "attended", "pictured")
+DRAWN = {
+    "comparison_figure",
+    "encoder_figures:given/tiny",
+    *(f"{rule}:{name}" for rule in ("figures", "log_experiment") for name in NAMES),
+}
 EVALUATE = {name: {f"evaluate:{name}", f"figures:{name}", f"log_experiment:{name}"} | COMPARE for name in NAMES}
 
 
@@ -219,6 +224,7 @@ KEYS = {
     ),
     "extensions": (SMALL, {"extensions": [EXTENSION]}, NOTHING),  # of which nothing is used
     "reference": (SMALL, {"reference": "gat"}, COMPARE),
+    "figures.formats": (SMALL, {"figures.formats": ["png", "svg"]}, DRAWN),
     "device": (SMALL, {"device": "cpu"}, NOTHING),
     "tracking.store": (SMALL, {"tracking.store": "http://127.0.0.1:1"}, NOTHING),
     "tracking.experiment_prefix": (SMALL, {"tracking.experiment_prefix": "mine/"}, NOTHING),

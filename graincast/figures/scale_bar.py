@@ -1,0 +1,27 @@
+"""A scale bar below a map."""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+
+def add(axes: Axes, width: int, spacing: float | None) -> None:
+    """Draw a bar of about a fifth of the width, of a round length, below the map.
+
+    width    of the map, sites
+    spacing  distance of neighbouring sites, µm; None: the length is in sites
+    """
+    step = 1.0 if spacing is None else spacing
+    length = _round(width * step / 5)
+    label = f"{length:g} {'sites' if spacing is None else 'µm'}"
+    below = axes.get_ylim()[0]
+    thick = width / 90
+    axes.add_patch(Rectangle((0, below + thick), length / step, thick, color="black", clip_on=False))
+    axes.text(length / step + 2 * thick, below + 1.5 * thick, label, fontsize=8, va="center")
+
+
+def _round(length: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above a length."""
+    power = 10.0 ** math.floor(math.log10(length))
+    return max(factor * power for factor in (1, 2, 5) if factor * power <= length)
