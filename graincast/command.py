@@ -50,6 +50,17 @@ def plan(arguments: argparse.Namespace) -> None:
         print("the tracking store is made")
 
 
+def status(arguments: argparse.Namespace) -> None:
+    """Say how results stand: finished, running, failed, stale, not made; why; and what they take on disk."""
+    from graincast.configuration.load import load
+    from graincast.configuration.yaml_file import read
+    from graincast.planning import status as stand
+
+    print(f"configuration  {arguments.config}")
+    for line in stand.lines(load(read(arguments.config), arguments.config), every_job=arguments.all):
+        print(line)
+
+
 def adopt(arguments: argparse.Namespace) -> None:
     """Take over results that were copied here: verify them, and mark complete what today's configuration would make."""
     from graincast.planning import adoption
@@ -123,6 +134,15 @@ def predict(arguments: argparse.Namespace) -> None:
         about = trained_model.describe(model_file)
         settings = _reading(arguments, (about["raw"] or {}).get("reading"))
         predict_all(model_file, arguments.data, settings, arguments.out, arguments.threshold, arguments.extensions)
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Draw microstructures of a data set by name, each candidate in the middle, with the grain graph on request."""
+    from graincast.figures import drawing
+
+    paths = drawing.shards_of(arguments.dataset)
+    for file in drawing.draw(paths, arguments.names, arguments.out, arguments.format, arguments.graph):
+        print(file)
 
 
 @contextlib.contextmanager
@@ -265,10 +285,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--paths", action="store_true", help="check that the paths of data and weights exist here")
     p.add_argument("section", nargs="?", help="one section of it, such as datasets")
     default = DEFAULT
-    for name, call in (("plan", plan), ("adopt", adopt)):
+    for name, call in (("plan", plan), ("status", status), ("adopt", adopt)):
         p = add(name, call)
         p.add_argument("config", type=Path, nargs="?", default=default, metavar="FILE", help="configuration file")
-        if name == "plan":
+        if name != "adopt":
             p.add_argument("--all", action="store_true", help="list every job and every cause")
     add("verify", verify)
     p = add("data", data)
@@ -287,6 +307,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--threshold", type=float, help="of the growth ratio, where the model has several")
     p.add_argument("--extensions", type=Path, nargs="*", default=[], help="folders of models and features of your own")
     p.add_argument("--out", type=Path, required=True, help="folder to write")
+    p = add("draw", draw)
+    p.add_argument("dataset", metavar="DATASET", help="a data set in results/, or a file or folder of graphs")
+    p.add_argument("names", nargs="*", metavar="NAME", help="names of microstructures (default: all)")
+    p.add_argument("--graph", action="store_true", help="draw the grain graph over the map")
+    p.add_argument("--format", default="png", help="png, svg or pdf")
+    p.add_argument("--out", type=Path, default=Path("pictures"), help="folder to write (default: pictures)")
     return parser
 
 

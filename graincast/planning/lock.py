@@ -25,7 +25,7 @@ def take(lock: Path = LOCK, patience: float = 0) -> bool:
     """
     results_folder.check(lock.parent.parent)
     lock.parent.mkdir(parents=True, exist_ok=True)
-    file = lock.open("w", encoding="utf-8")
+    file = lock.open("a", encoding="utf-8")
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -40,7 +40,21 @@ def take(lock: Path = LOCK, patience: float = 0) -> bool:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
                 raise
             break
+    file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()
     _held.append(file)
     return True
+
+
+def holder(lock: Path = LOCK) -> str | None:
+    """The process that holds the lock, by its number, "" where that is not known; None where nobody holds it."""
+    try:
+        with lock.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip()
+    except OSError:
+        pass
+    return None

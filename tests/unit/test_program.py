@@ -136,7 +136,7 @@ PARAMETERS = {"model": "sgc", "target": {}, "grid": {}, "training": {"iterations
 @pytest.mark.parametrize(
     ("arguments", "parameters", "expected"),
     [
-        (["tools.picture", "--graphs", "README.md", "--out", "x"], None, "README.md: not an HDF5 file, or cut short"),
+        (["graincast", "draw", "README.md", "--out", "x"], None, "README.md: not an HDF5 file, or cut short"),
         (["graincast", "config", "config/config.yaml", "dataset"], None, "no section 'dataset'; did you mean 'data"),
         (TRAIN, None, "the following arguments are required: --recipe"),
         (TRAIN, {"model": "sgc"}, "the parameters lack target (keys: model, target, grid, training)"),
