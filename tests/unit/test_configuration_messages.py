@@ -2,11 +2,10 @@
 
 import pytest
 
+from graincast.configuration.load import predefined_feature_sets
 from tests.configured import loaded, rejection
 
-PREDEFINED = (
-    "grain-properties, grain-properties-red-area, grain-shapes, relative-properties, relative-properties-red-area"
-)
+PREDEFINED = ", ".join(predefined_feature_sets())
 SIMULATE, GROWTH = "datasets.sim.simulate", "datasets.sim.simulate.growth"
 IMAGES = {"datasets.images": "{source: labelled-images, path: x}", "vision_sets": "{v: {network: {random: 0}}}"}
 PCA = {"encoders": "{pca: {method: pca}}"}

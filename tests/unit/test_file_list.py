@@ -98,7 +98,7 @@ def test_a_list_in_another_encoding_is_refused(tmp_path):
         ({"adress": "x"}, "has an unknown key adress (a data set takes description, licence, source, address, files, "),
         ({"licence": None}, "licence: None is not text; write one line of text"),
         ({"files": ["x.csv"]}, "files: ['x.csv'] is not text"),
-        ({"source": "simulate"}, "source: 'simulate' reads no files; name one of deepspparks-json, labelled-images, "),
+        ({"source": "simulate"}, "source: 'simulate' reads no files; name one of deepspparks-json, "),
         ({"files": "../x.csv"}, "files: '../x.csv' leads out of the folder; write a path below it"),
         ({"files": "/x.csv"}, "files: '/x.csv' leads out of the folder"),
         ({"address": "file:///a"}, "address: 'file:///a' is not a web address; write it as https://host/folder"),
