@@ -113,7 +113,10 @@ class Lattice:
         site_class = np.zeros(word.size, np.uint8)
         site_class[label.ravel() > 0] = rates.class_of[word[label > 0] & WORDS - 1]
         self._active = int((torus > 0).sum())
-        members = [SITES + SITE_SIZE * np.flatnonzero(site_class == k) for k in range(1, classes)]
+        members = [
+            np.uint32(SITES) + np.uint32(SITE_SIZE) * np.flatnonzero(site_class == k).astype(np.uint32)
+            for k in range(1, classes)
+        ]
         head = np.zeros(SITES + SITE_SIZE * label.size, np.uint32)
         head[END], head[SINK - 1], head[SINK], head[NOBODY + PLACE] = SINK, NOBODY, NOBODY, SINK
         sites = head[self._sites]

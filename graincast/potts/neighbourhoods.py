@@ -161,16 +161,16 @@ def words(labels: np.ndarray, grain_type: np.ndarray) -> np.ndarray:
 
     labels int32 [rows, columns], 0 for inert sites; grain_type int8 [n + 1] by label.
     """
-    kind = np.where(labels > 0, grain_type[labels], INERT).astype(np.int64)
-    edges = [np.zeros(length, np.int64) for length in labels.shape]
+    kind = np.where(labels > 0, grain_type[labels], np.int8(INERT))
+    edges = [np.zeros(length, np.int32) for length in labels.shape]
     for edge in edges:
         edge[0], edge[-1] = 1, 2
-    word = kind << TYPE_SHIFT | (3 * edges[0][:, None] + edges[1]) << EDGE_SHIFT
-    count = type_steps()
+    word = kind.astype(np.int32) << TYPE_SHIFT | (3 * edges[0][:, None] + edges[1]) << EDGE_SHIFT
+    count = type_steps().astype(np.int32)
     for step in STEPS:
         word += np.roll(labels, step, (0, 1)) == labels
         word += count[np.roll(kind, step, (0, 1))]
-    return word.astype(np.uint32)
+    return word.view(np.uint32)
 
 
 def type_steps() -> np.ndarray:
