@@ -6,18 +6,18 @@
 .tif, .tiff    likewise; several pages are the planes of a map [z, y, x]
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from graincast.graphs.from_labels import from_labels
 from graincast.microstructure import BadInput, Microstructure
 from graincast.raw import grain_csv
+from graincast.raw.image_files import TOO_LARGE, check_size, opened
 from graincast.raw.limits import MAX_SITES, content_errors, regular_file
 from graincast.raw.plane import plane
 from graincast.raw.raw_hdf5 import dataset, datasets, load
@@ -27,7 +27,6 @@ FORMATS = ("PNG", "TIFF")
 MODES = ("L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
 """Pillow's modes of one whole number per pixel."""
 LOSSY = ("jpeg", "webp", "jpeg2000")
-TOO_LARGE = f"an image of too many pixels (over {MAX_SITES}); take a part of it"
 
 
 def read(
@@ -90,31 +89,20 @@ def _of_hdf5(file: h5py.File, name: str | None, chosen: Mapping[str, Any] | None
 
 
 def _of_image(path: Path, chosen: Mapping[str, Any] | None) -> np.ndarray:
-    regular_file(path)
-    with content_errors("not an image file, or cut short"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd metadata, and of a size that is checked below
-        try:
-            image = Image.open(path, formats=FORMATS)
-        except Image.DecompressionBombError:
-            raise BadInput(TOO_LARGE) from None
-        except UnidentifiedImageError:
-            raise BadInput(f"not an image file, or cut short, or none of {', '.join(FORMATS)}") from None
-        with image:
-            pages = getattr(image, "n_frames", 1)
-            if image.width * image.height * pages > MAX_SITES:
-                raise BadInput(TOO_LARGE)
-            frames = []
-            for page in range(pages):
-                image.seek(page)
-                frames.append(_frame(image))
-                if frames[-1].shape != frames[0].shape:
-                    raise BadInput(f"page {page} has another size than the first")
+    with opened(path, FORMATS) as image:
+        pages = getattr(image, "n_frames", 1)
+        check_size(image, pages)
+        frames = []
+        for page in range(pages):
+            image.seek(page)
+            frames.append(_frame(image))
+            if frames[-1].shape != frames[0].shape:
+                raise BadInput(f"page {page} has another size than the first")
     return _plane(np.stack(frames), chosen)
 
 
 def _frame(image: Image.Image) -> np.ndarray:
-    if image.width * image.height > MAX_SITES:
-        raise BadInput(TOO_LARGE)
+    check_size(image)
     if image.mode not in MODES:
         raise BadInput(f"{image.mode} pixels are not grain ids; save it with one whole number of 8, 16 or 32 bits each")
     if image.info.get("compression") in LOSSY:

@@ -1,21 +1,18 @@
 """Grey images for a vision network: microstructures centred on the candidate grain, and image files."""
 
 import os
-import warnings
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from graincast.graphs.axes import centred, on_boundary
 from graincast.graphs.palette import BOUNDARY_GREY, GREY, NO_GRAIN_GREY
 from graincast.microstructure import BadInput, Microstructure
-from graincast.raw.limits import MAX_SITES, content_errors, regular_file
+from graincast.raw.image_files import opened
 
 SIZE = 224  # pixels: the input size of VGG16
 FORMATS = ("BMP", "PNG", "JPEG", "TIFF")
 """What image files may hold, whatever their names say: Pillow would hand an EPS file to Ghostscript to run."""
-TOO_LARGE = f"an image of too many pixels (over {MAX_SITES}); shrink it"
 
 
 def of_microstructure(microstructure: Microstructure, crop: int | None = None, size: int = SIZE) -> np.ndarray:
@@ -45,21 +42,10 @@ def whole_image(microstructure: Microstructure) -> np.ndarray:
 
 def from_file(path: str | os.PathLike, size: int = SIZE) -> np.ndarray:
     """An image file in grey, uint8 [size, size]. Raises BadInput, without the file's name, if it cannot be read."""
-    regular_file(Path(path))
-    with content_errors("not an image file, or cut short"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd metadata, and of a size that is checked below
-        try:
-            image = Image.open(path, formats=FORMATS)
-        except Image.DecompressionBombError:
-            raise BadInput(TOO_LARGE) from None
-        except UnidentifiedImageError:
-            raise BadInput(f"not an image file, or cut short, or none of {', '.join(FORMATS)}") from None
-        with image:
-            if image.width * image.height > MAX_SITES:
-                raise BadInput(TOO_LARGE)
-            if image.mode.startswith(("I", "F")):
-                raise BadInput(f"{image.mode} pixels, of more than 8 bits; save it with 8 bits per channel")
-            return resized(image.convert("L"), size)
+    with opened(path, FORMATS) as image:
+        if image.mode.startswith(("I", "F")):
+            raise BadInput(f"{image.mode} pixels, of more than 8 bits; save it with 8 bits per channel")
+        return resized(image.convert("L"), size)
 
 
 def resized(image: Image.Image, size: int) -> np.ndarray:
