@@ -1,6 +1,7 @@
 """Atomic outputs: written under a temporary name beside their destination, then renamed."""
 
 import contextlib
+import glob
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -53,6 +54,14 @@ def resumable(path: str | os.PathLike, key: str) -> Iterator[Path]:
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
+
+
+def remove_partial(path: str | os.PathLike) -> None:
+    """Remove what killed processes left of unfinished outputs of this name; only for whoever alone writes it."""
+    path = Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        if left.name.removeprefix(f".{path.name}.").removesuffix(".partial").isdecimal():
+            _remove(left)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

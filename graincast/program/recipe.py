@@ -94,7 +94,13 @@ class Recipe:
             raise BadInput(f"{self.path}: changed while this step ran; its outputs are left out, run again")
 
     def guard_outputs(self) -> None:
-        """From now on, let nothing take its place among the results if the recipe has changed."""
+        """From now on, let nothing take its place among the results if the recipe has changed.
+
+        What killed runs of this step left unfinished is removed, as no other step writes its outputs.
+        """
+        outputs = self.content.get("outputs", [])
+        for path in [*outputs, *map(note_of, outputs[:1])]:
+            atomic.remove_partial(path)
         atomic.before_rename = self.check_unchanged
 
     def note(self, inputs: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from graincast.files.atomic import whole, write_if_changed, write_text
+from graincast.files.atomic import remove_partial, whole, write_if_changed, write_text
 
 
 def tree(folder):
@@ -94,3 +94,14 @@ def test_an_unchanged_text_leaves_the_file_alone(tmp_path):
     os.utime(path, ns=(1, 1))
     write_text(path, "other\n")
     assert path.stat().st_mtime_ns != 1
+
+
+def test_what_killed_processes_left_of_an_output_is_removed_and_nothing_else(tmp_path):
+    (tmp_path / ".out[1].77.partial").mkdir()
+    (tmp_path / ".out[1].77.partial" / "file").touch()
+    (tmp_path / ".out[1].8.partial").touch()
+    kept = {".out[1].x.partial", ".out1.8.partial", ".out[1].8", "out[1]", ".out[1].more.8.partial"}
+    for name in kept:
+        (tmp_path / name).touch()
+    remove_partial(tmp_path / "out[1]")
+    assert {path.name for path in tmp_path.iterdir()} == kept
