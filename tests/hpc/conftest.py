@@ -132,7 +132,7 @@ def make_checkout(area, raw, threshold, image):
     def make(name: str, symlinked: bool = False) -> Checkout:
         folder = copy_project(area / name)
         (folder / "config/small.yaml").write_text(CONFIG)
-        for dataset, value in (("made", 1.5), ("given", threshold)):
+        for dataset, value in (("made", 2.5), ("given", threshold)):
             text = EXPERIMENT.format(dataset=dataset, threshold=value)
             (folder / f"config/experiments/{dataset}.yaml").write_text(text)
         (folder / "containers").mkdir(exist_ok=True)

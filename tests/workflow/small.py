@@ -46,7 +46,7 @@ dataset: made
 split: held-out
 features: plain
 model: sgc
-target: {aggregate: mean, threshold: [1.5]}
+target: {aggregate: mean, threshold: [2.5]}
 grid: {propagation_steps: [1, 2], learning_rate: [0.1]}
 training: {iterations: 20, evaluate_every: 10}
 """

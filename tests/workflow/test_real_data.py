@@ -44,6 +44,8 @@ def test_sgc_on_published_graphs_reaches_its_known_accuracy_and_red_area_improve
         assert {row["subset"] for row in tested} == {"test"} and len(tested) == 3000
         assert {path.name for path in (experiment / "figures").glob("*.png")} == {
             "training_curves_t10.png",
+            "chosen_trial_t10.png",
+            "reliability_t10.png",
             "confusion_matrix_t10.png",
             "accuracy_against_propagation_steps.png",
         }
