@@ -75,7 +75,7 @@ def test_the_containers_have_health_checks_and_the_server_waits_for_its_database
     for service in (MLFLOW, POSTGRESQL):
         assert service["healthcheck"]["test"][0] == "CMD" and service["restart"] == "unless-stopped"
         assert not service.get("privileged") and "network_mode" not in service
-    assert re.fullmatch(r"postgres:\d+\.\d+-\w+", POSTGRESQL["image"])
+    assert re.fullmatch(r"\$\{TRACKING_POSTGRES_IMAGE:-postgres:\d+\.\d+-\w+\}", POSTGRESQL["image"])
 
 
 def test_the_containers_publish_only_the_server_and_only_on_the_loopback_address():
