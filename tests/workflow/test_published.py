@@ -219,7 +219,9 @@ def test_finished_runs_are_compared_without_training(finished, tmp_path):
     for name in ("smoke-gat", "smoke-sgc-repeats"):
         shutil.copytree(finished / "results/experiments" / name, tmp_path / name)
     metrics = [str(path) for path in sorted(tmp_path.glob("*/test_metrics.json"))]
-    compared = checkout.program(finished, "compare", "--metrics", *metrics, "--out", str(tmp_path / "chosen.csv"))
+    ceilings = [str(path) for path in sorted((finished / "results/datasets").glob("*/ceiling.json"))]
+    given = ["--metrics", *metrics, "--ceilings", *ceilings, "--out", str(tmp_path / "chosen.csv")]
+    compared = checkout.program(finished, "compare", *given)
     assert compared.returncode == 0, compared.stdout
     in_both = table(finished / "results/comparison.csv")
     expected = [row for row in in_both if row["experiment"] in ("smoke-gat", "smoke-sgc-repeats")]
