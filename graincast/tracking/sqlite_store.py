@@ -64,7 +64,8 @@ def make(path: Path, create: Callable[[str], object]) -> None:
 def check(path: Path) -> None:
     """Raise Damaged where the file is not a store of MLflow."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        # not read-only, or SQLite could not undo what a killed process left half-written (nor does `rw` make a file)
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
             database.execute("SELECT version_num FROM alembic_version").fetchone()
             for table, columns in LOCATIONS.items():
                 database.execute(f"SELECT {', '.join(columns)} FROM {table} LIMIT 1").fetchone()

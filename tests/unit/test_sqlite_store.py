@@ -128,3 +128,21 @@ def test_a_credential_in_any_part_of_an_address_is_seen_and_masked(uri):
 def test_an_address_without_a_credential_is_left_alone(uri):
     assert not addresses.has_login(uri)
     assert addresses.masked(f"sent to {uri}") == f"sent to {uri}"
+
+
+def test_what_a_killed_writer_left_half_written_is_undone(root):
+    """Its journal holds the former pages; a reader that may not write could neither undo nor read."""
+    store = root / "mlflow.db"
+    before = len(runs_of(root))
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "database = sqlite3.connect(sys.argv[1])\n"
+        "database.execute('PRAGMA cache_size = 1')\n"  # pages reach the file before the transaction ends
+        "database.execute('CREATE TABLE half (value TEXT)')\n"
+        "database.executemany('INSERT INTO half VALUES (?)', (('x' * 500,) for _ in range(3000)))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(store)], check=False)
+    assert Path(f"{store}-journal").stat().st_size > 0
+    sqlite_store.check(store)
+    assert len(runs_of(root)) == before
