@@ -57,7 +57,7 @@ def resumable(path: str | os.PathLike, key: str) -> Iterator[Path]:
 
 
 def remove_partial(path: str | os.PathLike) -> None:
-    """Remove what killed processes left of unfinished outputs of this name; only for whoever alone writes it."""
+    """Remove what killed processes left of unfinished outputs of this name. Only its one writer may call this."""
     path = Path(path)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         if left.name.removeprefix(f".{path.name}.").removesuffix(".partial").isdecimal():

@@ -107,7 +107,7 @@ class RawData:
         yield from (weights.parent for weights in map(self.weights, self.plan.vision) if weights)
 
     def _scan_prediction(self, prediction: str) -> None:
-        """Bring the manifest of a prediction's data up to date; missing ones matter only to whoever asks for it."""
+        """Bring the manifest of a prediction's data up to date. Missing data matter only when it is asked for."""
         source = SOURCES[self.plan.predictions[prediction]["source"]]
         assert source.runs is not None  # as the check of the configuration makes sure
         with contextlib.suppress(BadInput, OSError):

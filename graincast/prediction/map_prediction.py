@@ -74,7 +74,8 @@ def of_samples(
     whole = samples[0]
     spacing = model.ranges.get("spacing", np.full(2, np.nan))
     fit.check_spacing(whole, spacing, [*nodes, *edges], tables)
-    table = of_graphs(raw_files.rows_of(samples, raw, tables), nodes, edges)
+    graphs = raw_files.subgraphs(samples, raw["hops"])
+    table = of_graphs(raw_files.rows_of(whole, graphs, raw, tables), nodes, edges)
     by_fold = model.by_fold(table)
     node = np.array([sample.candidate_index for sample in samples])
     return MapPrediction(

@@ -34,24 +34,31 @@ def read(
     for path in paths:
         try:
             samples = reading.read(Path(path), path, _settings(Path(path), recipe["reading"]))
-            rows += rows_of(samples, recipe, tables)
+            graphs = subgraphs(samples, recipe["hops"])
+            rows += rows_of(samples[0], graphs, recipe, tables)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None
-        names += [sample.name for sample in samples]
-        grains += [k_hop_subgraph(sample, recipe["hops"]).grain_id for sample in samples]
+        names += [graph.name for graph in graphs]
+        grains += [graph.grain_id for graph in graphs]
     return names, of_graphs(rows, recipe["nodes"], recipe["edges"]), grains
 
 
-def rows_of(
-    samples: Sequence[Microstructure], recipe: Mapping[str, Any], tables: tuple[Features, Features]
-) -> list[dict]:
-    """The rows of a feature table of the candidates of one map. Raises BadInput where the map was cut too tightly."""
-    of_map, rows = Measured(samples[0]), []
+def subgraphs(samples: Sequence[Microstructure], hops: int | None) -> list[Microstructure]:
+    """The k-hop subgraph of each sample. Raises BadInput where one was cut more tightly before."""
     for sample in samples:
-        _check_hops(sample, recipe["hops"])
-        cut = k_hop_subgraph(sample, recipe["hops"])
-        rows.append(row(cut, recipe["nodes"], recipe["edges"], tables, of_map))
-    return rows
+        _check_hops(sample, hops)
+    return [k_hop_subgraph(sample, hops) for sample in samples]
+
+
+def rows_of(
+    whole: Microstructure,
+    graphs: Sequence[Microstructure],
+    recipe: Mapping[str, Any],
+    tables: tuple[Features, Features],
+) -> list[dict]:
+    """The rows of a feature table of the subgraphs of one map, whose shapes are measured once."""
+    of_map = Measured(whole)
+    return [row(graph, recipe["nodes"], recipe["edges"], tables, of_map) for graph in graphs]
 
 
 def _check_hops(sample: Microstructure, hops: int | None) -> None:
