@@ -26,7 +26,8 @@ from tests.workflow.test_torture import OF_THE_RUN, jobs_in, results
 CONFIG = ("--configfile", "config/small.yaml")
 JOBS = (
     "simulate/made/0000", "graphs/made/0000", "graphs/given/0001", "split/given/folds", "summarise/given",
-    "check_rejected/given", "export/made", "features/given/shape", "encoder/given/tiny", "encode/given/tiny/2",
+    "check_rejected/given", "ceiling/given", "export/made", "features/given/shape", "encoder/given/tiny",
+    "encode/given/tiny/2",
     "encoded_features/given/codes", "encoder_figures/given/tiny", "vision_features/images/random", "train/made/all",
     "train/attended/all", "train/pictured/all", "measure/made/all", "log_trials/made/all", "evaluate/made",
     "figures/made", "log_experiment/made", "compare", "comparison_figure",
