@@ -19,6 +19,7 @@ from tests.workflow import checkout
 from tests.workflow.edits import edited, with_edits
 from tests.workflow.stale_table import (
     AFTER_GRAPHS,
+    CEILING,
     COMPARE,
     ENCODE,
     ENCODER,
@@ -43,6 +44,7 @@ FILES = {
     "graincast/raw/spparks.py": GRAPHS["made"],
     "graincast/models/sgc.py": TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
     "graincast/evaluation/metrics.py": every(EVALUATE)
+    | every(CEILING)
     | {f"measure:{name}/all" for name in NAMES if name != "given"}
     | {f"log_trials:{name}/all" for name in NAMES if name != "given"}
     | {f"{rule}:given/{job}" for rule in ("measure", "log_trials") for job in ("t2", "t3")},
@@ -186,7 +188,7 @@ def test_a_removed_input_is_seen_without_records(copy):
     folder = copy(records=False, times=True)
     path = folder / "config/experiments/given.yaml"
     path.write_text(with_edits(yaml.safe_load(path.read_text()), {"target.threshold": [2]}))
-    expected = EVALUATE["given"] | {"log_trials:given/t2"}
+    expected = EVALUATE["given"] | {"log_trials:given/t2"} | CEILING["given"]  # whose thresholds are the experiments'
     assert checkout.stale(folder, *CONFIG) == expected
 
 
