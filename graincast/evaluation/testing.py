@@ -13,6 +13,7 @@ from graincast.evaluation.intervals import FoldPredictions
 from graincast.experiment import grid, targets
 from graincast.experiment.splits import SUBSETS
 from graincast.experiment.targets import ABNORMAL, ALL, GROWTH_RATIO, LABEL, Target
+from graincast.experiment.trained import REFITTED
 from graincast.microstructure import BadInput
 
 COLUMNS = {
@@ -30,7 +31,7 @@ class Tested:
     thresholds   {threshold as text: chosen trials, test metrics by fold, their mean, interval and standard deviation,
                  and `calibration`: the same after scaling on validation data, with each fold's slope and intercept}
     predictions  rows of predictions.csv, see `header`
-    models       {threshold as text: {fold: the chosen trial's model}}
+    models       {threshold as text: {fold: the chosen trial's model, the refitted one where there is one}}
     """
 
     thresholds: dict[str, dict]
@@ -64,7 +65,7 @@ def run_test(
     """Test the chosen trials.
 
     chosen    {threshold: {fold: trial}}
-    model_of  returns the trained model of (trial, fold)
+    model_of  returns the trained model of (trial, fold); validation data are predicted without what was refitted
     subsets   {fold: subset of each microstructure, str [g]}
     data      the table that the target was computed from
     model     module of graincast.models
@@ -77,16 +78,19 @@ def run_test(
         scalings: dict[str, calibration.Scaling | None] = {}
         for fold, trial in by_fold.items():
             subset, trained = subsets[fold], model_of(trial, fold)
-            predicted = model.predict(trained, data)
+            final = trained.get(REFITTED, trained)
+            predicted = model.predict(final, data)
             test_rows, train_rows, validation_rows = (
                 targets.rows(target, data, subset == name) for name in ("test", "train", "validation")
             )
+            if final is not trained:
+                predicted[validation_rows] = model.predict(trained, data)[validation_rows]
             measured[fold] = metrics.measure(target.kind, true[test_rows], predicted[test_rows])
             folds.append(_fold(data, target, subset, test_rows, true, predicted))
             if target.kind == ABNORMAL:
                 scalings[fold] = calibration.fit(true[validation_rows], predicted[validation_rows])
             baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
-            models.setdefault(text, {})[fold] = trained
+            models.setdefault(text, {})[fold] = final
             listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
             rows += _predictions(data, target, (text, fold, trial), subset, listed, true, predicted)
         test = {**metrics.mean(measured.values()), **metrics.mean(baselines)}

@@ -23,6 +23,8 @@ from graincast.files import hdf5, nested
 from graincast.files.atomic import write_text
 
 FORMAT: hdf5.Format = {"format": "graincast trials", "version": 1}
+REFITTED = "refitted"
+"""The entry of a model that holds the same trial's model trained on validation data too, for the test and for use."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 An estimator's inputs are its candidate's features, followed by the same averaged 1 … K times over each grain and its
 neighbours. A feature that is 0 at every other grain of the training set, such as those of
 features/shells.py, is the candidate's alone and is not averaged.
+
+With `refit`, each is fitted twice: to training data, whose predictions of validation data choose the trial, and to
+both, for the test and for use.
 """
 
 import itertools
@@ -14,7 +17,7 @@ import scipy.sparse
 from threadpoolctl import threadpool_limits
 
 from graincast.experiment.targets import ABNORMAL, Target
-from graincast.experiment.trained import Trained
+from graincast.experiment.trained import REFITTED, Trained
 from graincast.features import table
 from graincast.features.table import FeatureTable
 from graincast.microstructure import BadInput
@@ -47,6 +50,7 @@ def train(
     subsets  {fold: subset of each microstructure, str [g]}: "train", "validation", "test" or ""
     target   of the candidates: abnormal or not, or the growth ratio
     grid     the axes threshold (for abnormal), propagation_steps, and those of the estimator
+    training  refit, and what the estimator itself takes
     advance  called with the number of estimators trained
     There are no curves. Runs on the CPU: device and checkpoints have no effect.
     Raises BadInput if the training set has one class only.
@@ -54,26 +58,33 @@ def train(
     result = Trained({}, {}, {}, np.zeros(0, int), ())
     classify = target.kind == ABNORMAL
     own = {axis: values for axis, values in grid.items() if axis not in ("threshold", "propagation_steps")}
+    settings = {key: value for key, value in training.items() if key != "refit"}
     for fold, subset in subsets.items():
-        inside = subset == "train"
+        inside, learned = subset == "train", np.isin(subset, ["train", "validation"])
         averaged = _averaged(data, inside)
         for steps, threshold in itertools.product(grid["propagation_steps"], grid.get("threshold", [None])):
-            true = target.values[threshold][inside].astype(float)
-            if classify and np.unique(true).size < 2:
+            true = target.values[threshold].astype(float)
+            if classify and np.unique(true[inside]).size < 2:
                 raise BadInput(
                     f"fold {fold}: at threshold {threshold:g} all training targets are the same; nothing can be learned"
                 )
-            x = inputs(data, steps, averaged)[inside]
-            for point, parameters in _on_one_thread(fit(x, true, classify, own, training)):
+            x = inputs(data, steps, averaged)
+            shared = {
+                "columns": list(data.columns),
+                "propagation_steps": steps,
+                "averaged": averaged,
+                "classify": classify,
+            }
+            fits = [
+                _on_one_thread(fit(x[rows], true[rows], classify, own, settings))
+                for rows in ([inside, learned] if training["refit"] else [inside])
+            ]
+            for (point, parameters), *again in zip(*fits, strict=True):
                 point = {**point, "threshold": threshold, "propagation_steps": steps}
                 key = tuple(point[axis] for axis in grid), fold
-                result.models[key] = {
-                    "columns": list(data.columns),
-                    "propagation_steps": steps,
-                    "averaged": averaged,
-                    "classify": classify,
-                    **parameters,
-                }
+                result.models[key] = shared | parameters
+                for _, refitted in again:
+                    result.models[key][REFITTED] = shared | refitted
                 result.iterations[key], result.curves[key] = 0, np.zeros((0, 0))
                 advance(1, "")
     return result

@@ -264,6 +264,7 @@ KEYS = {
         f"experiment.{section}.{key}": (TABLED, {"model": model, other: {}, section: {key: value}}, TRAIN["tabled"])
         for model, section, other, key, value in (
             ("logistic", "grid", "training", "transform", ["none"]),
+            ("logistic", "training", "grid", "refit", False),
             ("boosted_trees", "grid", "training", "trees", [5]),
             ("boosted_trees", "grid", "training", "depth", [1]),
             ("boosted_trees", "grid", "training", "shrinkage", [0.1]),
