@@ -93,9 +93,27 @@ def _features(file: object, folders: Sequence[Path]) -> tuple[Features, Features
 
 
 def _with_feature_sets(config: dict) -> dict:
-    """The configuration with the predefined feature sets; a plain list stands for node features."""
+    """The configuration with the predefined feature sets; lists stand for node features, names of sets for theirs."""
     own = config.get("feature_sets", {})
     if not isinstance(own, dict):
         return config
     sets = {**predefined_feature_sets(), **own}
-    return {**config, "feature_sets": {k: v if isinstance(v, dict) else {"nodes": v} for k, v in sets.items()}}
+    sets = {name: content if isinstance(content, dict) else {"nodes": content} for name, content in sets.items()}
+    return {**config, "feature_sets": {name: _filled_in(name, sets) for name in sets}}
+
+
+def _filled_in(name: str, sets: dict[str, dict], within: tuple[str, ...] = ()) -> dict:
+    """A feature set in which names of other sets are replaced by their node features, each once."""
+    if name in within:
+        raise ConfigError(f"feature_sets.{name}: contains itself, by way of {' and '.join(within[1:])}")
+    nodes = sets[name].get("nodes")
+    if not isinstance(nodes, list):
+        return sets[name]
+    sets_named = [one for one in nodes if isinstance(one, str) and one in sets and one != name]
+    named_by = {one: _filled_in(one, sets, (*within, name)).get("nodes", []) for one in sets_named}
+    features: list = []
+    for one in nodes:
+        features += [feature for feature in named_by[one] if feature not in features] if one in named_by else [one]
+    shared = {feature for of_set in named_by.values() for feature in of_set}
+    features = [one for i, one in enumerate(features) if one not in shared or one not in features[:i]]
+    return {**sets[name], "nodes": features}

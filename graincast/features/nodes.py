@@ -7,6 +7,7 @@ coarse and of fine grains.
 
 import numpy as np
 
+from graincast.features.coarse_growth import COARSE_FEATURES
 from graincast.features.feature import Feature, Measured
 from graincast.features.shells import SHELL_FEATURES
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
@@ -76,4 +77,5 @@ NODE_FEATURES = {
         lambda m: red_area(m) / m.microstructure.mean_area, "", "red_area / mean grain area of the map"
     ),
     **SHELL_FEATURES,
+    **COARSE_FEATURES,
 }

@@ -116,6 +116,16 @@ def test_predefined_feature_sets_are_there_unless_replaced(tmp_path):
     }
 
 
+def test_the_name_of_a_feature_set_in_another_stands_for_its_features(tmp_path):
+    changes = {"more": "[degree, both, area, last]", "both": "[area, perimeter, last]", "last": "[type, red_area]"}
+    sets = loaded(tmp_path, {f"feature_sets.{name}": text for name, text in changes.items()})["feature_sets"]
+    assert sets["both"]["nodes"] == ["area", "perimeter", "type", "red_area"]
+    assert sets["more"]["nodes"] == ["degree", "area", "perimeter", "type", "red_area"]
+    assert "has non-unique elements" in rejection(tmp_path, {"feature_sets.more": "[degree, degree]"})
+    around = {"feature_sets.a": "[b]", "feature_sets.b": "[c, area]", "feature_sets.c": "[a]"}
+    assert "feature_sets.a: contains itself, by way of b and c" in rejection(tmp_path, around)
+
+
 def test_models_and_features_of_extensions_are_known(tmp_path):
     folder = tmp_path / "own_models_and_features"
     folder.mkdir()
