@@ -10,7 +10,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, workflow.basedir)
@@ -27,14 +26,29 @@ from graincast.planning.raw_data import RawData
 from graincast.program.main import describe
 from graincast.program.workflow import VARIABLE as WORKFLOW
 from graincast.program.workflow import current as current_workflow
-from graincast.tracking.addresses import address, sqlite_file
+from graincast.tracking.addresses import VARIABLE, address, problem, sqlite_file
 from graincast.tracking.notes import configuration_file
 
 *OTHER_FILES, CONFIG_FILE = workflow.overwrite_configfiles or ["config/config.yaml"]
-try:
+
+
+def fail(message):
+    """End Snakemake with an error in one line, without its own lines about where in the Snakefile that was."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+@contextlib.contextmanager
+def errors_in_one_line():
+    """Expected errors end Snakemake in one line."""
+    try:
+        yield
+    except (BadInput, OSError) as error:
+        fail(describe(error))
+
+
+with errors_in_one_line():
     CONFIG = load(config, CONFIG_FILE, *OTHER_FILES)
-except BadInput as error:
-    raise WorkflowError(str(error))
 
 PLAN = Plan(CONFIG)
 RAW = RawData(PLAN, CONFIG_FILE)
@@ -64,33 +78,20 @@ wildcard_constraints:
     prediction="[A-Za-z0-9_-]+",
 
 
-@contextlib.contextmanager
-def errors_in_one_line():
-    """Expected errors as Snakemake shows its own."""
-    try:
-        yield
-    except (BadInput, OSError) as error:
-        raise WorkflowError(describe(error))
-
-
 def check_start():
     """Raise an error where another process holds the results, or the worker image is needed and not there."""
     if not PLANS:
-        raise WorkflowError("another run, plan, adopt or prune holds results/: wait until it has ended")
+        fail("another run, plan, adopt or prune holds results/: wait until it has ended")
+    if found := problem(address(CONFIG["tracking"])):
+        fail(f"{VARIABLE}: {found}")  # the configuration's own was checked on reading it
     store = sqlite_file(address(CONFIG["tracking"]))
-    if store and store.is_dir():
-        raise WorkflowError(
-            f"{CONFIG_FILE}: tracking.store: {store} is a folder; name a file, such as {store}/mlflow.db"
-        )
     if IN_CONTAINERS and store and containers.hidden(store):
-        raise WorkflowError(
+        fail(
             f"{CONFIG_FILE}: tracking.store: {store} lies in a folder of temporary files, which containers have for "
             "themselves; choose another folder"
         )
     if IN_CONTAINERS and "://" not in WORKER_IMAGE and not Path(WORKER_IMAGE).is_file():
-        raise WorkflowError(
-            f"no worker image {WORKER_IMAGE}: build it with `make container`, or configure container.image"
-        )
+        fail(f"no worker image {WORKER_IMAGE}: build it with `make container`, or configure container.image")
 
 
 def say(line):

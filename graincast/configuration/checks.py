@@ -15,19 +15,24 @@ from graincast.graphs import time_steps
 from graincast.graphs.samples import MESO, TYPE_KEYS
 from graincast.microstructure import BadInput
 from graincast.raw.sources import SOURCES
-from graincast.tracking.addresses import has_login
+from graincast.tracking.addresses import has_login, problem
 
 SPLIT_KEYS = METHOD_KEYS | {"file": ("path",)}
 """The keys that have an effect, by splitting method."""
 
 
 def check_tracking(where: str, tracking: dict) -> None:
-    """Raise ConfigError if the store's address contains a login: it would end up in logs. The message hides it."""
+    """Raise ConfigError if the store's address is none, or contains a login, which would end up in logs.
+
+    The message hides what is secret.
+    """
     if has_login(tracking["store"]):
         raise ConfigError(
             f"{where}.store: the address contains a user name or password; remove it and export "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
+    if found := problem(tracking["store"]):
+        raise ConfigError(f"{where}.store: {found}")
 
 
 def check_dataset(where: str, written: dict, dataset: dict) -> None:

@@ -1,10 +1,10 @@
 """Features from coarse growth runs: the simulator itself predicts how the candidate grows, at a fraction of the cost.
 
-The map is coarsened until its mean grain has GRAIN sites: lengths divided by c, each block has the label of most of its
-sites. Grain areas grow linearly in time, so coarse growth takes 1 / c² of the time; records are taken at multiples of
-the mean grain area, which mean the same on maps of coarse and of fine grains. Mobility 1 between the candidate and red
-grains, kT = 0.9 (DeCost & Holm 2017). Sites of no grain are inert, so a graph that was cut by hops is simulated as if
-there were no grains beyond.
+The map is coarsened by a power of two, until its mean grain has about GRAIN sites; each block has the label of most of
+its sites. Grain areas grow linearly in time, so the runs on a map coarsened by c take 1 / c² of the time. Records are
+taken at fractions of the duration of the state's own growth runs; without any, of DURATION for each site of the mean
+grain. Mobility 1 between the candidate and red grains, kT = 0.9 (DeCost & Holm 2017). Sites of no grain are inert, so a
+graph that was cut by hops is simulated as if there were no grains beyond.
 """
 
 import functools
@@ -17,15 +17,17 @@ from graincast.features.feature import Feature, Measured
 
 GRAIN = 37.0
 """Mean grain area of a coarsened map, sites: 512² sites with 440 grains coarsened by 4."""
-RUNS = 24
-TIMES = (200.0, 400.0, 800.0, 1600.0)
-"""When areas are recorded, MCS per site of the mean grain area."""
+RUNS = 16
+FRACTIONS = (1 / 32, 1 / 16, 1 / 8, 1 / 4)
+"""When areas are recorded, of the duration of growth: later records tell no more, and cost most."""
+DURATION = 6700.0
+"""MCS per site of the mean grain: 4,000,000 MCS on 512² sites with 440 grains."""
 TEMPERATURE, MIN_MOBILITY = 0.9, 0.001
 VANISHED = 0.05
 """Added to area ratios before their logarithm, which counts for a candidate that has vanished."""
 
 
-def coarsened(labels: np.ndarray, factor: float, periodic: tuple[bool, ...]) -> np.ndarray:
+def coarsened(labels: np.ndarray, factor: int, periodic: tuple[bool, ...]) -> np.ndarray:
     """Labels by majority in blocks of about factor x factor sites; the lowest of equally frequent ones.
 
     labels  int [rows, columns]; returns the same type, with at least 3 sites along each periodic axis
@@ -44,21 +46,23 @@ def coarsened(labels: np.ndarray, factor: float, periodic: tuple[bool, ...]) -> 
 
 
 def growth(measured: Measured) -> np.ndarray:
-    """Mean over the runs of ln(area of the candidate / its initial area + VANISHED) at each of TIMES, float64 [4]."""
+    """Mean over the runs of ln(area of the candidate / its initial area + VANISHED) at each of FRACTIONS, float64 [4]."""
     from graincast.potts import protocol  # compiled
 
     m = measured.microstructure
     around = (m.periodic[0], m.periodic[1])
-    labels = coarsened(m.labels, max(1.0, math.sqrt(m.mean_area / GRAIN)), around)
+    factor = 2 ** max(0, round(math.log2(m.mean_area / GRAIN) / 2))
+    labels = coarsened(m.labels, factor, around)
     candidate = m.candidate_index + 1
-    mean_area = m.mean_area * labels.size / m.labels.size
+    duration = float(m.times[0][-1]) if m.times else DURATION * m.mean_area
+    record_times = np.array([0.0, *FRACTIONS]) * duration * labels.size / m.labels.size
     ratios = [
         protocol.grow(
             labels,
             np.concatenate([np.zeros(1, np.int8), m.grain_type]),
             temperature=TEMPERATURE,
             min_mobility=MIN_MOBILITY,
-            record_times=np.array([0.0, *TIMES]) * mean_area,
+            record_times=record_times,
             periodic=around,
             seed=seed,
         ).areas[1:, candidate]
@@ -80,9 +84,9 @@ def _at(record: int) -> Callable[[Measured], np.ndarray]:
 
 COARSE_FEATURES = {
     "coarse_growth1": Feature(
-        _at(0), "", "mean of ln(area ratio + 0.05) of coarse growth runs of 200 MCS per site of the mean grain area", ()
+        _at(0), "", "mean of ln(area ratio + 0.05) of coarse growth runs, after 1/32 of the duration of growth", ()
     ),
-    "coarse_growth2": Feature(_at(1), "", "the same after 400 MCS per site", ()),
-    "coarse_growth3": Feature(_at(2), "", "the same after 800 MCS per site", ()),
-    "coarse_growth4": Feature(_at(3), "", "the same after 1,600 MCS per site", ()),
+    "coarse_growth2": Feature(_at(1), "", "the same after 1/16", ()),
+    "coarse_growth3": Feature(_at(2), "", "the same after 1/8", ()),
+    "coarse_growth4": Feature(_at(3), "", "the same after 1/4", ()),
 }

@@ -11,6 +11,7 @@ SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCE
 _CREDENTIAL = "user(?:name)?|uid|login|(?:ssl)?pass(?:word|wd|phrase)?|pwd|token|secret|auth|api_?key|odbc_connect"
 _LOGIN = re.compile(r"(?<!sqlite://)(?<=://)[^\s'\"?#]*@")  # a password may hold slashes
 _NAMED = re.compile(rf"(?i)\b((?:[a-z_]*_)?(?:{_CREDENTIAL})\s*(?:=|%3d))[^\s'\"&#]*")
+_STORE = re.compile(r"https?://|(?:sqlite|postgresql|mysql|mssql)(?:\+\w+)?://|databricks(?:$|://)")
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?#]*)")
 
 
@@ -23,6 +24,20 @@ def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLite store; None for another kind of store."""
     found = _SQLITE.match(uri)
     return Path(urllib.parse.unquote(found[1])) if found and found[1] else None
+
+
+def problem(uri: str) -> str:
+    """Why an address cannot be that of a store, with the remedy; "" if it can. It is masked."""
+    if not _STORE.match(uri):
+        folder = uri.removeprefix("file://").removeprefix("file:").rstrip("/") or "results"
+        return (
+            f"{masked(uri)!r} is no database or server, and MLflow keeps no runs in plain folders; write "
+            f"{masked(f'sqlite:///{folder}/mlflow.db')}, or the https:// address of a server"
+        )
+    store = sqlite_file(uri)
+    if store and store.is_dir():
+        return f"{store} is a folder; name a file, such as {store}/mlflow.db"
+    return ""
 
 
 def has_login(uri: str) -> bool:

@@ -27,7 +27,7 @@ def state():
 
 
 def test_a_factor_of_one_changes_nothing(state):
-    assert np.array_equal(coarsened(state.labels, 1.0, BOTH), state.labels)
+    assert np.array_equal(coarsened(state.labels, 1, BOTH), state.labels)
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
@@ -50,7 +50,7 @@ def test_each_block_has_the_lowest_of_its_most_frequent_labels():
         ((50, 33), 4, BOTH, (12, 8)),
         ((5, 40), 9, BOTH, (3, 4)),
         ((5, 40), 9, (False, True), (1, 4)),
-        ((2, 40), 1.5, (False, False), (1, 27)),
+        ((2, 40), 3, (False, False), (1, 13)),
     ],
 )
 def test_a_coarse_map_keeps_its_proportions_and_never_gets_too_small(shape, factor, periodic, expected):
@@ -58,12 +58,17 @@ def test_a_coarse_map_keeps_its_proportions_and_never_gets_too_small(shape, fact
     assert coarsened(labels, factor, periodic).shape == expected
 
 
-def test_the_features_are_the_simulators_growth_ratios(state, monkeypatch):
+@pytest.mark.parametrize("duration", [None, 9_000.0])
+def test_the_features_are_the_simulators_growth_ratios(state, monkeypatch, duration):
     monkeypatch.setattr(coarse_growth, "GRAIN", state.mean_area)  # nothing is coarsened
     monkeypatch.setattr(coarse_growth, "RUNS", 2)
+    if duration is None:
+        duration = 6_700 * state.mean_area
+    else:
+        state = replace(state, runs=["1"], times=[np.array([0.0, duration])], areas=[np.stack([state.area] * 2)])
     found = named.measured(NODE_FEATURES, list(coarse_growth.COARSE_FEATURES), Measured(state), state.grain_id.size)
     types = np.concatenate([[0], state.grain_type]).astype(np.int8)
-    times = np.array([0.0, *coarse_growth.TIMES]) * state.mean_area
+    times = np.array([0, 1 / 32, 1 / 16, 1 / 8, 1 / 4]) * duration
     grown = [protocol.grow(state.labels, types, temperature=0.9, record_times=times, seed=s) for s in (0, 1)]
     areas = np.array([one.areas[:, state.candidate_index + 1] for one in grown])
     expected = np.log(areas[:, 1:] / areas[:, :1] + 0.05).mean(axis=0)

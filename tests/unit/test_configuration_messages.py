@@ -53,6 +53,11 @@ WRONG_CONFIG = [
     ({"feature_sets.two": "[]"}, "feature_sets.two.nodes: [] should be non-empty"),
     ({"feature_sets": "null"}, "feature_sets: nothing is not a mapping of keys"),
     ({"experiments": "[firs]"}, "did you mean 'first'?"),
+    (
+        {"tracking.store": "file:/data/me/"},
+        "tracking.store: 'file:/data/me/' is no database or server, and MLflow keeps no runs in plain folders; write "
+        "sqlite:////data/me/mlflow.db, or the https:// address of a server",
+    ),
     ({"tracking.store": "'https://me:pass@host'"}, "tracking.store: the address contains a user name or password;"),
     ({"vision_sets": "{two: {network: {random: 0}}}"}, "vision_sets.two: feature_sets already has a set of this name"),
     (

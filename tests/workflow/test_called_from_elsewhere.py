@@ -72,11 +72,21 @@ def test_make_takes_a_configuration_with_a_space_in_its_name(project):
     assert "train:made/all" in checkout.jobs(ran.stdout + ran.stderr)
 
 
-def test_a_store_that_is_a_folder_is_refused_before_any_job(project):
-    (project / "store").mkdir()
+@pytest.mark.parametrize(
+    ("configured", "exported", "message"),
+    [
+        ("sqlite:///store", "", "tracking.store: store is a folder; name a file, such as store/mlflow.db"),
+        ("store", "", "tracking.store: 'store' is no database or server"),
+        ("sqlite:///results/mlflow.db", "./store", "MLFLOW_TRACKING_URI: './store' is no database or server"),
+    ],
+)
+def test_a_store_that_is_a_folder_is_refused_before_any_job(project, monkeypatch, configured, exported, message):
+    (project / "store").mkdir(exist_ok=True)
+    if exported:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", exported)
     ran = checkout.run(
-        project, "--configfile", "config/small.yaml", "--config", 'tracking={"store": "sqlite:///store"}'
+        project, "--configfile", "config/small.yaml", "--config", f'tracking={{"store": "{configured}"}}'
     )
     assert ran.returncode != 0
-    assert "tracking.store: store is a folder; name a file, such as store/mlflow.db" in ran.stdout
+    assert message in ran.stdout and 'File "' not in ran.stdout
     assert not (project / "results/logs").exists()
