@@ -13,7 +13,7 @@ import yaml
 from graincast.configuration import checks, experiments, extension_models, overrides, reading
 from graincast.configuration.errors import ConfigError, nearest
 from graincast.configuration.schema import checked, of_configuration
-from graincast.configuration.yaml_file import read
+from graincast.configuration.yaml_file import check_size, read
 from graincast.features import named
 from graincast.features.named import Features
 from graincast.files.expansion import expand
@@ -32,6 +32,7 @@ def load(config: dict, file: str | os.PathLike, *others: str | os.PathLike) -> d
     Raises ConfigError.
     """
     files = [one for one in (file, *reversed(others)) if Path(one).is_file()]
+    check_size(config, file)  # before anything walks through it
     overrides.check_keys(config, file)
     # read here too, as other YAML readers accept duplicate keys
     written = _with_feature_sets(overrides.parsed(config, [read(one) for one in files]) if files else config)

@@ -25,12 +25,17 @@ def read(path: str | os.PathLike) -> dict:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply to be a configuration") from None
-    if _size(content, {}) > MOST_VALUES:
-        raise ConfigError(f"{path}: holds more than {MOST_VALUES:,} values once its aliases (*) are replaced")
+    check_size(content, path)
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {shown(content)}, not a mapping of keys")
     check_keys(content, path)
     return content
+
+
+def check_size(content: Any, where: object) -> None:
+    """Raise ConfigError for content with more values than a configuration can have; few lines can stand for billions."""
+    if _size(content, {}) > MOST_VALUES:
+        raise ConfigError(f"{where}: holds more than {MOST_VALUES:,} values once its aliases (*) are replaced")
 
 
 def _size(content: Any, known: dict[int, int]) -> int:

@@ -1,12 +1,15 @@
 """Values from the command line, several configuration files, and names that YAML misreads."""
 
 import pytest
+import yaml
 
 from graincast.configuration.errors import ConfigError
 from graincast.configuration.load import load
 from graincast.configuration.overrides import parsed
 from graincast.configuration.yaml_file import read
 from tests.workflow import small
+
+BILLION_LAUGHS = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def test_a_name_that_yaml_misreads_is_explained(file, edit, message):
     ("text", "message"),
     [
         ("[" * 3000, "nested too deeply"),
-        ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)), "aliases"),
+        (BILLION_LAUGHS, "aliases"),
         ("a: &a [*a]", "holds more than"),
     ],
     ids=["deep", "billion laughs", "itself"],
@@ -75,6 +78,11 @@ def test_yaml_that_would_exhaust_the_machine_is_refused(tmp_path, text, message)
     with pytest.raises(ConfigError, match=message) as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_snakemake_read_of_such_yaml_is_refused_too(file):
+    with pytest.raises(ConfigError, match="aliases"):
+        load(yaml.safe_load(BILLION_LAUGHS), file)
 
 
 def test_more_folds_than_simulated_states_are_refused_before_anything_runs(file):
