@@ -33,7 +33,7 @@ def read(path: str | os.PathLike) -> dict:
 
 
 def check_size(content: Any, where: object) -> None:
-    """Raise ConfigError for content with more values than a configuration can have; few lines can stand for billions."""
+    """Raise ConfigError for more values than a configuration can have: few lines can stand for billions."""
     if _size(content, {}) > MOST_VALUES:
         raise ConfigError(f"{where}: holds more than {MOST_VALUES:,} values once its aliases (*) are replaced")
 

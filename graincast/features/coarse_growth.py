@@ -46,7 +46,7 @@ def coarsened(labels: np.ndarray, factor: int, periodic: tuple[bool, ...]) -> np
 
 
 def growth(measured: Measured) -> np.ndarray:
-    """Mean over the runs of ln(area of the candidate / its initial area + VANISHED) at each of FRACTIONS, float64 [4]."""
+    """Mean over the runs of ln(area ratio of the candidate + VANISHED) at each of FRACTIONS, float64 [4]."""
     from graincast.potts import protocol  # compiled
 
     m = measured.microstructure
