@@ -375,7 +375,7 @@ def advance(
                 areas[b ^ a] += 1
                 state[site + _LABEL] = b ^ a
                 change = type_step[type_b] - type_step[type_a]
-                # Fetch the site that comes next if this flip does not change which: it does for about half of them.
+                # Fetch the site that comes next if this flip does not change which.
                 k = _of_four(_product_high(next_x, total), w0, w1, w2, k0, k1, k2, k3)
                 start = U(state[k + _ONE])
                 likely = U(state[start + _product_high(next_y, U(state[k]) - start)])
