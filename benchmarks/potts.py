@@ -12,9 +12,11 @@ import argparse
 import json
 import os
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -101,35 +103,77 @@ def main() -> None:
 
 
 def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
-    """CPU time of the event loop, ns per accepted flip, without compilation and set-up.
+    """CPU time of the event loop, ns per accepted flip, without compilation and set-up, and memory of initial states.
 
-    The plain reference and each size are measured in turn, seed by seed: on a shared machine only ratios hold.
+    All cases and the plain reference are measured in turn, seed by seed: on a shared machine only ratios hold. The
+    copies are compared with the sample state at the same time, so after a sixteenth of their flips.
     """
-    single = _one_grain_per_site(256)
-    large = _tiled(sample.labels, sample.grain_type, 4)
+    small, large = (sample.labels, sample.grain_type), _tiled(sample.labels, sample.grain_type, 4)
     cases = {
-        "initialisation": (single, True, 500.0, 1 << 62, True),
-        "growth": ((sample.labels, sample.grain_type), False, SAMPLE_END, flips, True),
-        "growth of 4 x 4 copies, 1024²": (large, False, SAMPLE_END, flips, False),
+        "initialisation": Case(_one_grain_per_site(256), True, 500.0, 1 << 62, True),
+        "growth": Case(small, False, SAMPLE_END, flips, True),
+        "early growth": Case(small, False, SAMPLE_END, flips // 16, False),
+        "early growth of 4 x 4 copies, 1024²": Case(large, False, SAMPLE_END, flips, False),
     }
-    figures: dict[str, dict] = {}
-    for name, (state, uniform, end, max_flips, with_reference) in cases.items():
-        own, reference, ratios, draws = [], [], [], []
-        for seed in range(seeds + 1):  # the first is not counted: it compiles and warms up
-            lattice = _lattice(*state, uniform, end, seed)
-            own.append(_ns_per_flip(lattice, lambda run, n=max_flips: run.advance(max_events=n)))
-            draws.append(lattice.draws / lattice.events)
-            if with_reference:
-                plain = TreeKmc(*state, temperature=TEMPERATURE, min_mobility=0.001, uniform=uniform, seed=seed)
-                n = max_flips if seed else 1
-                reference.append(_ns_per_flip(plain, lambda run, n=n, end=end: run.advance(end, n)))
-                ratios.append(reference[-1] / own[-1])
-        figures[name] = {"CPU ns per flip": results.spread(own[1:], 1), "draws per flip": round(np.mean(draws[1:]), 3)}
-        figures[name]["bytes per site"] = round(lattice.state.nbytes / lattice.labels.size, 1)
-        if with_reference:
-            figures[name]["plain kinetic Monte Carlo, CPU ns per flip"] = results.spread(reference[1:], 1)
-            figures[name]["times faster"] = results.spread(ratios[1:], 2)
+    timings = [  # the first is not counted: it compiles and warms up
+        {name: case.timing(seed, warm_up=not seed) for name, case in cases.items()} for seed in range(seeds + 1)
+    ][1:]
+    figures: dict[str, Any] = {name: _figures([timing[name] for timing in timings]) for name in cases}
+    one, copies = list(cases)[2:]
+    ratios = [timing[copies].own / timing[one].own for timing in timings]
+    figures[copies]["times the cost of one copy"] = results.spread(ratios, 2)
+    figures["initial state, 1024²"] = {"peak bytes per site": round(_peak_of_initial_state(1024) / 1024**2, 1)}
     return figures
+
+
+class Timing(NamedTuple):
+    """CPU ns per flip of the event loop and of the plain reference (NaN: not run), draws per flip, bytes per site."""
+
+    own: float
+    reference: float
+    draws: float
+    size: float
+
+
+class Case(NamedTuple):
+    """What is simulated: a state (labels, grain types) to a time or by so many flips, at uniform mobility or not."""
+
+    state: tuple[np.ndarray, np.ndarray]
+    uniform: bool
+    end: float
+    flips: int
+    with_reference: bool
+
+    def timing(self, seed: int, warm_up: bool) -> Timing:
+        lattice = _lattice(*self.state, self.uniform, self.end, seed)
+        own = _ns_per_flip(lattice, lambda run: run.advance(max_events=self.flips))
+        reference = np.nan
+        if self.with_reference:
+            plain = TreeKmc(*self.state, temperature=TEMPERATURE, min_mobility=0.001, uniform=self.uniform, seed=seed)
+            reference = _ns_per_flip(plain, lambda run: run.advance(self.end, 1 if warm_up else self.flips))
+        size = lattice.state.nbytes / lattice.labels.size
+        return Timing(own, reference, lattice.draws / lattice.events, size)
+
+
+def _figures(timings: list[Timing]) -> dict:
+    own, reference, draws, size = np.array(timings).T
+    figures = {"CPU ns per flip": results.spread(own, 1), "draws per flip": round(draws.mean(), 3)}
+    figures["bytes per site"] = round(size[-1], 1)
+    if not np.isnan(reference).any():
+        figures["plain kinetic Monte Carlo, CPU ns per flip"] = results.spread(reference, 1)
+        figures["times faster"] = results.spread(reference / own, 2)
+    return figures
+
+
+def _peak_of_initial_state(size: int) -> int:
+    """The most bytes that arrays take while an initial state is made."""
+    tracemalloc.start()
+    try:
+        # The start takes most.
+        protocol.initialise(size, temperature=TEMPERATURE, time=5, quench_temperature=0.1, quench_time=1, seed=0)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def _one_grain_per_site(size: int) -> tuple[np.ndarray, np.ndarray]:

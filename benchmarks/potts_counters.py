@@ -75,6 +75,7 @@ def count(flips: int, state: Path, folder: Path) -> dict[str, int]:
         "NUMBA_CPU_FEATURES": "",
         "NUMBA_CACHE_DIR": str(folder),
         "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",  # the imports of both runs take the same instructions
     }
     subprocess.run(program, env=os.environ | environment, check=True)
     options = ["--tool=callgrind", "--branch-sim=yes", "--cache-sim=yes", f"--callgrind-out-file={out}"]

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from graincast.files.atomic import whole
+from graincast.files.atomic import resumable
+from graincast.files.digest import digest
 from graincast.graphs import shards
 from graincast.potts.regrowth import regrow
 from graincast.program.main import parser, run
@@ -17,8 +18,7 @@ def main(args: argparse.Namespace) -> None:
     settings = args.recipe.take("regrow")["regrow"]
     samples = list(shards.read(args.graphs))
     progress = Progress(f"regrow {args.name}", len(samples) * settings["growth"]["runs"], "growth runs")
-    with whole(args.out) as folder:
-        folder.mkdir()
+    with resumable(args.out, f"{args.recipe.key}-{digest(args.graphs)[:16]}") as folder:
         for sample in samples:
             for note in regrow(folder / sample.name, sample, settings):
                 progress.advance(note=note)

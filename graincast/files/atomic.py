@@ -48,7 +48,7 @@ def resumable(path: str | os.PathLike, key: str) -> Iterator[Path]:
     kept.mkdir(parents=True, exist_ok=True)
     try:
         yield kept
-        for left in kept.glob(".*.partial"):  # of killed processes
+        for left in list(kept.rglob(".*.partial")):  # of killed processes
             _remove(left)
         _put_in_place(kept, path)
     except OSError as error:

@@ -17,6 +17,7 @@ LOCKS = ("envs/requirements.lock", "envs/torch-cpu.lock")
 BEARING = {
     "defdap": ("defdap",),
     "h5py": ("h5py",),
+    "llvmlite": ("llvmlite",),
     "matplotlib": ("matplotlib",),
     "numba": ("numba", "llvmlite"),
     "numpy": ("numpy",),

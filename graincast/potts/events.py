@@ -21,6 +21,9 @@ All integers of the state are in one array of uint32 (lattice.py), so that one p
 Sites that cannot flip are in no list. Their class, index 0, has a list that never changes (SINK), so a move needs no
 branch: a wrong guess of the processor would cost more than the move.
 
+Random numbers are drawn one draw ahead, so that the site that is likely next is fetched while nine sites move. A wrong
+forecast costs time only.
+
 No result depends on the machine: everything is integers, or additions, multiplications and divisions of floats.
 Numba renews its compiled copy on disk only when this file changes, so layout and tables are defined here too.
 """
@@ -30,6 +33,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -105,6 +109,24 @@ def _upper_half(context: Any, x: Any, y: Any) -> Any:
 _product_high: Any = intrinsic(_upper_half)
 
 
+def _prefetch(context: Any, array: Any, index: Any) -> Any:
+    """Have the cache line of an entry fetched for writing. Any index is allowed."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        entry = builder.bitcast(builder.gep(data, [arguments[1]]), pointer)
+        builder.call(fetch, [entry, number(1), number(3), number(1)])  # for writing, to stay in all levels, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64), code
+
+
+_fetch: Any = intrinsic(_prefetch)
+
+
 @njit
 def _rotate(x, by):
     return (x << U(by)) | (x >> U(64 - by))
@@ -164,6 +186,31 @@ def _exponential(s0, s1, s2, s3):
     if bits >= _INSIDE[layer]:
         return _exponential_slow(x, s0, s1, s2, s3)
     return np.int64(bits) * _SCALE[layer], s0, s1, s2, s3
+
+
+@njit(forceinline=True)
+def _randoms(s0, s1, s2, s3):
+    """The random numbers of a draw, for the time, the class and the site, and the next state of the generator."""
+    wait, s0, s1, s2, s3 = _exponential(s0, s1, s2, s3)
+    x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
+    y, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
+    return wait, x, y, s0, s1, s2, s3
+
+
+@njit(forceinline=True)
+def _fetch_neighbours(state, site, row):
+    """Fetch a site and its neighbours: in each row, the first and the last of their entries."""
+    for middle in (site - row, site, site + row):
+        _fetch(state, middle - _SITE)
+        _fetch(state, middle + _SITE + _PLACE)
+
+
+@njit(forceinline=True)
+def _of_four(left, w0, w1, w2, k0, k1, k2, k3):
+    """The class that `left` falls into, given where the first three end; without a branch."""
+    k = k1 if left >= w0 else k0
+    k = k2 if left >= w1 else k
+    return k3 if left >= w2 else k
 
 
 @njit(forceinline=True)
@@ -243,6 +290,7 @@ def advance(
         if draws & _SORT_MASK == 0:
             _sort(state, bound, order)
         k0, k1, k2, k3 = order[0], order[1], order[2], order[3]
+        next_wait, next_x, next_y, n0, n1, n2, n3 = _randoms(s0, s1, s2, s3)
         pause_draw, pause_event = min(last_draw, (draws | _SORT_MASK) + 1), min(last_event, events + room)
         while draws < pause_draw and events < pause_event:
             if total == _ZERO:
@@ -251,7 +299,9 @@ def advance(
                 break
             draws += 1
             rate = np.float64(np.int64(total))
-            wait, s0, s1, s2, s3 = _exponential(s0, s1, s2, s3)
+            wait, x, y = next_wait, next_x, next_y
+            s0, s1, s2, s3 = n0, n1, n2, n3
+            next_wait, next_x, next_y, n0, n1, n2, n3 = _randoms(s0, s1, s2, s3)
             time += wait / (rate * unit)
             if time >= end_time:
                 time = end_time
@@ -259,16 +309,13 @@ def advance(
                 break
 
             # Draw a class by weight: mostly one of the first four, without a branch.
-            x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
             left = _product_high(x, total)
             w0 = _weight(state, bound, k0)
             w1 = w0 + _weight(state, bound, k1)
             w2 = w1 + _weight(state, bound, k2)
             w3 = w2 + _weight(state, bound, k3)
             if left < w3:
-                k = k1 if left >= w0 else k0
-                k = k2 if left >= w1 else k
-                k = k3 if left >= w2 else k
+                k = _of_four(left, w0, w1, w2, k0, k1, k2, k3)
             else:
                 left -= w3
                 i = U(4)
@@ -282,11 +329,10 @@ def advance(
                     i += _ONE
 
             # Then a site of its list; the rest of that random number decides on the flip.
-            x, s0, s1, s2, s3 = _random(s0, s1, s2, s3)
             start = U(state[k + _ONE])
             length = U(state[k]) - start
-            site = U(state[start + _product_high(x, length)])
-            left_rate = _uniform(x * length) * bound_rate[k]
+            site = U(state[start + _product_high(y, length)])
+            left_rate = _uniform(y * length) * bound_rate[k]
             word, a = U(state[site]), U(state[site + _LABEL])
             same = word & _COUNT_MASK
             type_a = (word >> _TYPE_SHIFT) & _TYPE_MASK
@@ -329,6 +375,11 @@ def advance(
                 areas[b ^ a] += 1
                 state[site + _LABEL] = b ^ a
                 change = type_step[type_b] - type_step[type_a]
+                # Fetch the site that comes next if this flip does not change which.
+                k = _of_four(_product_high(next_x, total), w0, w1, w2, k0, k1, k2, k3)
+                start = U(state[k + _ONE])
+                likely = U(state[start + _product_high(next_y, U(state[k]) - start)])
+                _fetch_neighbours(state, likely, row)
                 # Two sums, so that they need not wait for one another.
                 first = _move(
                     state, class_of, bound, site, word, joined - same + ((type_b - type_a) << _TYPE_SHIFT)

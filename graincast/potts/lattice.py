@@ -63,7 +63,9 @@ class Lattice:
         self.grain_type = np.ascontiguousarray(grain_type, np.int8)
         self.areas = np.bincount(labels.ravel(), minlength=len(self.grain_type)).astype(np.int32)
         self.areas[0] = 0
-        torus = np.pad(np.asarray(labels, np.int32), [(0, 0 if around else 1) for around in periodic])
+        torus = np.asarray(labels, np.int32)
+        if not all(periodic):
+            torus = np.pad(torus, [(0, 0 if around else 1) for around in periodic])
         one_candidate = np.count_nonzero(self.grain_type[1:] == CANDIDATE) <= 1
         self.rates = neighbourhoods.rates(
             float(temperature), float(min_mobility), bool(uniform), one_candidate, bool((torus == 0).any())
@@ -106,21 +108,9 @@ class Lattice:
         self.order = np.arange(1, classes, dtype=np.uint64) * np.uint64(CLASS_SIZE)
         self.order = np.concatenate([self.order, np.zeros(max(4 - len(self.order), 1), np.uint64)])
 
-        word = np.full(self._torus, neighbourhoods.INERT << TYPE_SHIFT, np.uint32)
-        label = np.zeros(self._torus, np.uint32)
-        word[:, :columns] = neighbourhoods.words(torus, self.grain_type)
-        label[:, :columns] = torus
-        site_class = np.zeros(word.size, np.uint8)
-        site_class[label.ravel() > 0] = rates.class_of[word[label > 0] & WORDS - 1]
-        self._active = int((torus > 0).sum())
-        members = [
-            np.uint32(SITES) + np.uint32(SITE_SIZE) * np.flatnonzero(site_class == k).astype(np.uint32)
-            for k in range(1, classes)
-        ]
-        head = np.zeros(SITES + SITE_SIZE * label.size, np.uint32)
-        head[END], head[SINK - 1], head[SINK], head[NOBODY + PLACE] = SINK, NOBODY, NOBODY, SINK
-        sites = head[self._sites]
-        sites[WORD::SITE_SIZE], sites[LABEL::SITE_SIZE], sites[PLACE::SITE_SIZE] = word.ravel(), label.ravel(), SINK
+        self._active = int(np.count_nonzero(torus))
+        head = self._head(torus)
+        members = self._sites_by_class(head[self._sites])
         self._lay_out(head, members)
 
         self.clock = np.array([0.0, unit])
@@ -128,8 +118,29 @@ class Lattice:
         self.counters = np.array([0, 0, 0])
         self.counters[RATE] = int((lengths * self.bound[::CLASS_SIZE]).sum())
 
+    def _head(self, torus: np.ndarray) -> np.ndarray:
+        """The state without its lists. Columns beyond those of the torus are inert and never reached."""
+        rows, stride = self._torus
+        head = np.zeros(SITES + SITE_SIZE * rows * stride, np.uint32)
+        head[END], head[SINK - 1], head[SINK], head[NOBODY + PLACE] = SINK, NOBODY, NOBODY, SINK
+        sites = head[self._sites].reshape(rows, stride, SITE_SIZE)
+        sites[..., WORD], sites[..., PLACE] = neighbourhoods.INERT << TYPE_SHIFT, SINK
+        columns = torus.shape[1]
+        sites[:, :columns, WORD], sites[:, :columns, LABEL] = neighbourhoods.words(torus, self.grain_type), torus
+        return head
+
+    def _sites_by_class(self, sites: np.ndarray) -> list[np.ndarray]:
+        """The sites of each class from 1 in the order of the lattice: uint32, indices in the state."""
+        site_class = self.rates.class_of[sites[WORD::SITE_SIZE] & WORDS - 1]
+        site_class[sites[LABEL::SITE_SIZE] == 0] = 0
+        return [
+            np.uint32(SITES) + np.uint32(SITE_SIZE) * np.flatnonzero(site_class == k).astype(np.uint32)
+            for k in range(1, len(self.rates.bound))
+        ]
+
     def _lay_out(self, head: np.ndarray, members: list[np.ndarray]) -> None:
         """Put the lists behind the rest of the state, each with room to grow. Their order stays."""
+        self.state = head  # frees the one before
         capacity = [min(len(sites) + len(sites) // 2 + 8 * ROOM, self._active + ROOM) for sites in members]
         if len(head) + sum(capacity) >= 1 << 32:
             raise ValueError(f"{self.shape[0]} x {self.shape[1]} sites are too many for one simulation")
@@ -139,7 +150,7 @@ class Lattice:
         for k, (sites, size) in enumerate(zip(members, capacity, strict=True), 1):
             end = start + len(sites)
             self.state[start:end] = sites
-            self.state[sites + PLACE] = np.arange(start, end)
+            self.state[sites + PLACE] = np.arange(start, end, dtype=np.uint32)
             self.state[CLASS_SIZE * k + START], self.state[CLASS_SIZE * k + END] = start, end
             self.limit[CLASS_SIZE * k] = start + size
             start += size
@@ -196,7 +207,7 @@ class Lattice:
                 last_draw - self.draws, last_event - self.events,
             )  # fmt: skip
             if status == FULL:
-                self._lay_out(self.state[: self._sites.stop], [sites.copy() for sites in self.members])
+                self._lay_out(self.state[: self._sites.stop].copy(), [sites.copy() for sites in self.members])
             elif status == RECORD:
                 self._record(int(np.searchsorted(self.record_times, self.time, side="right")), self.time)
             elif status == FINISHED:

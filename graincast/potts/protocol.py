@@ -65,23 +65,30 @@ def initialise(
             continue
         if kt <= 0:
             raise ValueError(f"temperature {kt} must be positive")
-        lattice = Lattice(
-            labels,
-            np.full(labels.max() + 1, LOW_MOBILITY, np.int8),
-            temperature=kt,
-            min_mobility=1.0,
-            uniform=True,
-            record_times=np.array([0.0, duration]),
-            stream=_stream(seed, stage),
-        )
 
         def stage_report(done: float, _: float, before: float = before) -> None:
             if report:
                 report(before + done, total)
 
-        _run(lattice, stage_report)
-        labels = _renumber(lattice.labels)
+        labels = _renumber(_normal_growth(labels, kt, duration, _stream(seed, stage), stage_report))
     return labels
+
+
+def _normal_growth(
+    labels: np.ndarray, temperature: float, duration: float, stream: np.random.SeedSequence, report: Report
+) -> np.ndarray:
+    """The labels after some time at mobility 1 everywhere. All else that the simulation takes is given back."""
+    lattice = Lattice(
+        labels,
+        np.full(labels.max() + 1, LOW_MOBILITY, np.int8),
+        temperature=temperature,
+        min_mobility=1.0,
+        uniform=True,
+        record_times=np.array([0.0, duration]),
+        stream=stream,
+    )
+    _run(lattice, report)
+    return lattice.labels
 
 
 def assign_types(labels: np.ndarray, red_fraction: float, seed: int) -> np.ndarray:
@@ -165,10 +172,10 @@ def _run(lattice: Lattice, report: Report | None) -> None:
 
 
 def _renumber(labels: np.ndarray) -> np.ndarray:
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    number = np.empty(len(first), np.int32)
-    number[np.argsort(first)] = np.arange(1, len(first) + 1)
-    return number[inverse].reshape(labels.shape)
+    present, first = np.unique(labels, return_index=True)
+    number = np.zeros(present[-1] + 1, np.int32)
+    number[present[np.argsort(first)]] = np.arange(1, len(present) + 1)
+    return number[labels]
 
 
 def _stream(seed: int, stage: int) -> np.random.SeedSequence:

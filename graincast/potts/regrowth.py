@@ -22,7 +22,7 @@ from graincast.raw.spparks_writing import write_stats
 
 
 def regrow(folder: Path, sample: Microstructure, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Write a sample's folder; yields a note after each run.
+    """Write a sample's folder; yields a note after each run. Growth runs that are there already are kept.
 
     settings  the data set's `regrow` section (config/README.md)
     Sites of no grain are inert, and non-periodic borders reflect. Raises BadInput for a graph that was cut, as grains
@@ -34,6 +34,10 @@ def regrow(folder: Path, sample: Microstructure, settings: Mapping[str, Any]) ->
     bare = replace(sample, runs=[], times=[], areas=[], map_mean_area=sample.mean_area)
     shards.write(folder / REGROWN_STATE, [bare])
     for run in range(1, growth["runs"] + 1):
+        stats = folder / f"run_{run}" / STATS
+        if stats.is_file():
+            yield f"{sample.name}: grown before"
+            continue
         grown = protocol.grow(
             sample.labels,
             np.concatenate([np.zeros(1, np.int8), sample.grain_type]),
@@ -44,7 +48,7 @@ def regrow(folder: Path, sample: Microstructure, settings: Mapping[str, Any]) ->
             seed=_seed(settings["seed"], sample.name, run),
             periodic=(sample.periodic[0], sample.periodic[1]),
         )
-        write_stats(folder / f"run_{run}" / STATS, grown.times, grown.areas)
+        write_stats(stats, grown.times, grown.areas)
         yield f"{sample.name}: {grown.events:,} flips"
 
 

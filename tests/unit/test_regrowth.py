@@ -1,10 +1,17 @@
 """Growth runs from the states of another data set: what is kept, what is drawn anew, and what is refused."""
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from graincast.graphs import shards
 from graincast.graphs.from_labels import from_labels
 from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.graphs.samples import samples
@@ -14,6 +21,7 @@ from graincast.raw import regrown
 from graincast.raw.sources import regrown_files
 from tests.synthetic import voronoi
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "seed": 1,
     "mobility": "candidate-red",
@@ -44,8 +52,8 @@ def test_the_state_is_kept_and_growth_runs_are_added(tmp_path, periodic):
     for key in ("labels", "grain_id", "grain_type", "candidate", "edges", "boundary_length", "degree"):
         np.testing.assert_array_equal(getattr(one, key), getattr(sample, key))
     assert one.runs == ["1", "2"]
-    for time, areas in zip(one.times, one.areas, strict=True):
-        assert time[0] == 0 and time.size == 4 and abs(time[-1] - 300) < 1
+    for times, areas in zip(one.times, one.areas, strict=True):
+        assert times[0] == 0 and times.size == 4 and abs(times[-1] - 300) < 1
         np.testing.assert_array_equal(areas[0], sample.area)
         assert (areas.sum(axis=1) == (sample.labels > 0).sum()).all()  # sites of no grain stay so
 
@@ -87,3 +95,64 @@ def test_a_damaged_folder_is_rejected_with_its_reason(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(BadInput, match="not an HDF5 file"):
         regrown.read(tmp_path / "a", "a")
+
+
+def command(folder, seeds, **changes):
+    """The program for one shard of states; changes are those of its recipe."""
+    folder.mkdir(exist_ok=True)
+    states = [replace(state(seed), name=f"maps/{seed}", group=f"maps/{seed}") for seed in seeds]
+    shards.write(folder / "graphs.h5", states)
+    recipe = folder / "recipe.json"
+    growth = SETTINGS["growth"] | {"time": 30000, "runs": 60}
+    recipe.write_text(json.dumps({"parameters": {"regrow": SETTINGS | {"growth": growth}}, "sources": "1"} | changes))
+    program = [sys.executable, "-m", "scripts.regrow", "--recipe", str(recipe), "--name", "grown/0000"]
+    program += ["--graphs", str(folder / "graphs.h5")]
+    return [*program, "--out", str(folder / "0000"), "--manifest", str(folder / "0000.json")]
+
+
+def made(folder):
+    """The content of the shard's growth runs and their manifest, by path."""
+    paths = [folder / "0000.json", *(folder / "0000").rglob("*")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+
+
+def kept(folder):
+    """The growth runs that an interrupted job has finished, with the times at which they were."""
+    runs = folder.glob(".0000.*.kept/maps/*/run_*/stats.h5")
+    return {str(run.relative_to(folder)): run.stat().st_mtime_ns for run in runs}
+
+
+def killed_after(least, folder, seeds):
+    process = subprocess.Popen(command(folder, seeds), cwd=ROOT)
+    while process.poll() is None and len(kept(folder)) < least:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "0000").exists()
+    assert len(kept(folder)) >= least
+
+
+def test_a_killed_job_goes_on_at_its_growth_run_and_gives_the_same_bytes(tmp_path):
+    seeds = (0, 1, 2)
+    subprocess.run(command(tmp_path / "undisturbed", seeds), cwd=ROOT, check=True)
+    killed = tmp_path / "killed"
+    for least in (1, 25):
+        before = kept(killed)
+        killed_after(least, killed, seeds)
+        assert {run: kept(killed)[run] for run in before} == before  # nothing is made twice
+    folder = next(killed.glob(".0000.*.kept"))
+    (folder / "maps" / "0" / "run_1" / ".stats.h5.1.partial").touch()
+    subprocess.run(command(killed, seeds), cwd=ROOT, check=True)
+    assert made(killed) == made(tmp_path / "undisturbed")
+    assert sorted(path.name for path in killed.iterdir()) == ["0000", "0000.json", "graphs.h5", "recipe.json"]
+
+
+@pytest.mark.parametrize(("seeds", "changes"), [((0, 1, 3), {}), ((0, 1, 2), {"sources": "2"})])
+def test_growth_runs_kept_for_other_states_or_another_recipe_are_not_used(tmp_path, seeds, changes):
+    folder = tmp_path / "shard"
+    killed_after(1, folder, (0, 1, 2))
+    run = next(folder.glob(".0000.*.kept/maps/*/run_*"))
+    (run / "mark").touch()  # a run that is made anew does not have it
+    subprocess.run(command(folder, seeds, **changes), cwd=ROOT, check=True)
+    assert not list(folder.rglob("mark"))
+    assert not kept(folder)
