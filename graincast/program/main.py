@@ -42,6 +42,10 @@ def run(
             _run_recipe(main, arguments)
         else:
             main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `graincast … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except (BadInput, OSError) as error:
         print(f"{parser.prog}: error: {describe(error)}", file=sys.stderr)
         sys.exit(1)

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,15 @@ def test_hdf5_errors_name_the_file_in_one_line(monkeypatch, capsys, tmp_path, wh
 def test_a_mistake_in_the_program_keeps_its_traceback(monkeypatch, capsys):
     with pytest.raises(KeyError):
         ended(raising(KeyError("x")), monkeypatch, capsys)
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    """As in `graincast … | head`."""
+    command = [sys.executable, "-m", "graincast", "config", "config/config.yaml"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_an_argument_that_is_not_json_is_refused(monkeypatch, capsys):
