@@ -211,6 +211,11 @@ def check_experiment(
         _check_subsets(path, experiment, config)
     if target["grains"] == ALL and experiment["training"].get("loss_grains") == CANDIDATE:
         raise ConfigError(f"{path}: training.loss_grains: candidate contradicts target.grains all; remove it")
+    if experiment["training"].get("context", "none") != "none":
+        chosen = {"target.grains": target["grains"], "loss_grains": experiment["training"]["loss_grains"]}
+        for key, grains in chosen.items():
+            if grains == ALL:
+                raise ConfigError(f"{path}: training.context: surrounds candidates, which {key} all contradicts")
 
 
 def _check_target(path: str, written: dict, experiment: dict, dataset: dict, models: Mapping[str, Declaration]) -> None:
@@ -243,6 +248,23 @@ def _check_target(path: str, written: dict, experiment: dict, dataset: dict, mod
     if "fraction" in written and target["aggregate"] != "fraction":
         raise ConfigError(
             f"{path}: target.fraction: no effect with aggregate {target['aggregate']}; it is for fraction"
+        )
+    if target["soft"]:
+        _check_soft(path, experiment, dataset, models)
+
+
+def _check_soft(path: str, experiment: dict, dataset: dict, models: Mapping[str, Declaration]) -> None:
+    kind = experiment["target"]["kind"]
+    if kind != ABNORMAL:
+        raise ConfigError(f"{path}: target.soft: no effect with kind {kind}; it is for abnormal")
+    if not models[experiment["model"]].soft:
+        others = _models(models, lambda other: other.soft)
+        raise ConfigError(f"{path}: target.soft: model {experiment['model']} learns labels only; it is for {others}")
+    made, used = dataset.get("simulate") or dataset.get("regrow"), dataset.get("growth_runs")
+    if used == 1 or (made and made["growth"]["runs"] == 1) or (isinstance(used, list) and len(used) == 1):
+        raise ConfigError(
+            f"{path}: target.soft: datasets.{experiment['dataset']} has one growth run per state; "
+            "use more growth runs or remove it"
         )
 
 

@@ -29,6 +29,7 @@ DECLARED = {
         },
         "kinds": {"type": "array", "minItems": 1, "items": {"enum": [ABNORMAL, GROWTH_RATIO, LABEL]}},
         "grains": {"type": "array", "contains": {"const": CANDIDATE}, "items": {"enum": [CANDIDATE, ALL]}},
+        "soft": {"type": "boolean"},
         "served": {"type": ["boolean", "string"]},
         "unit": TEXT,
         "select": TEXT,

@@ -177,6 +177,7 @@ class Plan:
         target = self.experiments[experiment]["target"]
         keys = ["kind"] if target["kind"] == LABEL else ["kind", "grains", "aggregate"]
         keys += ["fraction"] if target["aggregate"] == "fraction" else []
+        keys += ["soft"] if target["soft"] else []
         return {key: target[key] for key in keys}
 
     def feature_set(self, features: str) -> dict[str, list[str]]:
@@ -223,7 +224,8 @@ class Plan:
     def mlflow_context(self, experiment: str) -> dict:
         """Experiment metadata logged to MLflow, and how raw files become what its model takes."""
         one = self.experiments[experiment]
-        return {**one, "raw": self.raw_recipe(experiment)}
+        target = {key: value for key, value in one["target"].items() if key != "soft" or value}
+        return {**one, "target": target, "raw": self.raw_recipe(experiment)}
 
     def raw_recipe(self, experiment: str) -> dict | None:
         """How a raw file becomes what an experiment's model takes; None if that needs more than the file."""

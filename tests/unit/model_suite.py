@@ -291,3 +291,22 @@ class ModelSuite:
             best = predicted.argmax(axis=1) if case.kind == LABEL else predicted > 0.5
             majority = max(np.mean(true == value) for value in np.unique(true))
             assert np.mean(best == true) > max(0.8, majority + 0.2)
+
+    def test_fractions_of_growth_runs_are_learned_as_probabilities(self, case):
+        """As labels of these states, 0 and 1 would be learned."""
+        if not case.declared.soft or case.kind != ABNORMAL:
+            pytest.skip("learns no fractions")
+        data = self.data(case.kind, 240)
+        subset = np.repeat(["train", "validation", "test"], [140, 40, 60])
+        grid = case.grid(**LEARNING)
+        target = case.target(data, grid)
+        soft, all_soft = (
+            {threshold: np.where(true, 0.75, 0.25) for threshold, true in values.items()}
+            for values in (target.values, target.all_values or {})
+        )
+        target = replace(target, soft=soft, all_soft=all_soft)
+        trained = case.train(data, {"all": subset}, grid, case.training(**LEARNING), target=target)
+        held_out = targets.rows(target, data, subset == "test")
+        (fraction,), (model,) = soft.values(), trained.models.values()
+        error = np.abs(case.model.predict(model, data) - fraction)[held_out].mean()
+        assert error < 0.15  # one half everywhere would give 0.25, and so would the labels

@@ -93,3 +93,16 @@ def test_one_class_is_refused_by_name(data, subset):
     grid = {"threshold": [99], "propagation_steps": [0], "transform": ["none"], "c": [1]}
     with pytest.raises(BadInput, match="fold f: at threshold 99 all training targets are the same"):
         logistic.train(data, {"f": subset}, targets.of_data(data, [99]), grid, {})
+
+
+def test_fractions_are_learned_as_if_each_growth_run_were_a_sample(data, subset):
+    runs = np.random.default_rng(4).integers(0, 2, (len(data.name), 4))
+    soft = {10: runs.mean(axis=1)}
+    grid = {"threshold": [10], "propagation_steps": [0], "transform": ["none"], "c": [0.3]}
+    target = replace(targets.of_data(data, [10]), soft=soft)
+    model = only(logistic.train(data, {"f": subset}, target, grid, {}))
+    x = data.x[data.candidate_index]
+    z = StandardScaler().fit(x[subset == "train"]).transform(x)
+    every_run = np.repeat(z[subset == "train"], 4, axis=0)
+    reference = LogisticRegression(C=0.3 / 4, tol=1e-8, max_iter=10_000).fit(every_run, runs[subset == "train"].ravel())
+    np.testing.assert_allclose(logistic.predict(model, data), reference.predict_proba(z)[:, 1], rtol=1e-3)

@@ -1,0 +1,107 @@
+"""Scalable inception graph network (SIGN, Rossi et al. 2020, arXiv 2004.11198): a perceptron on propagated features.
+
+The candidate's features, propagated 0 … K times as for SGC, are computed once; no epoch looks at another grain.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from graincast.experiment.targets import Target
+from graincast.experiment.trained import Trained
+from graincast.features.table import FeatureTable
+from graincast.models import graph_network
+from graincast.models.sgc_propagation import propagated
+
+STEPS = "propagation_steps"
+
+
+class Network(graph_network.Network):
+    """A linear layer for each number of propagations, side by side, and a perceptron: maps [n, columns] to [n].
+
+    parts    how many times the features were propagated, and unpropagated: K + 1 parts of the columns
+    hidden   channels of each linear layer, and of the perceptron's hidden layer
+    dropout  fraction of the channels dropped in training
+    """
+
+    SELF_LOOPS = False
+
+    def __init__(self, columns: int, edge_columns: int, parts: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.ModuleList(nn.Linear(columns // parts, hidden) for _ in range(parts))
+        self.perceptron = nn.Sequential(
+            nn.ReLU(), nn.Dropout(dropout), nn.Linear(parts * hidden, hidden), nn.ReLU(), nn.Dropout(dropout)
+        )
+        self.last = nn.Linear(hidden, 1)
+
+    def forward(self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor) -> torch.Tensor:
+        parts = x.chunk(len(self.first), dim=1)
+        channels = [linear(part) for linear, part in zip(self.first, parts, strict=True)]
+        return self.last(self.perceptron(torch.cat(channels, dim=1)))[:, 0]
+
+
+def train(
+    data: FeatureTable,
+    subsets: dict[str, np.ndarray],
+    target: Target,
+    grid: dict[str, list],
+    training: dict,
+    *,
+    advance: Callable[[int, str], None] = lambda epochs, note: None,
+    device: str = "cpu",
+    checkpoints: Path | None = None,
+) -> Trained:
+    """As graph_network.train, for each number of propagation steps in the grid."""
+    others = {axis: values for axis, values in grid.items() if axis != STEPS}
+    options = {"advance": advance, "device": device, "checkpoints": checkpoints}
+    result: Trained | None = None
+    for steps in grid[STEPS]:
+        inputs, settings = candidates(data, steps), {**training, "parts": steps + 1, "loss_grains": None}
+        target = replace(target, all_values=None, all_soft=None)
+        trained = graph_network.train(Network, inputs, subsets, target, others, settings, **options)
+        result = result or replace(trained, models={}, iterations={}, curves={})
+        for (trial, fold), model in trained.models.items():
+            point = dict(zip(others, trial, strict=True)) | {STEPS: steps}
+            key = tuple(point[axis] for axis in grid), fold
+            result.models[key] = {**model, "columns": list(data.columns)}
+            result.iterations[key] = trained.iterations[trial, fold]
+            result.curves[key] = trained.curves[trial, fold]
+    assert result is not None  # no axis is empty
+    return result
+
+
+def predict(model: dict, data: FeatureTable) -> np.ndarray:
+    """The probability of abnormal growth, or the growth ratio, from one trained model, float64 [g].
+
+    Raises ValueError if the features are not those that the model was trained on.
+    """
+    if list(data.columns) != list(model["columns"]):
+        raise ValueError(f"the model needs the features {model['columns']}, the data have {data.columns}")
+    inputs = candidates(data, model["network"]["parts"] - 1)
+    return graph_network.predict(Network, {**model, "columns": inputs.columns}, inputs)
+
+
+def candidates(data: FeatureTable, steps: int) -> FeatureTable:
+    """The candidates alone, each a graph without growth runs; columns: the features propagated 0 … `steps` times."""
+    x, _ = propagated(data, range(steps + 1))
+    count = len(data.name)
+    return replace(
+        data,
+        columns=[f"{column}*{k}" for k in range(steps + 1) for column in data.columns],
+        edge_columns=[],
+        x=np.concatenate(x, axis=1),
+        node_ptr=np.arange(count + 1),
+        candidate=np.ones(count, bool),
+        edges=np.zeros((0, 2), data.edges.dtype),
+        edge_x=np.zeros((0, 0)),
+        edge_ptr=np.zeros(count + 1, np.int64),
+        growth_ptr=np.zeros(count + 1, np.int64),
+        growth_ratio=np.zeros(0),
+    )
+
+
+read, total_steps = graph_network.read, graph_network.total_steps
