@@ -200,6 +200,11 @@ def check_experiment(
                 f"{path}: fan_out: {axis!r} is not an axis of model {model.name} with target.kind {target['kind']} "
                 f"(axes: {', '.join(axes)}){nearest(axis, axes)}"
             )
+    if experiment["ensemble"] > 1 and "seed" not in model.grid:
+        others = _models(models, lambda other: "seed" in other.grid)
+        raise ConfigError(
+            f"{path}: ensemble: model {model.name} has no seed, so its members would be equal; it is for {others}"
+        )
     names = metrics.selecting(target["kind"])
     if experiment["select"] is not None and experiment["select"] not in names:
         raise ConfigError(

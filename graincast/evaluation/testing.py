@@ -14,6 +14,7 @@ from graincast.experiment import grid, targets
 from graincast.experiment.splits import SUBSETS
 from graincast.experiment.targets import ABNORMAL, ALL, GROWTH_RATIO, LABEL, Target
 from graincast.microstructure import BadInput
+from graincast.models import ensemble
 
 COLUMNS = {
     ABNORMAL: ("abnormal", "probability_abnormal"),
@@ -64,7 +65,7 @@ def run_test(
     """Test the chosen trials.
 
     chosen    {threshold: {fold: trial}}
-    model_of  returns the trained model of (trial, fold)
+    model_of  returns the trained model of (trial, fold), or an ensemble
     subsets   {fold: subset of each microstructure, str [g]}
     data      the table that the target was computed from
     model     module of graincast.models
@@ -77,7 +78,7 @@ def run_test(
         scalings: dict[str, calibration.Scaling | None] = {}
         for fold, trial in by_fold.items():
             subset, trained = subsets[fold], model_of(trial, fold)
-            predicted = model.predict(trained, data)
+            predicted = ensemble.predict(model, trained, data)
             test_rows, train_rows, validation_rows = (
                 targets.rows(target, data, subset == name) for name in ("test", "train", "validation")
             )

@@ -3,6 +3,7 @@
 The candidate's features, propagated 0 … K times as for SGC, are computed once; no epoch looks at another grain.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from graincast.experiment.targets import Target
 from graincast.experiment.trained import Trained
 from graincast.features.table import FeatureTable
 from graincast.models import graph_network
-from graincast.models.sgc_propagation import propagated
+from graincast.models.sgc_propagation import moments, propagated
 
 STEPS = "propagation_steps"
 
@@ -58,16 +59,25 @@ def train(
     """As graph_network.train, for each number of propagation steps in the grid."""
     others = {axis: values for axis, values in grid.items() if axis != STEPS}
     options = {"advance": advance, "device": device, "checkpoints": checkpoints}
+    target = replace(target, all_values=None, all_soft=None)
     result: Trained | None = None
-    for steps in grid[STEPS]:
-        inputs, settings = candidates(data, steps), {**training, "parts": steps + 1, "loss_grains": None}
-        target = replace(target, all_values=None, all_soft=None)
-        trained = graph_network.train(Network, inputs, subsets, target, others, settings, **options)
+    parts = {steps: propagated(data, range(steps + 1)) for steps in grid[STEPS]}
+    for steps, (fold, subset) in itertools.product(grid[STEPS], subsets.items()):
+        mean, std = moments(data, subset == "train")
+        settings = {**training, "parts": steps + 1, "loss_grains": None}
+        inputs = candidates(data, parts[steps], mean, std)
+        trained = graph_network.train(Network, inputs, {fold: subset}, target, others, settings, **options)
         result = result or replace(trained, models={}, iterations={}, curves={})
-        for (trial, fold), model in trained.models.items():
+        for (trial, _), model in trained.models.items():
             point = dict(zip(others, trial, strict=True)) | {STEPS: steps}
             key = tuple(point[axis] for axis in grid), fold
-            result.models[key] = {**model, "columns": list(data.columns)}
+            result.models[key] = {
+                "columns": list(data.columns),
+                STEPS: steps,
+                "mean": mean,
+                "std": std,
+                "perceptron": model,
+            }
             result.iterations[key] = trained.iterations[trial, fold]
             result.curves[key] = trained.curves[trial, fold]
     assert result is not None  # no axis is empty
@@ -81,19 +91,25 @@ def predict(model: dict, data: FeatureTable) -> np.ndarray:
     """
     if list(data.columns) != list(model["columns"]):
         raise ValueError(f"the model needs the features {model['columns']}, the data have {data.columns}")
-    inputs = candidates(data, model["network"]["parts"] - 1)
-    return graph_network.predict(Network, {**model, "columns": inputs.columns}, inputs)
+    parts = propagated(data, range(model[STEPS] + 1))
+    return graph_network.predict(Network, model["perceptron"], candidates(data, parts, model["mean"], model["std"]))
 
 
-def candidates(data: FeatureTable, steps: int) -> FeatureTable:
-    """The candidates alone, each a graph without growth runs; columns: the features propagated 0 … `steps` times."""
-    x, _ = propagated(data, range(steps + 1))
+def candidates(
+    data: FeatureTable, parts: tuple[np.ndarray, np.ndarray], mean: np.ndarray, std: np.ndarray
+) -> FeatureTable:
+    """The candidates alone, each a graph without growth runs; columns: the features propagated 0 … K times.
+
+    parts      S^k X and S^k 1 for each of these numbers of times, see sgc_propagation.propagated
+    mean, std  of the features, which count as normalised with them before they were propagated
+    """
+    x, ones = parts
     count = len(data.name)
     return replace(
         data,
-        columns=[f"{column}*{k}" for k in range(steps + 1) for column in data.columns],
+        columns=[f"{column}*{k}" for k in range(len(x)) for column in data.columns],
         edge_columns=[],
-        x=np.concatenate(x, axis=1),
+        x=np.concatenate((x - ones[..., None] * mean) / std, axis=1),
         node_ptr=np.arange(count + 1),
         candidate=np.ones(count, bool),
         edges=np.zeros((0, 2), data.edges.dtype),

@@ -29,6 +29,7 @@ WORDS = {
     "train": ("training job", "training jobs"),
     "measure": ("measurement", "measurements"),
     "log_trials": ("MLflow record of trials", "MLflow records of trials"),
+    "members": ("ensemble", "ensembles"),
     "evaluate": ("evaluation", "evaluations"),
     "figures": ("set of figures", "sets of figures"),
     "log_experiment": ("MLflow record of an experiment", "MLflow records of experiments"),

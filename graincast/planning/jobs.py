@@ -19,6 +19,7 @@ from graincast.raw.sources import SOURCES
 
 NODES, SHELLS = "graincast/features/nodes.py", "graincast/features/shells.py"
 EDGES, SOURCE_TABLE = "graincast/features/edges.py", "graincast/raw/sources.py"
+METRICS = "graincast/evaluation/metrics.py"
 """Sources that hold a table, of which a job uses some entries."""
 
 
@@ -258,7 +259,13 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
     trials = plan.trial_files(experiment, "trials.json")
     files = ("test_metrics.json", "trials.csv", "predictions.csv", "model.h5", "sources.zip")
     results = [f"{folder}/{file}" for file in files]
-    inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.h5"), **data}
+    members = plan.members(experiment)
+    if members:
+        parameters = {key: settings[key] for key in ("model", "select", "ensemble")}
+        chooses = {METRICS: [settings["select"]]}  # an edit of any other metric trains nothing
+        programs = ["scripts/members.py", *model]
+        yield Job("members", own, parameters, {"trials": trials, **data}, members, programs, entries=chooses)
+    inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.h5"), "members": members, **data}
     parameters = {"model": settings["model"], "select": settings["select"], "raw": plan.raw_recipe(experiment)}
     # which packs readers, but reads no raw data
     yield Job("evaluate", own, parameters, inputs, results, ["scripts/evaluate.py", *model], entries={SOURCE_TABLE: []})

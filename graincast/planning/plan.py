@@ -142,6 +142,11 @@ class Plan:
         """The file of this name of each of an experiment's training jobs."""
         return [f"results/experiments/{experiment}/trials/{job}/{name}" for job in self.training_jobs(experiment)]
 
+    def members(self, experiment: str) -> list[str]:
+        """The further members of an experiment's ensemble; none without one."""
+        ensemble = self.experiments[experiment]["ensemble"] > 1
+        return [f"results/experiments/{experiment}/members/members.h5"] if ensemble else []
+
     def test_metrics(self) -> list[str]:
         return [f"results/experiments/{name}/test_metrics.json" for name in self.experiments]
 
@@ -224,8 +229,9 @@ class Plan:
     def mlflow_context(self, experiment: str) -> dict:
         """Experiment metadata logged to MLflow, and how raw files become what its model takes."""
         one = self.experiments[experiment]
-        target = {key: value for key, value in one["target"].items() if key != "soft" or value}
-        return {**one, "target": target, "raw": self.raw_recipe(experiment)}
+        found = {key: value for key, value in one.items() if key != "ensemble" or value > 1}
+        found["target"] = {key: value for key, value in one["target"].items() if key != "soft" or value}
+        return {**found, "raw": self.raw_recipe(experiment)}
 
     def raw_recipe(self, experiment: str) -> dict | None:
         """How a raw file becomes what an experiment's model takes; None if that needs more than the file."""
@@ -256,4 +262,5 @@ class Plan:
                 yield self.codes(experiment["dataset"], experiment["features"])
                 yield f"results/datasets/{experiment['dataset']}/encoders/{encoder}/encoder.h5"
             yield from self.trial_files(name, "trials.json")
+            yield from self.members(name)
         yield from self.test_metrics()

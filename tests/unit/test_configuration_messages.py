@@ -95,6 +95,10 @@ WRONG_EXPERIMENT = [
     ({"target.kind": "growth-ratio"}, "target.threshold: no effect with kind growth-ratio; it is for abnormal"),
     ({"target": "{kind: growth-ratio, aggregate: fraction}"}, "target.aggregate: fraction is for kind abnormal only"),
     ({**SVM, "target": "{kind: label, aggregate: mean}"}, "target.aggregate: no effect with kind label; remove it"),
+    (
+        {"model": "logistic", "ensemble": 2},
+        "ensemble: model logistic has no seed, so its members would be equal; it is",
+    ),
     ({"target.fraction": 0.4}, "target.fraction: no effect with aggregate mean; it is for fraction"),
     (
         {"target.soft": True},

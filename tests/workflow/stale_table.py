@@ -23,6 +23,7 @@ def relogged(experiment: str, *jobs: str) -> set[str]:
 
 TRAIN = {name: training(name, "all") | EVALUATE[name] for name in NAMES}
 TRAIN["given"] = training("given", "t2", "t3") | EVALUATE["given"]
+TRAIN["attended"] |= {"members:attended"}
 CEILING = {name: {f"ceiling:{name}"} | COMPARE for name in ("made", "given")}
 SUMMARISE = {name: {f"summarise:{name}", f"check_rejected:{name}"} | CEILING[name] for name in ("made", "given")}
 ENCODED = {"encoded_features:given/codes"} | TRAIN["attended"]
@@ -294,6 +295,7 @@ KEYS = {
     "experiment.training.plateau_patience": (ATTENDED, {"training.plateau_patience": 1}, TRAIN["attended"]),
     "experiment.training.mixed_precision": (ATTENDED, {"training.mixed_precision": False}, TRAIN["attended"]),
     "experiment.select": (MADE, {"select": "auc"}, relogged("made", "all") | EVALUATE["made"]),
+    "experiment.ensemble": (MADE, {"ensemble": 2}, {"members:made"} | relogged("made", "all") | EVALUATE["made"]),
     "experiment.fan_out": (
         MADE,
         {"fan_out": ["propagation_steps"]},
