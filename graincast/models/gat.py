@@ -1,6 +1,7 @@
 """Graph attention network (Velickovic et al. 2018, arXiv 1710.10903): three layers that also use edge features."""
 
 import functools
+from typing import Any
 
 from torch.nn.functional import elu
 from torch_geometric.nn import GATConv, MessagePassing
@@ -30,7 +31,7 @@ class Network(message_layers.Network):
         heads: int,
         attention_dropout: float,
         residual: bool,
-        **options,
+        **options: Any,
     ) -> None:
         layers = (
             self.LAYER(

@@ -1,6 +1,7 @@
 """Graph isomorphism network with edge features (Hu et al. 2020, arXiv 1905.12265): three layers."""
 
 import functools
+from typing import Any
 
 from torch import nn
 from torch.nn.functional import relu
@@ -21,7 +22,7 @@ class Network(message_layers.Network):
 
     SELF_LOOPS, LAYERS = False, 3
 
-    def __init__(self, columns: int, edge_columns: int, hidden: int, **options) -> None:
+    def __init__(self, columns: int, edge_columns: int, hidden: int, **options: Any) -> None:
         first = nn.Linear(columns, hidden)
         layers = (
             GINEConv(

@@ -23,6 +23,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -226,9 +227,9 @@ class _Task:
         return (binary_cross_entropy_with_logits if self.classify else mse_loss)(score, y)
 
 
-def _scores(network: Network, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _scores(network: torch.nn.Module, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The network's output and the targets, float32, for the candidates or all grains of a batch."""
-    options = {} if batch.seen is None else {"seen": batch.seen}
+    options: dict[str, Any] = {} if batch.seen is None else {"seen": batch.seen}
     options |= {"graph": batch.graph} if network.pools else {}
     score = network(batch.x, batch.edge_index, batch.edge_attr, **options).float()
     return (score, batch.y) if grains == ALL else (score[batch.candidate], batch.y[batch.candidate])

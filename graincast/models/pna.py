@@ -1,6 +1,7 @@
 """Principal neighbourhood aggregation (PNA, Corso et al. 2020, arXiv 2004.05718), with edge features: two layers."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ class Network(message_layers.Network):
 
     SELF_LOOPS, LAYERS = False, 2
 
-    def __init__(self, columns: int, edge_columns: int, hidden: int, degrees: list[int], **options) -> None:
+    def __init__(self, columns: int, edge_columns: int, hidden: int, degrees: list[int], **options: Any) -> None:
         first = nn.Linear(columns, hidden)
         histogram = torch.tensor(degrees)
         layers = (

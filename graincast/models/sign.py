@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def train(
 ) -> Trained:
     """As graph_network.train, for each number of propagation steps in the grid."""
     others = {axis: values for axis, values in grid.items() if axis != STEPS}
-    options = {"advance": advance, "device": device, "checkpoints": checkpoints}
+    options: dict[str, Any] = {"advance": advance, "device": device, "checkpoints": checkpoints}
     target = replace(target, all_values=None, all_soft=None)
     result: Trained | None = None
     parts = {steps: propagated(data, range(steps + 1)) for steps in grid[STEPS]}
