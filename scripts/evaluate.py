@@ -98,13 +98,14 @@ def described(record: dict, tested: Tested, parameters: dict, folders: list[Path
     """What the file of the trained model is about (see prediction/trained_model.py)."""
     raw = parameters.get("raw")
     trained = ensemble.members(a_model(tested))[0]
+    served = declaration.read(parameters["model"], folders).served
     return {
         **{key: record.get(key) for key in COPIED},
         "features": {"nodes": record["columns"], "edges": trained.get("edge_columns", [])},
         "feature_set": record["features"],
-        "not_served": declaration.read(parameters["model"], folders).served,
+        "not_served": served,
         "raw": raw,
-        "why_not_raw": "" if raw else WHY_NOT_RAW[bool(record.get("network"))],
+        "why_not_raw": "" if raw else f"as {served}" if served else WHY_NOT_RAW[bool(record.get("network"))],
         "extensions": [extensions.package(folder) for folder in folders],
         "requirements": packing.requirements(parameters["model"], folders, source_of(parameters)),
         "calibration": {

@@ -117,7 +117,7 @@ def check_sets(file: object, config: dict, features: tuple[Features, Features]) 
     features  node features and edge features by name
     """
     sections: dict[str, str] = {}
-    for section in ("feature_sets", "encoded_sets", "vision_sets"):
+    for section in ("feature_sets", "encoded_sets", "vision_sets", "stacked_sets"):
         for name in config[section]:
             first = sections.setdefault(name, section)
             if first != section:
@@ -221,6 +221,37 @@ def check_experiment(
         for key, grains in chosen.items():
             if grains == ALL:
                 raise ConfigError(f"{path}: training.context: surrounds candidates, which {key} all contradicts")
+
+
+def check_stacks(file: object, config: dict) -> None:
+    """Raise ConfigError where a stack takes experiments that differ in more than features and models.
+
+    config  with its experiments
+    """
+    experiments, sets = config["experiments"], config["stacked_sets"]
+    for name, stack in experiments.items():
+        if stack["features"] not in sets:
+            continue
+        where = f"{file}: stacked_sets.{stack['features']}.experiments"
+        for member in sets[stack["features"]]["experiments"]:
+            one = experiments.get(member)
+            if one is None:
+                known = f"{', '.join(experiments)}){nearest(member, experiments)}"
+                raise ConfigError(f"{where}: {member!r} is not among the experiments of this configuration ({known}")
+            if one["features"] in sets:
+                raise ConfigError(f"{where}: {member} is a stack itself; name the experiments that it stacks")
+            for key in ("dataset", "split"):
+                if one[key] != stack[key]:
+                    raise ConfigError(f"{where}: {member} has {key} {one[key]}, but {name} has {stack[key]}")
+            for key, value in stack["target"].items():
+                if key == "threshold":
+                    missing = [f"{threshold:g}" for threshold in value if threshold not in one["target"][key]]
+                    if missing:
+                        raise ConfigError(f"{where}: {member} lacks target.threshold {', '.join(missing)} of {name}")
+                elif key != "soft" and one["target"][key] != value:
+                    raise ConfigError(
+                        f"{where}: {member} has target.{key} {one['target'][key]}, but {name} has {value}"
+                    )
 
 
 def _check_target(path: str, written: dict, experiment: dict, dataset: dict, models: Mapping[str, Declaration]) -> None:

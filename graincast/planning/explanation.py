@@ -26,6 +26,7 @@ WORDS = {
     "encode": ("file of codes", "files of codes"),
     "encoded_features": ("table of learned features", "tables of learned features"),
     "vision_features": ("table of vision features", "tables of vision features"),
+    "stacked_features": ("table of predictions to stack", "tables of predictions to stack"),
     "train": ("training job", "training jobs"),
     "measure": ("measurement", "measurements"),
     "log_trials": ("MLflow record of trials", "MLflow records of trials"),

@@ -72,7 +72,9 @@ def jobs(plan: Plan, compared: list[str], ceilings: Sequence[str] = ()) -> list[
     ceilings  noise ceilings of data sets, other configurations' included
     """
     found = [*_data(plan), *_features(plan)]
-    for experiment in plan.experiments:
+    for experiment in sorted(plan.experiments, key=lambda one: bool(plan.stacked(one))):
+        known = {job.name for job in found}
+        found += (job for job in _stacked(plan, experiment) if job.name not in known)
         found += _experiment(plan, experiment)
     notes = {path: note_of(metrics) for metrics in compared for path in (metrics, predictions_beside(metrics))}
     table, programs = ["results/comparison.csv"], ["scripts/compare.py"]
@@ -190,6 +192,8 @@ def _features(plan: Plan) -> Iterator[Job]:
     done = set()
     for dataset, features in sorted(used):
         output = f"results/datasets/{dataset}/features/{features}.h5"
+        if features in config["stacked_sets"]:  # after the experiments, see _stacked
+            continue
         if dataset in plan.images:
             inputs = {"names": plan.name_lists(dataset), "rejected": []}
         else:
@@ -237,6 +241,23 @@ def _encoder(plan: Plan, dataset: str, encoded: dict, codes: str) -> Iterator[Jo
     components = {"components": str(encoded["components"])}
     inputs = {**graphs, "encoder": files[:1]}
     yield Job("encode", wildcards | components, {}, inputs, [codes], ["scripts/encode.py", method])
+
+
+def _stacked(plan: Plan, experiment: str) -> Iterator[Job]:
+    members = plan.stacked(experiment)
+    if members:
+        dataset, features = (plan.experiments[experiment][key] for key in ("dataset", "features"))
+        programs = {"scripts/stacked_features.py": None}
+        programs |= {source: None for name in members for source in plan.model_sources(name)}
+        yield Job(
+            "stacked_features",
+            {"dataset": dataset, "stacked": features},
+            {"experiments": members},
+            plan.stacked_in(dataset, features),
+            [plan.features(experiment)],
+            list(programs),
+            entries={SOURCE_TABLE: []},
+        )
 
 
 def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:

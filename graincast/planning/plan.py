@@ -130,6 +130,20 @@ class Plan:
 
     # ---- Files of experiments
 
+    def stacked(self, experiment: str) -> list[str]:
+        """The experiments that an experiment stacks; none if it is no stack."""
+        chosen = self.config["stacked_sets"].get(self.experiments[experiment]["features"])
+        return chosen["experiments"] if chosen else []
+
+    def stacked_in(self, dataset: str, stacked_set: str) -> dict[str, list[str]]:
+        """The trained models and features of the experiments of a stacked set, and their split."""
+        members = self.config["stacked_sets"][stacked_set]["experiments"]
+        return {
+            "models": [f"results/experiments/{name}/model.h5" for name in members],
+            "features": [self.features(name) for name in members],
+            "split": [self.split(members[0])],
+        }
+
     def features(self, experiment: str) -> str:
         one = self.experiments[experiment]
         return f"results/datasets/{one['dataset']}/features/{one['features']}.h5"

@@ -64,6 +64,7 @@ MAY_LOAD = {
     "figures": {"matplotlib", "sklearn"},
     "predict": {"matplotlib"},
     "evaluate": {"torch", "torch_geometric", "sklearn"},
+    "stacked_features": {"torch", "torch_geometric", "sklearn"},
     "train": {"torch", "torch_geometric", "sklearn"},
     "members": {"torch", "torch_geometric", "sklearn"},
     "vision_features": {"torch", "torch_geometric", "sklearn"},

@@ -223,6 +223,11 @@ KEYS = {
         {"vision_sets.random.network": {"path": "w.pth", "sha256": "0" * 64}},
         VISION,
     ),
+    "stacked_sets.experiments": (
+        SMALL,
+        {"stacked_sets": {"both": {"experiments": ["made", "given"]}}},
+        NOTHING,  # no experiment stacks them
+    ),
     "extensions": (SMALL, {"extensions": [EXTENSION]}, NOTHING),  # of which nothing is used
     "reference": (SMALL, {"reference": "gat"}, COMPARE),
     "figures.formats": (SMALL, {"figures.formats": ["png", "svg"]}, DRAWN),
