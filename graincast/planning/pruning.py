@@ -10,7 +10,7 @@ RESULTS = Path("results")
 
 
 def leftovers(jobs: Iterable[Job]) -> list[Path]:
-    """Files and folders of jobs that no configuration names: recipes, experiments, trials, ensembles, data sets and their files.
+    """Files and folders of jobs that no configuration names: recipes, experiments, trials, ensembles, data sets.
 
     jobs  of all configurations that are to be kept
     """
