@@ -21,6 +21,7 @@ include: "rules/encoders.smk"
 include: "rules/vision.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/stack.smk"
 include: "rules/report.smk"
 include: "rules/predict.smk"
 

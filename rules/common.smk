@@ -71,6 +71,7 @@ wildcard_constraints:
     encoded="|".join(CONFIG["encoded_sets"]) or "-",
     components="[0-9]+",
     vision="|".join(CONFIG["vision_sets"]) or "-",
+    stacked="|".join(CONFIG["stacked_sets"]) or "-",
     encoder="|".join(CONFIG["encoders"]) or "-",
     split="[A-Za-z0-9_-]+",
     experiment="|".join(map(re.escape, PLAN.experiments)),

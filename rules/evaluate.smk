@@ -1,7 +1,10 @@
 """Evaluate: choose a trial on validation data, test it once, draw the figures, log the outcome to MLflow.
 
+An experiment with an ensemble trains the chosen trial with further seeds first.
+
 in   results/experiments/{experiment}/trials/*/, the features and the split
-out  results/experiments/{experiment}/test_metrics.json, trials.csv, predictions.csv
+out  results/experiments/{experiment}/members/members.h5  of an ensemble (format: graincast/experiment/trained.py)
+     results/experiments/{experiment}/test_metrics.json, trials.csv, predictions.csv
      results/experiments/{experiment}/model.h5        the models chosen (format: graincast/prediction/trained_model.py)
      results/experiments/{experiment}/sources.zip     the sources that its predictions run
      results/experiments/{experiment}/figures/
@@ -14,11 +17,42 @@ localrules:
     log_experiment,
 
 
+rule members:
+    input:
+        recipe=recipe("members", "experiment"),
+        trials=trial_files("trials.json"),
+        features=features_of,
+        split=split_of,
+    output:
+        members="results/experiments/{experiment}/members/members.h5",
+        made_from="results/experiments/{experiment}/members/members.h5.made_from.json",
+    log:
+        "results/logs/members/{experiment}.log",
+    benchmark:
+        "results/benchmarks/members/{experiment}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=lambda wc, attempt: 120 * attempt,
+    params:
+        device=CONFIG["device"],
+        extensions=EXTENSIONS,
+        trials=lambda wc, input: [Path(path).parent for path in input.trials],
+        folder=lambda wc, output: Path(output.members).parent,
+    shell:
+        "python -m scripts.members --recipe {input.recipe} --trials {params.trials} --features {input.features}"
+        " --split {input.split} --device {params.device} --threads {threads} {params.extensions}"
+        " --out {params.folder} 2>&1 | tee {log}"
+
+
 rule evaluate:
     input:
         recipe=recipe("evaluate", "experiment"),
         trials=trial_files("trials.json"),
         models=trial_files("models.h5"),
+        members=lambda wc: PLAN.members(wc.experiment),
         features=features_of,
         split=split_of,
     output:
@@ -41,9 +75,10 @@ rule evaluate:
     params:
         extensions=EXTENSIONS,
         folders=lambda wc, input: [Path(path).parent for path in input.trials],
+        members=lambda wc, input: f"--members {input.members}" if input.members else "",
     shell:
         "python -m scripts.evaluate --recipe {input.recipe} --trials {params.folders} --features {input.features}"
-        " --split {input.split} {params.extensions} --out results/experiments/{wildcards.experiment} 2>&1 | tee {log}"
+        " --split {input.split} {params.members} {params.extensions} --out results/experiments/{wildcards.experiment} 2>&1 | tee {log}"
 
 
 rule figures:

@@ -12,10 +12,10 @@ from graincast.evaluation.testing import Tested
 from graincast.experiment import declaration, splits, targets
 from graincast.experiment.growth import with_growth
 from graincast.experiment.record import read_record
-from graincast.experiment.trained import read_models
+from graincast.experiment.trained import read_members, read_models
 from graincast.files import csv_table
 from graincast.files.atomic import write_bytes, write_text
-from graincast.models import by_name
+from graincast.models import by_name, ensemble
 from graincast.prediction import packing, trained_model
 from graincast.program import cost, extensions
 from graincast.program.main import parser, run
@@ -53,15 +53,14 @@ def main(args: argparse.Namespace) -> None:
     chosen = testing.choose(trials, kind, parameters["select"])
     target = targets.of_data(data, list(chosen), **first["target"])
     stored = {folder: read_models(folder / "models.h5") for folder in args.trials}
+    members = read_members(args.members) if args.members else {}
+
+    def model_of(trial: str, fold: str) -> dict:
+        trained = stored[job_of[trial]][trial][fold]
+        return ensemble.joined([trained, *members[trial][fold].values()]) if members else trained
+
     subsets = splits.subsets_of(args.split, data.name)
-    tested = testing.run_test(
-        chosen,
-        lambda trial, fold: stored[job_of[trial]][trial][fold],
-        subsets,
-        target,
-        data,
-        model,
-    )
+    tested = testing.run_test(chosen, model_of, subsets, target, data, model)
 
     csv_table.write(args.out / "predictions.csv", testing.header(kind), tested.predictions)
     groups = testing.groups_by_subset(subsets, data.group)
@@ -76,6 +75,7 @@ def main(args: argparse.Namespace) -> None:
         "select": parameters["select"],
         "groups": groups,
         "jobs": [record["job"] for record in records],
+        **({"ensemble": size_of(tested)} if members else {}),
         "thresholds": tested.thresholds,
     }
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")
@@ -97,14 +97,15 @@ def source_of(parameters: dict) -> str | None:
 def described(record: dict, tested: Tested, parameters: dict, folders: list[Path]) -> dict:
     """What the file of the trained model is about (see prediction/trained_model.py)."""
     raw = parameters.get("raw")
-    trained = next(model for folds in tested.models.values() for model in folds.values())
+    trained = ensemble.members(a_model(tested))[0]
+    served = declaration.read(parameters["model"], folders).served
     return {
         **{key: record.get(key) for key in COPIED},
         "features": {"nodes": record["columns"], "edges": trained.get("edge_columns", [])},
         "feature_set": record["features"],
-        "not_served": declaration.read(parameters["model"], folders).served,
+        "not_served": served,
         "raw": raw,
-        "why_not_raw": "" if raw else WHY_NOT_RAW[bool(record.get("network"))],
+        "why_not_raw": "" if raw else f"as {served}" if served else WHY_NOT_RAW[bool(record.get("network"))],
         "extensions": [extensions.package(folder) for folder in folders],
         "requirements": packing.requirements(parameters["model"], folders, source_of(parameters)),
         "calibration": {
@@ -114,6 +115,16 @@ def described(record: dict, tested: Tested, parameters: dict, folders: list[Path
         },
         "metrics": {threshold: outcome["test"] for threshold, outcome in tested.thresholds.items()},
     }
+
+
+def a_model(tested: Tested) -> dict:
+    """One of the chosen models."""
+    return next(model for folds in tested.models.values() for model in folds.values())
+
+
+def size_of(tested: Tested) -> int:
+    """The number of members of each ensemble."""
+    return len(ensemble.members(a_model(tested)))
 
 
 def ranges(data: Any, inside: np.ndarray) -> dict[str, np.ndarray]:
@@ -143,6 +154,7 @@ if __name__ == "__main__":
     add_argument(p, '{"model": "sgc", "select": "nll"}')
     extensions.add_argument(p)
     p.add_argument("--trials", type=Path, nargs="+", required=True, help="folders of the experiment's training jobs")
+    p.add_argument("--members", type=Path, help="members.h5 with the further members of an ensemble")
     p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
     p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
     p.add_argument("--out", type=Path, required=True, help="the experiment's folder")

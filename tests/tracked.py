@@ -13,6 +13,7 @@ from graincast.evaluation import metrics
 from graincast.experiment import declaration, grid, splits
 from graincast.features import table
 from scripts import evaluate, figures, measure, track, train
+from scripts import members as run_members
 from tests.recipes import recipe
 from tests.tables import feature_table
 
@@ -43,9 +44,17 @@ def make_results(root: Path) -> Path:
 
 
 def train_and_test(
-    root: Path, features: Path, split: Path, model: str, axes: dict, training: dict, raw: dict | None = None, **target
+    root: Path,
+    features: Path,
+    split: Path,
+    model: str,
+    axes: dict,
+    training: dict,
+    raw: dict | None = None,
+    ensemble: int = 1,
+    **target,
 ) -> None:
-    """Train and evaluate the experiment `one`."""
+    """Train and evaluate the experiment `one`, with an ensemble of more than one model if asked for."""
     job = job_of(root)
     inputs = {"features": features, "split": split, "extensions": []}
     parameters = recipe(root / "recipes/train.json", model=model, target=target, grid=axes, training=training)
@@ -54,8 +63,15 @@ def train_and_test(
     trained, validation = job / "trained.json", job / "validation.h5"
     measure.main(argparse.Namespace(recipe=None, trained=trained, validation=validation, out=job / "trials.json"))
     select = metrics.selecting(target["kind"])[0]
+    members = None
+    if ensemble > 1:
+        parameters = recipe(root / "recipes/members.json", model=model, select=select, ensemble=ensemble)
+        options["out"] = experiment_of(root) / "members"
+        run_members.main(argparse.Namespace(recipe=parameters, trials=[job], **inputs, **options))
+        members = options["out"] / "members.h5"
     parameters = recipe(root / "recipes/evaluate.json", model=model, select=select, raw=raw)
-    evaluate.main(argparse.Namespace(recipe=parameters, trials=[job], **inputs, out=experiment_of(root)))
+    options = {"members": members, "out": experiment_of(root)}
+    evaluate.main(argparse.Namespace(recipe=parameters, trials=[job], **inputs, **options))
 
 
 def copied(root: Path, to: Path) -> Path:

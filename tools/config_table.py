@@ -94,6 +94,7 @@ def _models() -> Iterator[str]:
         yield f"{one.description}\n"
         yield f"- `features`: a set of {names(one.features, ' or ')}"
         yield f"- `target.kind`: {names(one.kinds)}; `target.grains`: {names(one.grains)}"
+        yield f"- `target.soft`: {'yes' if one.soft else 'no'}"
         yield f"- `select`, by default: {', '.join(f'`{metric}` for `{kind}`' for kind, metric in chosen)}"
         yield f"- served models: {f'no, {one.served}' if one.served else 'yes'}\n"
         yield from key_table({"properties": {section: keys[section] for section in ("grid", "training")}}, below=True)

@@ -122,7 +122,7 @@ def check_sets(file: object, config: dict, features: tuple[Features, Features]) 
     features  node features and edge features by name
     """
     sections: dict[str, str] = {}
-    for section in ("feature_sets", "encoded_sets", "vision_sets"):
+    for section in ("feature_sets", "encoded_sets", "vision_sets", "stacked_sets"):
         for name in config[section]:
             first = sections.setdefault(name, section)
             if first != section:
@@ -205,6 +205,11 @@ def check_experiment(
                 f"{path}: fan_out: {axis!r} is not an axis of model {model.name} with target.kind {target['kind']} "
                 f"(axes: {', '.join(axes)}){nearest(axis, axes)}"
             )
+    if experiment["ensemble"] > 1 and "seed" not in model.grid:
+        others = _models(models, lambda other: "seed" in other.grid)
+        raise ConfigError(
+            f"{path}: ensemble: model {model.name} has no seed, so its members would be equal; it is for {others}"
+        )
     names = metrics.selecting(target["kind"])
     if experiment["select"] is not None and experiment["select"] not in names:
         raise ConfigError(
@@ -216,6 +221,42 @@ def check_experiment(
         _check_subsets(path, experiment, config)
     if target["grains"] == ALL and experiment["training"].get("loss_grains") == CANDIDATE:
         raise ConfigError(f"{path}: training.loss_grains: candidate contradicts target.grains all; remove it")
+    if experiment["training"].get("context", "none") != "none":
+        chosen = {"target.grains": target["grains"], "loss_grains": experiment["training"]["loss_grains"]}
+        for key, grains in chosen.items():
+            if grains == ALL:
+                raise ConfigError(f"{path}: training.context: surrounds candidates, which {key} all contradicts")
+
+
+def check_stacks(file: object, config: dict) -> None:
+    """Raise ConfigError where a stack takes experiments that differ in more than features and models.
+
+    config  with its experiments
+    """
+    experiments, sets = config["experiments"], config["stacked_sets"]
+    for name, stack in experiments.items():
+        if stack["features"] not in sets:
+            continue
+        where = f"{file}: stacked_sets.{stack['features']}.experiments"
+        for member in sets[stack["features"]]["experiments"]:
+            one = experiments.get(member)
+            if one is None:
+                known = f"{', '.join(experiments)}){nearest(member, experiments)}"
+                raise ConfigError(f"{where}: {member!r} is not among the experiments of this configuration ({known}")
+            if one["features"] in sets:
+                raise ConfigError(f"{where}: {member} is a stack itself; name the experiments that it stacks")
+            for key in ("dataset", "split"):
+                if one[key] != stack[key]:
+                    raise ConfigError(f"{where}: {member} has {key} {one[key]}, but {name} has {stack[key]}")
+            for key, value in stack["target"].items():
+                if key == "threshold":
+                    missing = [f"{threshold:g}" for threshold in value if threshold not in one["target"][key]]
+                    if missing:
+                        raise ConfigError(f"{where}: {member} lacks target.threshold {', '.join(missing)} of {name}")
+                elif key != "soft" and one["target"][key] != value:
+                    raise ConfigError(
+                        f"{where}: {member} has target.{key} {one['target'][key]}, but {name} has {value}"
+                    )
 
 
 def _check_target(path: str, written: dict, experiment: dict, dataset: dict, models: Mapping[str, Declaration]) -> None:
@@ -248,6 +289,23 @@ def _check_target(path: str, written: dict, experiment: dict, dataset: dict, mod
     if "fraction" in written and target["aggregate"] != "fraction":
         raise ConfigError(
             f"{path}: target.fraction: no effect with aggregate {target['aggregate']}; it is for fraction"
+        )
+    if target["soft"]:
+        _check_soft(path, experiment, dataset, models)
+
+
+def _check_soft(path: str, experiment: dict, dataset: dict, models: Mapping[str, Declaration]) -> None:
+    kind = experiment["target"]["kind"]
+    if kind != ABNORMAL:
+        raise ConfigError(f"{path}: target.soft: no effect with kind {kind}; it is for abnormal")
+    if not models[experiment["model"]].soft:
+        others = _models(models, lambda other: other.soft)
+        raise ConfigError(f"{path}: target.soft: model {experiment['model']} learns labels only; it is for {others}")
+    made, used = dataset.get("simulate") or dataset.get("regrow"), dataset.get("growth_runs")
+    if used == 1 or (made and made["growth"]["runs"] == 1) or (isinstance(used, list) and len(used) == 1):
+        raise ConfigError(
+            f"{path}: target.soft: datasets.{experiment['dataset']} has one growth run per state; "
+            "use more growth runs or remove it"
         )
 
 

@@ -25,10 +25,11 @@ DECLARED = {
         "features": {
             "type": "array",
             "minItems": 1,
-            "items": {"enum": ["feature_sets", "encoded_sets", "vision_sets"]},
+            "items": {"enum": ["feature_sets", "encoded_sets", "vision_sets", "stacked_sets"]},
         },
         "kinds": {"type": "array", "minItems": 1, "items": {"enum": [ABNORMAL, GROWTH_RATIO, LABEL]}},
         "grains": {"type": "array", "contains": {"const": CANDIDATE}, "items": {"enum": [CANDIDATE, ALL]}},
+        "soft": {"type": "boolean"},
         "served": {"type": ["boolean", "string"]},
         "unit": TEXT,
         "select": TEXT,

@@ -55,6 +55,7 @@ def load(config: dict, file: str | os.PathLike, *others: str | os.PathLike) -> d
         name: experiments.load(name, _folder(name, file, others), config, file, folders, content)
         for name, content in held.items()
     }
+    checks.check_stacks(file, config)
     return config
 
 

@@ -11,7 +11,7 @@ from graincast.experiment import declaration
 from graincast.experiment.targets import ABNORMAL, LABEL
 from graincast.graphs.samples import TYPE_KEYS
 
-SECTIONS = ("feature_sets", "encoded_sets", "vision_sets")
+SECTIONS = ("feature_sets", "encoded_sets", "vision_sets", "stacked_sets")
 
 
 def resolved(config: dict, name: str, extensions: Sequence[Path]) -> dict[str, Any]:
@@ -31,6 +31,11 @@ def resolved(config: dict, name: str, extensions: Sequence[Path]) -> dict[str, A
             found[section] = {one["features"]: config[section][one["features"]]}
     for encoded in found.get("encoded_sets", {}).values():
         found["encoders"] = {encoded["encoder"]: config["encoders"][encoded["encoder"]]}
+    for stacked in found.get("stacked_sets", {}).values():
+        for member in stacked["experiments"]:
+            for section, entries in resolved(config, member, extensions).items():
+                if isinstance(entries, dict):
+                    found[section] = found.get(section, {}) | entries
     if config["extensions"]:
         found["extensions"] = config["extensions"]
     return found

@@ -15,6 +15,7 @@ from graincast.experiment.splits import SUBSETS
 from graincast.experiment.targets import ABNORMAL, ALL, GROWTH_RATIO, LABEL, Target
 from graincast.experiment.trained import REFITTED
 from graincast.microstructure import BadInput
+from graincast.models import ensemble
 
 COLUMNS = {
     ABNORMAL: ("abnormal", "probability_abnormal"),
@@ -65,7 +66,8 @@ def run_test(
     """Test the chosen trials.
 
     chosen    {threshold: {fold: trial}}
-    model_of  returns the trained model of (trial, fold); validation data are predicted without what was refitted
+    model_of  returns the trained model of (trial, fold), or an ensemble; validation data are predicted without what was
+              refitted
     subsets   {fold: subset of each microstructure, str [g]}
     data      the table that the target was computed from
     model     module of graincast.models
@@ -79,7 +81,7 @@ def run_test(
         for fold, trial in by_fold.items():
             subset, trained = subsets[fold], model_of(trial, fold)
             final = trained.get(REFITTED, trained)
-            predicted = model.predict(final, data)
+            predicted = ensemble.predict(model, final, data)
             test_rows, train_rows, validation_rows = (
                 targets.rows(target, data, subset == name) for name in ("test", "train", "validation")
             )

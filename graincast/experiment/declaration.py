@@ -21,6 +21,7 @@ class Declaration:
     features  sections of the configuration that define the features it takes
     kinds     kinds of target
     grains    whose growth it predicts: candidate, or all too
+    soft      whether it can learn fractions of growth runs
     served    "" if it can be registered and served, or the reason why not
     unit      of the steps in its training curves; "" if it has none
     select    the metric that chooses its trials by default; "" for the loss of the kind of target
@@ -33,6 +34,7 @@ class Declaration:
     features: tuple[str, ...]
     kinds: tuple[str, ...]
     grains: tuple[str, ...]
+    soft: bool
     served: str
     unit: str
     select: str
@@ -74,6 +76,7 @@ def read(name: str, extensions: Sequence[Path] = ()) -> Declaration:
         features=tuple(content["features"]),
         kinds=tuple(content["kinds"]),
         grains=tuple(content.get("grains", (CANDIDATE,))),
+        soft=bool(content.get("soft")),
         served="" if served is True else served,
         unit=content.get("unit", ""),
         select=content.get("select", ""),

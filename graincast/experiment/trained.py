@@ -7,6 +7,9 @@ The folder of a training job; each file is written whole or not at all:
     validation.h5 predictions for validation data, see validation_file.py
     history.h5    steps [evaluations]; curves [trials, folds, evaluations, columns]; attribute columns
     models.h5     {trial: {fold: parameters and normalisation}}, see files/nested.py
+
+The folder of an experiment's ensemble has members.h5: {trial: {fold: {seed: parameters and normalisation}}}, of the
+trials that folds chose, without the chosen models themselves.
 """
 
 import json
@@ -25,6 +28,7 @@ from graincast.files.atomic import write_text
 FORMAT: hdf5.Format = {"format": "graincast trials", "version": 1}
 REFITTED = "refitted"
 """The entry of a model that holds the same trial's model trained on validation data too, for the test and for use."""
+MEMBERS: hdf5.Format = {"format": "graincast ensemble members", "version": 1}
 
 
 @dataclass(frozen=True)
@@ -75,3 +79,17 @@ def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]
 def read_models(path: str | os.PathLike) -> dict[str, dict[str, dict]]:
     """The models of a job, {trial: {fold: model}}. Raises BadInput if the file is damaged."""
     return nested.read(path, FORMAT)[0]
+
+
+def write_members(path: str | os.PathLike, experiment: str, members: dict[str, dict[str, dict[str, dict]]]) -> None:
+    """Write the members of an ensemble, {trial: {fold: {seed: model}}}."""
+    nested.write(path, MEMBERS, members, {"experiment": experiment})
+
+
+def read_members(path: str | os.PathLike) -> dict[str, dict[str, dict[str, dict]]]:
+    """What write_members wrote, seeds ascending. Raises BadInput if the file is damaged."""
+    content = nested.read(path, MEMBERS)[0]
+    return {
+        trial: {fold: dict(sorted(of_seed.items(), key=lambda one: int(one[0]))) for fold, of_seed in by_fold.items()}
+        for trial, by_fold in content.items()
+    }

@@ -19,7 +19,7 @@ from graincast.models import estimators
 def fit(
     x: np.ndarray, true: np.ndarray, classify: bool, axes: dict[str, list], training: dict
 ) -> Iterator[tuple[dict, dict]]:
-    """Fit each point of the axes; fewer trees are the first of more."""
+    """Fit each point of the axes; fewer trees are the first of more. A fraction counts in a leaf as two samples."""
     kind: Any = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
     for depth, shrinkage in itertools.product(axes["depth"], axes["shrinkage"]):
         model = kind(
@@ -30,7 +30,8 @@ def fit(
             random_state=0,  # of the bins of large data sets
             **training,
         )
-        model.fit(x, true)
+        rows, label, weight = estimators.weighted_classes(true) if classify else (slice(None), true, None)
+        model.fit(x[rows], label, weight)
         for trees in axes["trees"]:
             yield {"trees": trees, "depth": depth, "shrinkage": shrinkage}, arrays(model, trees)
 

@@ -48,7 +48,7 @@ def train(
     fit      fit(x [n, inputs], true [n], classify, axes, training) yields each point of the axes and the parameters
              that were fitted; the axes are those of the grid, without threshold and propagation_steps
     subsets  {fold: subset of each microstructure, str [g]}: "train", "validation", "test" or ""
-    target   of the candidates: abnormal or not, or the growth ratio
+    target   of the candidates: abnormal or not, or the fraction of runs, or the growth ratio
     grid     the axes threshold (for abnormal), propagation_steps, and those of the estimator
     training  refit, and what the estimator itself takes
     advance  called with the number of estimators trained
@@ -63,7 +63,7 @@ def train(
         inside, learned = subset == "train", np.isin(subset, ["train", "validation"])
         averaged = _averaged(data, inside)
         for steps, threshold in itertools.product(grid["propagation_steps"], grid.get("threshold", [None])):
-            true = target.values[threshold].astype(float)
+            true = target.learned[threshold].astype(float)
             if classify and np.unique(true[inside]).size < 2:
                 raise BadInput(
                     f"fold {fold}: at threshold {threshold:g} all training targets are the same; nothing can be learned"
@@ -100,6 +100,18 @@ def predict(score: Callable[[dict, np.ndarray], np.ndarray], model: dict, data: 
         raise ValueError(f"the model needs the features {model['columns']}, the data have {data.columns}")
     found = score(model, inputs(data, model["propagation_steps"], model["averaged"]))
     return 0.5 * (1 + np.tanh(found / 2)) if model["classify"] else found  # the logistic function, without overflow
+
+
+def weighted_classes(true: np.ndarray) -> tuple[np.ndarray | slice, np.ndarray, np.ndarray | None]:
+    """Rows, their classes and weights, whose cross-entropy is that of fractions `true`, float [n].
+
+    A fraction between 0 and 1 is a row of both classes. Where there is none, all rows stand for themselves, unweighted.
+    """
+    if np.isin(true, (0, 1)).all():
+        return slice(None), true, None
+    rows = np.concatenate([np.flatnonzero(true > 0), np.flatnonzero(true < 1)])
+    positive = np.arange(rows.size) < np.count_nonzero(true > 0)
+    return rows, positive.astype(float), np.where(positive, true[rows], 1 - true[rows])
 
 
 def _on_one_thread(results: Iterator) -> Iterator:

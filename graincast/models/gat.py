@@ -1,27 +1,27 @@
 """Graph attention network (Velickovic et al. 2018, arXiv 1710.10903): three layers that also use edge features."""
 
 import functools
+from typing import Any
 
-import torch
 from torch.nn.functional import elu
-from torch_geometric.nn import GATConv
+from torch_geometric.nn import GATConv, MessagePassing
 
-from graincast.models import graph_network
-from graincast.models.graph_network import WHOLE, Seen
+from graincast.models import graph_network, message_layers
 
 
-class Network(graph_network.Network):
+class Network(message_layers.Network):
     """Attention layers with exponential linear units, then a linear layer: maps [n, columns] to [n].
 
     hidden             channels of each head; heads are concatenated
-    dropout            fraction of the channels dropped after each layer in training
     attention_dropout  fraction of the neighbours dropped in training
     residual           whether each layer adds a linear function of the grain's own features: this kind of attention
                        ranks neighbours alike for every grain and cannot single out the grain itself, so without it
                        normal growth is not learned; with little data it overfits sooner
+    options            those of message_layers.Network
     """
 
     SELF_LOOPS, LAYERS = True, 3
+    LAYER: type[MessagePassing] = GATConv
 
     def __init__(
         self,
@@ -29,14 +29,12 @@ class Network(graph_network.Network):
         edge_columns: int,
         hidden: int,
         heads: int,
-        dropout: float,
         attention_dropout: float,
         residual: bool,
+        **options: Any,
     ) -> None:
-        super().__init__()
-        self.dropout = torch.nn.Dropout(dropout)
-        self.layers = torch.nn.ModuleList(
-            GATConv(
+        layers = (
+            self.LAYER(
                 columns if layer == 0 else hidden * heads,
                 hidden,
                 heads,
@@ -47,14 +45,7 @@ class Network(graph_network.Network):
             )
             for layer in range(self.LAYERS)
         )
-        self.last = torch.nn.Linear(hidden * heads, 1)
-
-    def forward(
-        self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor, seen: Seen = WHOLE
-    ) -> torch.Tensor:
-        for layer, (nodes, edges) in zip(self.layers, seen, strict=False):
-            x = self.dropout(elu(layer(x, edge_index[:, :edges], edge_attr[:edges])[:nodes]))
-        return self.last(x)[:, 0]
+        super().__init__(layers, hidden * heads, elu, **options)
 
 
 read, total_steps = graph_network.read, graph_network.total_steps

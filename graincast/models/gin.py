@@ -1,33 +1,30 @@
 """Graph isomorphism network with edge features (Hu et al. 2020, arXiv 1905.12265): three layers."""
 
 import functools
+from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.functional import relu
 from torch_geometric.nn import GINEConv
 
-from graincast.models import graph_network
-from graincast.models.graph_network import WHOLE, Seen
+from graincast.models import graph_network, message_layers
 
 
-class Network(graph_network.Network):
+class Network(message_layers.Network):
     """Isomorphism layers, then a linear layer: maps [n, columns] to [n].
 
     A layer sums, over a grain's neighbours, their channels plus a linear function of the boundary's features,
     rectified; adds 1 + ε times the grain's own channels, ε learned; and applies a perceptron with one hidden layer.
 
     hidden   channels of each layer
-    dropout  fraction of the channels dropped after each layer in training
-    Without normalisation of channels: it would hide how large a grain's neighbourhood is.
+    options  those of message_layers.Network; a norm hides how large a grain's neighbourhood is
     """
 
     SELF_LOOPS, LAYERS = False, 3
 
-    def __init__(self, columns: int, edge_columns: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.first = nn.Linear(columns, hidden)
-        self.layers = nn.ModuleList(
+    def __init__(self, columns: int, edge_columns: int, hidden: int, **options: Any) -> None:
+        first = nn.Linear(columns, hidden)
+        layers = (
             GINEConv(
                 nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden)),
                 train_eps=True,
@@ -35,16 +32,7 @@ class Network(graph_network.Network):
             )
             for _ in range(self.LAYERS)
         )
-        self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(hidden, 1)
-
-    def forward(
-        self, x: torch.Tensor, edge_index: torch.Tensor, edge_attr: torch.Tensor, seen: Seen = WHOLE
-    ) -> torch.Tensor:
-        x = relu(self.first(x))
-        for layer, (nodes, edges) in zip(self.layers, seen, strict=False):
-            x = self.dropout(relu(layer(x, edge_index[:, :edges], edge_attr[:edges])[:nodes]))
-        return self.last(x)[:, 0]
+        super().__init__(layers, hidden, relu, first=first, **options)
 
 
 read, total_steps = graph_network.read, graph_network.total_steps

@@ -7,6 +7,9 @@ made with the numbers of node and edge features and the declaration's own traini
     forward(x [n, columns], edge_index [2, m], edge_attr [m, edge_columns], seen) -> [n]
     SELF_LOOPS   whether graphs get a self-loop at each node, with the mean features of its edges
     LAYERS       the number of message-passing layers; 0, the default, where forward takes no `seen`
+    measured     settings that it takes from the training data
+    pools        whether forward also takes `graph`, the index of each node's graph, int64 [n]; such a network has
+                 candidates alone in the loss, and predicts no other grains
 
 Where only the candidates' outputs are wanted, a network with LAYERS computes only what they depend on: `seen` says for
 each layer how many of the first nodes it updates, and how many of the first edges it uses. WHOLE means all of them.
@@ -20,6 +23,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +33,7 @@ from graincast.experiment.targets import ABNORMAL, ALL, Target
 from graincast.experiment.trained import Trained
 from graincast.features import table
 from graincast.features.table import FeatureTable
+from graincast.microstructure import BadInput
 from graincast.training import graph_batches
 from graincast.training.device import device_of
 from graincast.training.generators import seeded
@@ -58,6 +63,12 @@ class Network(torch.nn.Module):
 
     SELF_LOOPS: bool
     LAYERS = 0
+    pools = False
+
+    @classmethod
+    def measured(cls, data: FeatureTable, inside: np.ndarray) -> dict:
+        """Settings from the training data, the graphs in `inside` (bool [g]): built-in types, as a file stores them."""
+        return {}
 
 
 def total_steps(points: int, folds: int, training: dict) -> tuple[int, str]:
@@ -81,8 +92,9 @@ def train(
 
     network      class of the network, see above
     subsets      {fold: subset of each microstructure, str [g]}: "train", "validation", "test" or ""
-    target       abnormal or not (cross-entropy), or the growth ratio, scaled to the range of the ratios in the loss
-                 (mean squared error); of the candidates or of all grains, which the curves then measure
+    target       abnormal or not, or the fraction of runs (cross-entropy), or the growth ratio, scaled to the range of
+                 the ratios in the loss (mean squared error); of the candidates or of all grains, which the curves then
+                 measure
     grid         the axes threshold (for abnormal), learning_rate, weight_decay, seed, and a network's own
     training     the keys SHARED: those of loop.Settings; batch_size, in graphs; and loss_grains, the grains in the
                  loss: candidate, all, or None for the target's grains; and a network's own
@@ -96,6 +108,7 @@ def train(
     for fold, subset in subsets.items():
         normalisation = _normalisation(data, subset == "train")
         graphs = _graphs(data, normalisation, network)
+        measured = network.measured(data, subset == "train")
         for trial in itertools.product(*grid.values()):
             point = dict(zip(grid, trial, strict=True))
             identity = _identity(network, data, subset, target, point, training)
@@ -104,7 +117,10 @@ def train(
             with seeded(point["seed"]):
                 own = {key: value for key, value in training.items() if key not in SHARED}
                 own |= {axis: value for axis, value in point.items() if axis not in AXES}
+                own |= measured
                 module = network(len(data.columns), len(data.edge_columns), **own)
+            if module.pools and ALL in (task.grains, task.loss_grains):
+                raise BadInput("training.context surrounds candidates; predict and learn these alone, or remove it")
             fitted = fit(
                 module,
                 task.batches,
@@ -213,17 +229,18 @@ class _Task:
 
 def _scores(network: torch.nn.Module, batch: Batch, grains: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The network's output and the targets, float32, for the candidates or all grains of a batch."""
-    seen = () if batch.seen is None else (batch.seen,)
-    score = network(batch.x, batch.edge_index, batch.edge_attr, *seen).float()
+    options: dict[str, Any] = {} if batch.seen is None else {"seen": batch.seen}
+    options |= {"graph": batch.graph} if network.pools else {}
+    score = network(batch.x, batch.edge_index, batch.edge_attr, **options).float()
     return (score, batch.y) if grains == ALL else (score[batch.candidate], batch.y[batch.candidate])
 
 
 def _grain_targets(data: FeatureTable, target: Target, threshold: float | None) -> np.ndarray:
     """The target of each grain, float64 [N]; NaN for other grains if only candidates have one."""
-    y = np.full(len(data.x), np.nan) if target.all_values is None else target.all_values[threshold].astype(float)
+    y = np.full(len(data.x), np.nan) if target.all_learned is None else target.all_learned[threshold].astype(float)
     if target.grains == ALL:
-        return target.values[threshold].astype(float)
-    y[data.candidate_index] = target.values[threshold]
+        return target.learned[threshold].astype(float)
+    y[data.candidate_index] = target.learned[threshold]
     return y
 
 

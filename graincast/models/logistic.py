@@ -25,8 +25,10 @@ def fit(
     for transform, c in itertools.product(axes["transform"], axes["c"]):
         z = transformed(x, transform)
         mean, std = moments(z)
+        z = (z - mean) / std
         model = LogisticRegression(C=c, max_iter=ITERATIONS, tol=TOLERANCE) if classify else Ridge(1 / c)
-        model.fit((z - mean) / std, true)
+        rows, label, weight = estimators.weighted_classes(true) if classify else (slice(None), true, None)
+        model.fit(z[rows], label, weight)
         weight, bias = np.ravel(model.coef_), float(np.ravel(model.intercept_)[0])
         parameters = {"transform": transform, "mean": mean, "std": std, "weight": weight, "bias": bias}
         yield {"transform": transform, "c": c}, parameters

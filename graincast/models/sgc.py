@@ -46,8 +46,8 @@ def train(
     """Train every point of a grid on every fold.
 
     subsets   {fold: subset of each microstructure, str [g]}: "train", "validation", "test" or ""
-    target    of the candidates: abnormal or not (cross-entropy), or the growth ratio, scaled to the range of the
-              training set (mean squared error)
+    target    of the candidates: abnormal or not, or the fraction of runs (cross-entropy), or the growth ratio, scaled
+              to the range of the training set (mean squared error)
     grid      the axes threshold (for abnormal), feature_subset ("area+degree"; all features without this axis),
               propagation_steps, learning_rate, weight_decay, seed
     training  iterations, evaluate_every
@@ -111,7 +111,7 @@ class _Stack:
 
     def __init__(self, x: torch.Tensor, subsets: dict, target: Target, axes: dict, columns: list[str]) -> None:
         self.axes, self.columns = axes, columns
-        self.classify = target.kind == ABNORMAL
+        self.classify, self.soft = target.kind == ABNORMAL, target.soft is not None
         self.outputs = 2 if self.classify else 1  # classes normal and abnormal, or the scaled growth ratio
         self.rates = list(itertools.product(axes["learning_rate"], axes["weight_decay"]))
         k, p, g, _ = x.shape
@@ -121,7 +121,7 @@ class _Stack:
         for name in ("train", "validation"):
             inside = torch.tensor(np.stack([subset == name for subset in subsets.values()]), dtype=torch.float64)
             self.weights[name] = inside / inside.sum(dim=1, keepdim=True)
-        true = torch.tensor(np.stack([target.values[t] for t in axes["threshold"]]), dtype=torch.float64)  # [t, g]
+        true = torch.tensor(np.stack([target.learned[t] for t in axes["threshold"]]), dtype=torch.float64)  # [t, g]
         in_training = [subset == "train" for subset in subsets.values()]
         ratios = [target.values[None][inside] for inside in in_training] if not self.classify else []
         self.extremes = [(float(ratio.min()), float(ratio.max())) for ratio in ratios]
@@ -162,6 +162,8 @@ class _Stack:
     def losses(self, scores: torch.Tensor) -> torch.Tensor:
         """The loss of each prediction, in the shape of the scores."""
         true = self.true.permute(1, 0, 2)[:, None, None, :, None, :]  # [p, 1, 1, t, 1, g]
+        if self.soft:
+            return torch.nn.functional.softplus(scores) - true * scores
         if self.classify:  # -log softmax of the true class = softplus of the score against it
             return torch.nn.functional.softplus(scores * (1 - 2 * true))
         return (scores - true) ** 2
@@ -174,7 +176,7 @@ class _Stack:
         """Training and validation loss, and accuracy or mean absolute error: float64 [4, K, p, rate, f, t, s]."""
         true = self.true.permute(1, 0, 2)[:, None, None, :, None, :]
         if self.classify:
-            second = ((scores > 0) == (true == 1)).double()
+            second = ((scores > 0) == (true > 0.5)).double()
         else:
             second = (scores - true).abs() * self.span[:, None, None, None, None]
         return torch.stack(

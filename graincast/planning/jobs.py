@@ -19,6 +19,7 @@ from graincast.raw.sources import SOURCES
 
 NODES, SHELLS = "graincast/features/nodes.py", "graincast/features/shells.py"
 EDGES, SOURCE_TABLE = "graincast/features/edges.py", "graincast/raw/sources.py"
+METRICS = "graincast/evaluation/metrics.py"
 """Sources that hold a table, of which a job uses some entries."""
 
 
@@ -71,7 +72,9 @@ def jobs(plan: Plan, compared: list[str], ceilings: Sequence[str] = ()) -> list[
     ceilings  noise ceilings of data sets, other configurations' included
     """
     found = [*_data(plan), *_features(plan)]
-    for experiment in plan.experiments:
+    for experiment in sorted(plan.experiments, key=lambda one: bool(plan.stacked(one))):
+        known = {job.name for job in found}
+        found += (job for job in _stacked(plan, experiment) if job.name not in known)
         found += _experiment(plan, experiment)
     notes = {path: note_of(metrics) for metrics in compared for path in (metrics, predictions_beside(metrics))}
     table, programs = ["results/comparison.csv"], ["scripts/compare.py"]
@@ -189,6 +192,8 @@ def _features(plan: Plan) -> Iterator[Job]:
     done = set()
     for dataset, features in sorted(used):
         output = f"results/datasets/{dataset}/features/{features}.h5"
+        if features in config["stacked_sets"]:  # after the experiments, see _stacked
+            continue
         if dataset in plan.images:
             inputs = {"names": plan.name_lists(dataset), "rejected": []}
         else:
@@ -238,6 +243,23 @@ def _encoder(plan: Plan, dataset: str, encoded: dict, codes: str) -> Iterator[Jo
     yield Job("encode", wildcards | components, {}, inputs, [codes], ["scripts/encode.py", method])
 
 
+def _stacked(plan: Plan, experiment: str) -> Iterator[Job]:
+    members = plan.stacked(experiment)
+    if members:
+        dataset, features = (plan.experiments[experiment][key] for key in ("dataset", "features"))
+        programs = {"scripts/stacked_features.py": None}
+        programs |= {source: None for name in members for source in plan.model_sources(name)}
+        yield Job(
+            "stacked_features",
+            {"dataset": dataset, "stacked": features},
+            {"experiments": members},
+            plan.stacked_in(dataset, features),
+            [plan.features(experiment)],
+            list(programs),
+            entries={SOURCE_TABLE: []},
+        )
+
+
 def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
     folder = f"results/experiments/{experiment}"
     settings = plan.experiments[experiment]
@@ -258,7 +280,13 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
     trials = plan.trial_files(experiment, "trials.json")
     files = ("test_metrics.json", "trials.csv", "predictions.csv", "model.h5", "sources.zip")
     results = [f"{folder}/{file}" for file in files]
-    inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.h5"), **data}
+    members = plan.members(experiment)
+    if members:
+        parameters = {key: settings[key] for key in ("model", "select", "ensemble")}
+        chooses = {METRICS: [settings["select"]]}  # an edit of any other metric trains nothing
+        programs = ["scripts/members.py", *model]
+        yield Job("members", own, parameters, {"trials": trials, **data}, members, programs, entries=chooses)
+    inputs = {"trials": trials, "models": plan.trial_files(experiment, "models.h5"), "members": members, **data}
     parameters = {"model": settings["model"], "select": settings["select"], "raw": plan.raw_recipe(experiment)}
     # which packs readers, but reads no raw data
     yield Job("evaluate", own, parameters, inputs, results, ["scripts/evaluate.py", *model], entries={SOURCE_TABLE: []})

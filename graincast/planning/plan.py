@@ -130,6 +130,20 @@ class Plan:
 
     # ---- Files of experiments
 
+    def stacked(self, experiment: str) -> list[str]:
+        """The experiments that an experiment stacks; none if it is no stack."""
+        chosen = self.config["stacked_sets"].get(self.experiments[experiment]["features"])
+        return chosen["experiments"] if chosen else []
+
+    def stacked_in(self, dataset: str, stacked_set: str) -> dict[str, list[str]]:
+        """The trained models and features of the experiments of a stacked set, and their split."""
+        members = self.config["stacked_sets"][stacked_set]["experiments"]
+        return {
+            "models": [f"results/experiments/{name}/model.h5" for name in members],
+            "features": [self.features(name) for name in members],
+            "split": [self.split(members[0])],
+        }
+
     def features(self, experiment: str) -> str:
         one = self.experiments[experiment]
         return f"results/datasets/{one['dataset']}/features/{one['features']}.h5"
@@ -141,6 +155,11 @@ class Plan:
     def trial_files(self, experiment: str, name: str) -> list[str]:
         """The file of this name of each of an experiment's training jobs."""
         return [f"results/experiments/{experiment}/trials/{job}/{name}" for job in self.training_jobs(experiment)]
+
+    def members(self, experiment: str) -> list[str]:
+        """The further members of an experiment's ensemble; none without one."""
+        ensemble = self.experiments[experiment]["ensemble"] > 1
+        return [f"results/experiments/{experiment}/members/members.h5"] if ensemble else []
 
     def test_metrics(self) -> list[str]:
         return [f"results/experiments/{name}/test_metrics.json" for name in self.experiments]
@@ -177,6 +196,7 @@ class Plan:
         target = self.experiments[experiment]["target"]
         keys = ["kind"] if target["kind"] == LABEL else ["kind", "grains", "aggregate"]
         keys += ["fraction"] if target["aggregate"] == "fraction" else []
+        keys += ["soft"] if target["soft"] else []
         return {key: target[key] for key in keys}
 
     def feature_set(self, features: str) -> dict[str, list[str]]:
@@ -223,7 +243,9 @@ class Plan:
     def mlflow_context(self, experiment: str) -> dict:
         """Experiment metadata logged to MLflow, and how raw files become what its model takes."""
         one = self.experiments[experiment]
-        return {**one, "raw": self.raw_recipe(experiment)}
+        found = {key: value for key, value in one.items() if key != "ensemble" or value > 1}
+        found["target"] = {key: value for key, value in one["target"].items() if key != "soft" or value}
+        return {**found, "raw": self.raw_recipe(experiment)}
 
     def raw_recipe(self, experiment: str) -> dict | None:
         """How a raw file becomes what an experiment's model takes; None if that needs more than the file."""
@@ -254,4 +276,5 @@ class Plan:
                 yield self.codes(experiment["dataset"], experiment["features"])
                 yield f"results/datasets/{experiment['dataset']}/encoders/{encoder}/encoder.h5"
             yield from self.trial_files(name, "trials.json")
+            yield from self.members(name)
         yield from self.test_metrics()

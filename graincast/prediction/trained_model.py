@@ -2,7 +2,8 @@
 
 The file is HDF5 (files/nested.py), attributes format = "graincast model", version = 1; reading it runs no code.
 
-    models/{threshold}/{fold}   parameters and normalisation; threshold "-" where the target has none
+    models/{threshold}/{fold}   parameters and normalisation; threshold "-" where the target has none; of an ensemble,
+                                the same of each member (models/ensemble.py)
     ranges/nodes, ranges/edges  float64 [columns, 2], smallest and largest value of each feature in training
     ranges/node_means           float64 [columns, 2], the same of its mean over the grains of each microstructure
     ranges/spacing              float64 [2], distance of neighbouring sites, µm; NaN if unknown
@@ -68,7 +69,9 @@ class TrainedModel:
 
     def by_fold(self, table: Any) -> np.ndarray:
         """The predictions of each fold's model for a table, float64 [folds, g], or [folds, N] for all grains."""
-        return np.stack([self._module.predict(model, table) for model in self.models.values()])
+        from graincast.models import ensemble
+
+        return np.stack([ensemble.predict(self._module, model, table) for model in self.models.values()])
 
     def _table(self, data: Any) -> tuple[list[str], Any, list[np.ndarray]]:
         from graincast.prediction import frames

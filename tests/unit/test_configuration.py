@@ -56,6 +56,7 @@ def test_defaults_are_filled_in_at_every_level(tmp_path):
         "threshold": [10],
         "aggregate": "mean",
         "fraction": 0.5,
+        "soft": False,
     }
     assert experiment["grid"] == {  # without the axes of other models
         "feature_subsets": None,

@@ -100,7 +100,23 @@ WRONG_EXPERIMENT = [
     ({"target.kind": "growth-ratio"}, "target.threshold: no effect with kind growth-ratio; it is for abnormal"),
     ({"target": "{kind: growth-ratio, aggregate: fraction}"}, "target.aggregate: fraction is for kind abnormal only"),
     ({**SVM, "target": "{kind: label, aggregate: mean}"}, "target.aggregate: no effect with kind label; remove it"),
+    (
+        {"model": "logistic", "ensemble": 2},
+        "ensemble: model logistic has no seed, so its members would be equal; it is",
+    ),
     ({"target.fraction": 0.4}, "target.fraction: no effect with aggregate mean; it is for fraction"),
+    (
+        {"target.soft": True},
+        "target.soft: datasets.sim has one growth run per state; use more growth runs or remove it",
+    ),
+    (
+        {"target": "{kind: growth-ratio, soft: true}"},
+        "target.soft: no effect with kind growth-ratio; it is for abnormal",
+    ),
+    (
+        {**SVM, "target": "{threshold: [3], soft: true}", "dataset": "sim"},
+        "target.soft: model svm learns labels only; it",
+    ),
     ({"target.grains": "all"}, "target.grains: model sgc predicts candidate grains only; all is for gat"),
     ({"target": "{kind: label}"}, "model sgc cannot learn label (it can learn abnormal, growth-ratio)"),
     ({**SVM, "dataset": "sim", "target": "{kind: label}"}, "label does not fit datasets.sim, whose source is simulate"),
@@ -118,6 +134,10 @@ WRONG_EXPERIMENT = [
     (
         {"model": "gat", "target.grains": "all", "training.loss_grains": "candidate"},
         "training.loss_grains: candidate contradicts target.grains all; remove it",
+    ),
+    (
+        {"model": "gat", "training.loss_grains": "all", "training.context": "mean"},
+        "training.context: surrounds candidates, which loss_grains all contradicts",
     ),
 ]
 

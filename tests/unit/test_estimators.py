@@ -119,3 +119,16 @@ def test_the_refitted_model_is_tested_and_the_other_is_calibrated(data, subset):
     plain = run_test({10: {"f": "t"}}, lambda *_: {**model, REFITTED: model}, {"f": subset}, target, data, logistic)
     scaling = [found.thresholds["10"]["calibration"]["by_fold"] for found in (tested, plain)]
     assert scaling[0] == scaling[1]
+
+
+def test_fractions_are_learned_as_if_each_growth_run_were_a_sample(data, subset):
+    runs = np.random.default_rng(4).integers(0, 2, (len(data.name), 4))
+    soft = {10: runs.mean(axis=1)}
+    grid = {"threshold": [10], "propagation_steps": [0], "transform": ["none"], "c": [0.3]}
+    target = replace(targets.of_data(data, [10]), soft=soft)
+    model = only(logistic.train(data, {"f": subset}, target, grid, {"refit": False}))
+    x = data.x[data.candidate_index]
+    z = StandardScaler().fit(x[subset == "train"]).transform(x)
+    every_run = np.repeat(z[subset == "train"], 4, axis=0)
+    reference = LogisticRegression(C=0.3 / 4, tol=1e-8, max_iter=10_000).fit(every_run, runs[subset == "train"].ravel())
+    np.testing.assert_allclose(logistic.predict(model, data), reference.predict_proba(z)[:, 1], rtol=1e-3)

@@ -14,10 +14,11 @@ import torch
 from graincast.experiment import declaration, targets
 from graincast.features.table import FeatureTable, assemble
 from graincast.files.declaration import chain
+from graincast.microstructure import BadInput
 from graincast.models import by_name, graph_network
 from graincast.training.generators import seeded
 from tests.tables import feature_table
-from tests.unit.model_suite import LEARNING, Case
+from tests.unit.model_suite import LEARNING, SMALL, Case
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -179,17 +180,26 @@ def test_checkpoints_of_other_data_settings_or_networks_are_not_resumed(table, t
     assert "resumed" not in notes(grid={**GRID, "threshold": [11.0]})
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_initial_weights_depend_on_the_seed_alone(name):
-    network = by_name.load(name).Network
-    training = Case(name, "abnormal", "candidate").training()
+def settings_of(name: str, table: FeatureTable, **others: object) -> dict:
+    """A network's own settings: the declared defaults, except those in `others`, and what it measures."""
+    training = Case(name, "abnormal", "candidate").training(**others)
     own = {key: value for key, value in training.items() if key not in graph_network.SHARED}
+    return own | by_name.load(name).Network.measured(table, np.ones(len(table.name), bool))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_initial_weights_depend_on_the_seed_alone(name, table):
+    network, own = by_name.load(name).Network, settings_of(name, table)
 
     def weights(seed):
         with seeded(seed):
             return network(3, 1, **own).last.weight.detach()
 
     assert torch.equal(weights(1), weights(1)) and not torch.equal(weights(1), weights(2))
+
+
+def alone(table: FeatureTable, i: int) -> FeatureTable:
+    return table.selected(np.arange(len(table.name)) == i)
 
 
 def made_up(count: int, columns: list[str], graph: Callable[[np.random.Generator], dict]) -> FeatureTable:
@@ -236,16 +246,78 @@ def test_networks_learn_from_second_neighbours_and_from_boundaries(name, graph, 
     assert right[subset == "test"].mean() > 0.9
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_computes_for_candidates_what_it_does_on_whole_graphs(name, table):
+OPTIONS = [
+    {},
+    {"jumping": "concatenate"},
+    {"jumping": "max", "norm": "layer"},
+    {"norm": "batch"},
+]
+
+
+def module_and_graphs(name: str, table: FeatureTable, **options: object):
+    """An untrained network, in eval mode, and whole graphs and those that the candidates see."""
     network = by_name.load(name).Network
-    own = {
-        key: one["default"] for key, one in declaration.read(name).training.items() if key not in graph_network.SHARED
-    }
-    module = network(len(table.columns), len(table.edge_columns), **own).eval()
-    graphs = graph_network._graphs(table, graph_network._normalisation(table, np.ones(40, bool)), network)
-    seen = graph_network._seen(graphs, network, "candidate")
-    assert len(seen.edge_attr) <= len(graphs.edge_attr) and network.LAYERS
+    with seeded(0):
+        module = network(len(table.columns), len(table.edge_columns), **settings_of(name, table, **options)).eval()
+    graphs = graph_network._graphs(table, graph_network._normalisation(table, np.ones(len(table.name), bool)), network)
+    return module, graphs, graph_network._seen(graphs, network, "candidate")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_network_computes_for_candidates_what_it_does_on_whole_graphs(name, table, options):
+    module, graphs, seen = module_and_graphs(name, table, **options)
+    for norm in module.norms:
+        if options.get("norm") == "batch":
+            norm.module.running_mean.uniform_(-1, 1)
+            norm.module.running_var.uniform_(0.5, 2)
+    assert len(seen.edge_attr) <= len(graphs.edge_attr) and module.LAYERS
     numbers = torch.arange(len(table.name))
     whole, cut = (graph_network._scores(module, one.batch(numbers), "candidate")[0] for one in (graphs, seen))
     torch.testing.assert_close(cut, whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("context", ["mean", "max"])
+def test_context_pools_the_first_layer_of_whole_graphs_around_the_candidate(name, table, context):
+    module, graphs, seen = module_and_graphs(name, table, context=context)
+    pooled = []
+    module.last.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
+    graph_network._scores(module, seen.batch(torch.arange(len(table.name))), "candidate")
+    whole = graphs.batch(torch.arange(len(table.name)))
+    x = whole.x if module.first is None else module.activation(module.first(whole.x))
+    first = module.activation(module.layers[0](x, whole.edge_index, whole.edge_attr))
+    near = torch.zeros(len(x), dtype=torch.bool)
+    near[whole.candidate] = True
+    for _ in range(module.LAYERS - 1):
+        near[whole.edge_index[0, near[whole.edge_index[1]]]] = True
+    for graph, found in enumerate(pooled[0][:, -first.shape[1] :]):
+        around = first[near & (whole.graph == graph)]
+        expected = around.mean(dim=0) if context == "mean" else around.amax(dim=0)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [*OPTIONS[1:], {"context": "mean", "jumping": "max"}, {"context": "max"}], ids=str)
+@pytest.mark.parametrize("batch_size", [8, 1])
+def test_networks_train_with_each_option_and_predict_each_graph_as_alone(table, options, batch_size):
+    case = Case("gat", "abnormal", "candidate")
+    training = case.training(**SMALL, **options) | {"batch_size": batch_size}
+    ((_, model),) = case.train(table, {"all": subset_of(40)}, training=training).models.items()
+    predicted = case.model.predict(model, table)
+    assert np.ptp(predicted) > 0
+    graph_by_graph = [case.model.predict(model, alone(table, i)) for i in range(5)]
+    np.testing.assert_allclose(np.concatenate(graph_by_graph), predicted[:5], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("grains", "loss_grains"), [("all", None), ("candidate", "all")])
+def test_a_context_of_all_grains_is_refused(table, grains, loss_grains):
+    case = Case("gat", "abnormal", grains)
+    training = case.training(**SMALL) | {"context": "mean", "loss_grains": loss_grains}
+    with pytest.raises(BadInput, match="predict and learn these alone"):
+        case.train(table, {"all": subset_of(40)}, training=training)
+
+
+def test_options_at_their_defaults_add_no_parameters():
+    """So that results without them stay what they were."""
+    module = by_name.load("gat").Network(3, 1, 4, 2, 0.1, False, dropout=0.1)
+    assert {name.split(".")[0] for name in module.state_dict()} == {"layers", "last"}

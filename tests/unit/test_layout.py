@@ -64,7 +64,9 @@ MAY_LOAD = {
     "figures": {"matplotlib", "sklearn"},
     "predict": {"matplotlib"},
     "evaluate": {"torch", "torch_geometric", "sklearn"},
+    "stacked_features": {"torch", "torch_geometric", "sklearn"},
     "train": {"torch", "torch_geometric", "sklearn"},
+    "members": {"torch", "torch_geometric", "sklearn"},
     "vision_features": {"torch", "torch_geometric", "sklearn"},
     "track": HEAVY,
 }
@@ -174,7 +176,7 @@ def test_a_program_loads_no_heavy_package_it_does_not_need(path):
     assert loaded(path) & HEAVY <= MAY_LOAD.get(Path(path).stem, set())
 
 
-@pytest.mark.parametrize("name", ["evaluate", "train", "vision_features"])
+@pytest.mark.parametrize("name", ["evaluate", "members", "train", "vision_features"])
 def test_training_and_evaluation_do_not_import_tracking(name):
     assert not closure(f"scripts/{name}.py") & TRACKING
 

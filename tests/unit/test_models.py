@@ -121,13 +121,14 @@ def test_a_declaration_that_extends_another_takes_over_its_entries(tmp_path):
     assert one.features == tuple(parent["features"])
     assert one.grains == (CANDIDATE,)
     folders = models.folders([tmp_path])
-    assert declaration.chain("mine", folders) == [tmp_path / "mine.yaml", models.MODELS / "graph_network.yaml"]
+    above = [models.MODELS / f"{name}.yaml" for name in ("graph_network", "network")]
+    assert declaration.chain("mine", folders) == [tmp_path / "mine.yaml", *above]
 
 
 def test_abstract_declarations_are_no_models(tmp_path):
     (tmp_path / "mine.yaml").write_text(DECLARED)
     assert "mine" in models.names([tmp_path])
-    assert not {"graph_network", "encoder"} & {*models.names([tmp_path]), *METHODS}
+    assert not {"network", "graph_network", "message_layers", "encoder"} & {*models.names([tmp_path]), *METHODS}
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from graincast.experiment import declaration
+from graincast.experiment.stacked import StackedTable
 from graincast.experiment.targets import LABEL
 from graincast.features.table import FeatureTable, assemble
 from graincast.vision.table import VisionTable, of_labelled, of_microstructures
@@ -126,6 +128,45 @@ class TestImages(ModelSuite):
     @staticmethod
     def renamed(data: VisionTable) -> VisionTable:
         return replace(data, x=data.x[:, :30])
+
+
+class TestStacks(ModelSuite):
+    """Models of other experiments' predictions."""
+
+    TAKES = "stacked_sets"
+
+    @staticmethod
+    def data(kind: str, count: int) -> StackedTable:
+        """Three experiments, whose folds differ; growth follows what two of them agree on."""
+        rng = np.random.default_rng(0)
+        logits = rng.normal(size=(2, 3, count, 3))
+        logits[..., :2] += 2 * rng.normal(size=count)[:, None]
+        ratios = 10 + 4 * logits[0, 0, :, 0] + 4 * logits[0, 0, :, 1]
+        names = [f"{i:03d}" for i in range(count)]
+        return StackedTable(
+            name=names,
+            group=names,
+            columns=["one", "two", "three"],
+            thresholds=np.array([10.0, 11.0]),
+            folds=["one", "two", "all"],
+            probability=expit(logits),
+            growth_ptr=np.arange(count + 1),
+            growth_ratio=np.maximum(ratios, 0),
+        )
+
+    @staticmethod
+    def selected(data: StackedTable, numbers: np.ndarray) -> StackedTable:
+        return data.selected(np.isin(np.arange(len(data.name)), numbers))
+
+    @staticmethod
+    def disturbed(data: StackedTable, numbers: np.ndarray) -> StackedTable:
+        probability = data.probability.copy()
+        probability[:, :, numbers] = 1 - probability[:, :, numbers]
+        return replace(data, probability=probability)
+
+    @staticmethod
+    def renamed(data: StackedTable) -> StackedTable:
+        return replace(data, columns=data.columns[::-1])
 
 
 def test_every_declared_model_runs_the_suite():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from graincast.experiment.targets import AGGREGATES, labels, of_data, rows
+from graincast.microstructure import BadInput
 from tests.tables import feature_table
 
 RATIOS = [np.array([1.0, 2.0, 9.0]), np.array([10.0]), np.array([5.0, 5.0]), np.array([0.0, 0.0, 0.0, 8.0])]
@@ -84,3 +85,26 @@ def test_a_target_that_the_data_do_not_have_is_refused():
     for options, message in (({"kind": "label"}, "no labelled images"), ({}, "needs a threshold")):
         with pytest.raises(ValueError, match=message):
             of_data(table, [None], **options)
+
+
+def test_soft_targets_are_learned_and_labels_stay_what_is_tested():
+    table = feature_table(12)
+    hard, soft = of_data(table, [5, 10]), of_data(table, [5, 10], soft=True)
+    assert hard.learned is hard.values and hard.all_learned is hard.all_values
+    for threshold in (5, 10):
+        np.testing.assert_array_equal(soft.values[threshold], hard.values[threshold])
+        expected = [np.mean(runs > threshold) for runs in table.candidate_ratios()]
+        np.testing.assert_array_equal(soft.learned[threshold], expected)
+        every = np.concatenate([np.mean(runs > threshold, axis=0) for runs in table.grain_ratios()])
+        np.testing.assert_array_equal(soft.all_learned[threshold], every)
+        np.testing.assert_array_equal(of_data(table, [threshold], grains="all", soft=True).learned[threshold], every)
+    assert set(np.concatenate(list(soft.learned.values()))) - {0, 1}
+
+
+def test_soft_targets_need_several_growth_runs_and_a_threshold():
+    table = feature_table(12)
+    one_run = table.selected(np.diff(table.growth_ptr) == 1)
+    with pytest.raises(BadInput, match=r"^target.soft: no state has several growth runs; remove it, or add growth "):
+        of_data(one_run, [5], soft=True)
+    with pytest.raises(BadInput, match=r"^target.soft: no fraction of growth runs for kind growth-ratio; it is for "):
+        of_data(table, [None], kind="growth-ratio", soft=True)

@@ -78,6 +78,7 @@ split: table
 features: codes
 model: gat
 target: {threshold: [2]}
+ensemble: 2
 training: {epochs: 2, batch_size: 4, hidden: 2, heads: 1}
 """
 

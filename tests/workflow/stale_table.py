@@ -23,6 +23,7 @@ def relogged(experiment: str, *jobs: str) -> set[str]:
 
 TRAIN = {name: training(name, "all") | EVALUATE[name] for name in NAMES}
 TRAIN["given"] = training("given", "t2", "t3") | EVALUATE["given"]
+TRAIN["attended"] |= {"members:attended"}
 CEILING = {name: {f"ceiling:{name}"} | COMPARE for name in ("made", "given")}
 SUMMARISE = {name: {f"summarise:{name}", f"check_rejected:{name}"} | CEILING[name] for name in ("made", "given")}
 ENCODED = {"encoded_features:given/codes"} | TRAIN["attended"]
@@ -222,6 +223,11 @@ KEYS = {
         {"vision_sets.random.network": {"path": "w.pth", "sha256": "0" * 64}},
         VISION,
     ),
+    "stacked_sets.experiments": (
+        SMALL,
+        {"stacked_sets": {"both": {"experiments": ["made", "given"]}}},
+        NOTHING,  # no experiment stacks them
+    ),
     "extensions": (SMALL, {"extensions": [EXTENSION]}, NOTHING),  # of which nothing is used
     "reference": (SMALL, {"reference": "gat"}, COMPARE),
     "figures.formats": (SMALL, {"figures.formats": ["png", "svg"]}, DRAWN),
@@ -254,6 +260,7 @@ KEYS = {
         training("given", "t4") | relogged("given", "t2", "t3") | EVALUATE["given"] | CEILING["given"],
     ),
     "experiment.target.fraction": (MADE, {"target.aggregate": "fraction", "target.fraction": 0.7}, TRAIN["made"]),
+    "experiment.target.soft": (MADE, {"target.soft": True}, TRAIN["made"]),
     "experiment.grid.propagation_steps": (MADE, {"grid.propagation_steps": [0, 2]}, TRAIN["made"]),
     "experiment.grid.feature_subsets.min": (MADE, {"grid.feature_subsets": {"min": 2}}, TRAIN["made"]),
     "experiment.grid.feature_subsets.max": (MADE, {"grid.feature_subsets": {"max": 1}}, TRAIN["made"]),
@@ -285,12 +292,16 @@ KEYS = {
     "experiment.training.attention_dropout": (ATTENDED, {"training.attention_dropout": 0.5}, TRAIN["attended"]),
     "experiment.training.residual": (ATTENDED, {"training.residual": True}, TRAIN["attended"]),
     "experiment.training.loss_grains": (ATTENDED, {"training.loss_grains": "all"}, TRAIN["attended"]),
+    "experiment.training.jumping": (ATTENDED, {"training.jumping": "max"}, TRAIN["attended"]),
+    "experiment.training.norm": (ATTENDED, {"training.norm": "layer"}, TRAIN["attended"]),
+    "experiment.training.context": (ATTENDED, {"training.context": "mean"}, TRAIN["attended"]),
     "experiment.training.patience": (ATTENDED, {"training.patience": 1}, TRAIN["attended"]),
     "experiment.training.clip": (ATTENDED, {"training.clip": 0.5}, TRAIN["attended"]),
     "experiment.training.plateau_factor": (ATTENDED, {"training.plateau_factor": 0.1}, TRAIN["attended"]),
     "experiment.training.plateau_patience": (ATTENDED, {"training.plateau_patience": 1}, TRAIN["attended"]),
     "experiment.training.mixed_precision": (ATTENDED, {"training.mixed_precision": False}, TRAIN["attended"]),
     "experiment.select": (MADE, {"select": "auc"}, relogged("made", "all") | EVALUATE["made"]),
+    "experiment.ensemble": (MADE, {"ensemble": 2}, {"members:made"} | relogged("made", "all") | EVALUATE["made"]),
     "experiment.fan_out": (
         MADE,
         {"fan_out": ["propagation_steps"]},

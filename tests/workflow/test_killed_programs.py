@@ -29,7 +29,8 @@ JOBS = (
     "check_rejected/given", "ceiling/given", "export/made", "features/given/shape", "encoder/given/tiny",
     "encode/given/tiny/2",
     "encoded_features/given/codes", "encoder_figures/given/tiny", "vision_features/images/random", "train/made/all",
-    "train/attended/all", "train/pictured/all", "measure/made/all", "log_trials/made/all", "evaluate/made",
+    "train/attended/all", "train/pictured/all", "measure/made/all", "log_trials/made/all", "members/attended",
+    "evaluate/made",
     "figures/made", "log_experiment/made", "compare", "comparison_figure",
 )  # fmt: skip
 """One job of each program, and of each kind of model and reader."""

@@ -44,6 +44,7 @@ FILES = {
     "graincast/raw/spparks.py": GRAPHS["made"],
     "graincast/models/sgc.py": TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
     "graincast/evaluation/metrics.py": every(EVALUATE)
+    | {"members:attended"}  # as it chooses the trial
     | every(CEILING)
     | {f"measure:{name}/all" for name in NAMES if name != "given"}
     | {f"log_trials:{name}/all" for name in NAMES if name != "given"}
