@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 from graincast.evaluation.metrics import METRICS, headline, selection_score
 from graincast.evaluation.trial_table import interval, ranked
 from graincast.figures.style import BLUE, GREY, RED, WHISKERS, dots, titled
+from graincast.graphs.palette import BOUNDARY_COLOUR
 
 BAND = (0.1, 0.9)  # quantiles
 MAX_SCATTER = 3000  # points; more are drawn as counts
@@ -63,7 +64,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> 
     axes = figure.subplots()
     axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(n, n):
-        colour = "white" if fraction[i, j] > 0.55 else "black"
+        colour = "white" if fraction[i, j] > 0.55 else BOUNDARY_COLOUR  # which no page turns light
         axes.text(j, i, f"{counts[i, j]:,.0f}\n{fraction[i, j]:.0%}", ha="center", va="center", color=colour)
     ticks = range(n)
     axes.set(xticks=ticks, yticks=ticks, xticklabels=classes, yticklabels=classes, xlabel="predicted", ylabel="true")

@@ -36,7 +36,7 @@ def figure(microstructure: Microstructure, title: str, graph: bool = False) -> F
     image = rgb(microstructure)
     axes.imshow(image, interpolation="nearest")
     if graph:
-        _overlay(axes, microstructure)
+        overlay(axes, microstructure)
     add_scale_bar(axes, image.shape[1], microstructure.spacing)
     axes.set_axis_off()
     titled(drawn, title)
@@ -64,7 +64,7 @@ def centres(labels: np.ndarray, n: int, periodic: tuple[bool, ...]) -> np.ndarra
     return found
 
 
-def _overlay(axes: Axes, microstructure: Microstructure) -> None:
+def overlay(axes: Axes, microstructure: Microstructure) -> None:
     """Draw nodes and edges; an edge across a periodic end leaves on one side and enters on the other."""
     mask = microstructure.labels == microstructure.candidate_index + 1
     labels = centred(microstructure.labels, mask, microstructure.periodic)
