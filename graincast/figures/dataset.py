@@ -1,6 +1,7 @@
 """Figures of a data set: growth ratios, grain sizes, growth, and some of its microstructures."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,7 +16,6 @@ from graincast.microstructure import HIGH_MOBILITY, LOW_MOBILITY, Microstructure
 BINS = 40
 COLUMNS = 3
 """Microstructures side by side."""
-OPACITY = 0.6
 
 
 def growth_ratios(ratios: np.ndarray, thresholds: Sequence[float], title: str) -> Figure:
@@ -23,7 +23,7 @@ def growth_ratios(ratios: np.ndarray, thresholds: Sequence[float], title: str) -
     figure = Figure(figsize=(5, 3.2), layout="constrained")
     axes = figure.subplots()
     highest = max([ratios.max(), *thresholds]) * 1.03
-    axes.hist(ratios, bins=np.linspace(0, highest, BINS + 1), color=BLUE)
+    axes.hist(ratios, bins=np.linspace(0, highest, BINS + 1).tolist(), color=BLUE)
     for threshold, style in zip(thresholds, ("--", ":", "-.") * len(thresholds), strict=False):
         above = f"{np.mean(ratios > threshold):.0%} above {threshold:g}"
         axes.axvline(threshold, color=RED, linestyle=style, linewidth=1.2, label=above)
@@ -38,22 +38,21 @@ def grain_sizes(diameter: Mapping[int, np.ndarray], title: str) -> Figure:
     """The distribution of grain size: equivalent diameters over their mean, float [n], by grain type."""
     figure = Figure(figsize=(5, 3.2), layout="constrained")
     axes = figure.subplots()
-    bins = np.linspace(0, max(values.max() for values in diameter.values() if values.size), BINS + 1)
-    for kind, hatch in ((LOW_MOBILITY, ""), (HIGH_MOBILITY, "////")):
+    largest = max(values.max() for values in diameter.values() if values.size)
+    bins = np.linspace(0, largest, BINS + 1).tolist()
+    forms: dict[int, Literal["bar", "step"]] = {LOW_MOBILITY: "bar", HIGH_MOBILITY: "step"}
+    for kind, form in forms.items():
         values = diameter.get(kind, np.zeros(0))
         if values.size:
             label = f"{NAME[kind]}, {values.size:,} grains"
-            style = {"color": COLOUR[kind], "alpha": OPACITY, "hatch": hatch, "edgecolor": COLOUR[kind]}
-            axes.hist(values, bins=bins, density=True, label=label, **style)
+            axes.hist(values, bins, density=True, label=label, color=COLOUR[kind], histtype=form, linewidth=1.5)
     axes.set(xlabel="equivalent diameter / mean", ylabel="probability density")
     axes.legend(frameon=False, fontsize=8)
     titled(figure, title)
     return figure
 
 
-def trajectories(
-    growth: Sequence[tuple[np.ndarray, np.ndarray]], threshold: float | None, title: str
-) -> Figure:
+def trajectories(growth: Sequence[tuple[np.ndarray, np.ndarray]], threshold: float | None, title: str) -> Figure:
     """The candidate's area against time, each growth run a line.
 
     growth     times [records], MCS, and areas over the initial area [records], of each run
@@ -83,7 +82,9 @@ def trajectories(
     return figure
 
 
-def gallery(rows: Sequence[tuple[str, Sequence[tuple[Microstructure, str]]]], title: str, graph: bool = False) -> Figure:
+def gallery(
+    rows: Sequence[tuple[str, Sequence[tuple[Microstructure, str]]]], title: str, graph: bool = False
+) -> Figure:
     """Microstructures side by side, each row with a heading and each map with a title of its own.
 
     graph  also draw the grain graphs

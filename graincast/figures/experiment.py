@@ -170,7 +170,8 @@ def importance(
 def comparison(rows: list[dict[str, str]]) -> Figure:
     """Test results of experiments, with a panel for each data set, kind of target and threshold.
 
-    rows  of comparison.csv; dots are the headline metric, whiskers its interval; a line marks the majority class
+    rows  of comparison.csv; dots are the headline metric, whiskers its interval; lines mark the majority class and the
+          noise ceiling
     """
     panels: dict[tuple, list[dict]] = {}
     for row in rows:
@@ -178,6 +179,7 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
     heights = [len(panel) + 1.6 for panel in panels.values()]
     figure = Figure(figsize=(7, 0.8 + 0.34 * sum(heights)), layout="constrained")
     grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    marks: dict[str, None] = {}
     for axes, ((dataset, target, threshold), panel) in zip(grid[:, 0], panels.items(), strict=True):
         score = headline(target)
         values = [_number(row[score]) for row in panel]
@@ -185,9 +187,14 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
         dots(axes, [_name(row) for row in panel], values, limits)
         if majority := panel[0]["majority_class_accuracy"]:
             axes.axvline(float(majority), color=RED, linewidth=1.5, linestyle=":")
+            marks["Dotted: the majority class of the training set."] = None
+        ceilings = {row.get("ceiling", "") for row in panel}
+        if len(ceilings) == 1 and (ceiling := ceilings.pop()):
+            axes.axvline(float(ceiling), color=GREY, linewidth=1.5, linestyle="--")
+            marks["Dashed: the noise ceiling."] = None
         task = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
         axes.set_title(f"{dataset}, {task}: test {METRICS[score].label}", fontsize=9, loc="left")
-    caption = f"{WHISKERS} n: test predictions. Dotted: the majority class of the training set."
+    caption = " ".join([WHISKERS, "n: test predictions.", *marks])
     figure.supxlabel(caption, fontsize=7, color=GREY)
     return figure
 

@@ -81,7 +81,8 @@ def figures(of: Stored) -> Iterator[Drawn]:
         values = {trial["params"].get(axis) for trial in of.trials}
         if len(values) > 1:
             figure = experiment.score_against(of.trials, axis, score, select, ratio, of.title)
-            words = f"Validation {METRICS[score].label} of {of.title} against {axis.replace('_', ' ')}, {len(values)} values."
+            against = f"{len(values)} values of {axis.replace('_', ' ')}"
+            words = f"Validation {METRICS[score].label} of {of.title} against {against}."
             yield Drawn(f"{score}_against_{axis}", figure, words)
     if "feature_subset" in of.trials[0]["params"]:
         yield from _importance(of, score, select)
@@ -130,7 +131,8 @@ def _chosen_trial(of: Stored, threshold: str, outcome: dict, task: str, suffix: 
         select, ratio = of.result["select"], trial_table.validation_to_train(of.result["groups"])
         heading = f"{task}: trials by their score on validation data"
         figure = experiment.chosen_trial(trials, outcome["chosen_by_fold"], select, ratio, heading)
-        words = f"The best of {len(trials)} trials of {task} by validation {METRICS[select].label}; chosen was {outcome['chosen_trial']}."
+        best = f"The best of {len(trials)} trials of {task} by validation {METRICS[select].label}"
+        words = f"{best}; chosen was {outcome['chosen_trial']}."
         yield Drawn(f"chosen_trial{suffix}", figure, words)
 
 
@@ -150,7 +152,9 @@ def _tested(of: Stored, threshold: str, outcome: dict, task: str, suffix: str) -
         yield Drawn(f"predicted_against_true{suffix}", figure, words)
         return
     counts, classes = confusion(of, tested), classes_of(of)
-    right = ", ".join(f"{row[i]} of {row.sum()} {name}" for i, (name, row) in enumerate(zip(classes, counts, strict=True)))
+    right = ", ".join(
+        f"{row[i]} of {row.sum()} {name}" for i, (name, row) in enumerate(zip(classes, counts, strict=True))
+    )
     figure = experiment.confusion_matrix(counts, classes, heading)
     yield Drawn(f"confusion_matrix{suffix}", figure, f"Confusion matrix of {task}: right are {right}.")
     if of.kind != ABNORMAL:
@@ -160,9 +164,12 @@ def _tested(of: Stored, threshold: str, outcome: dict, task: str, suffix: str) -
             "as predicted": tested.predicted,
             "calibrated on validation data": tested.calibrated(calibrated["by_fold"]),
         }
-        figure = reliability.reliability(tested.true > 0.5, probability, tested.copies, f"{task}: reliability on test data")
+        figure = reliability.reliability(
+            tested.true > 0.5, probability, tested.copies, f"{task}: reliability on test data"
+        )
         error = ", ".join(
-            f"{label} {one['test']['ece']:.3f}" for label, one in (("as predicted", outcome), ("calibrated", calibrated))
+            f"{label} {one['test']['ece']:.3f}"
+            for label, one in (("as predicted", outcome), ("calibrated", calibrated))
         )
         words = f"Frequency of abnormal growth against its probability, {task}. Calibration error: {error}."
         yield Drawn(f"reliability{suffix}", figure, words)
@@ -184,5 +191,6 @@ def _importance(of: Stored, score: str, select: str) -> Iterator[Drawn]:
         heading = f"{of.title}, growth ratio > {text}" if text else of.title
         figure = experiment.importance(list(gains), mean, error, pairs, score, heading)
         best = max(gains, key=lambda feature: np.nan_to_num(gains[feature][0], nan=-np.inf))
-        words = f"Gain in validation {METRICS[score].label} from each of {len(gains)} features, {heading}; the largest is that of {best}."
+        gain = f"Gain in validation {METRICS[score].label} from each of {len(gains)} features, {heading}"
+        words = f"{gain}; the largest is that of {best}."
         yield Drawn(f"feature_importance{f'_t{text}' if text else ''}", figure, words)

@@ -18,7 +18,7 @@ def add(axes: Axes, width: int, spacing: float | None) -> None:
     below = axes.get_ylim()[0]
     thick = width / 90
     axes.add_patch(Rectangle((0, below + thick), length / step, thick, color="black", clip_on=False))
-    axes.text(length / step + 2 * thick, below + 1.5 * thick, label, fontsize=8, va="center")
+    axes.text(length / step + 2 * thick, below + thick / 2, label, fontsize=8, va="top")
 
 
 def _round(length: float) -> float:

@@ -11,7 +11,6 @@ from pathlib import Path
 from graincast.program.cost import COMMIT, DIRTY
 
 
-
 def commit(project: Path, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The commit, and whether the working tree differs from it ("true", "false"); taken from the environment if set.
 

@@ -19,9 +19,13 @@ def section(results: Results) -> Section:
         cpu = [cost["cpu_time"] for cost in costs[rule] if isinstance(cost.get("cpu_time"), int | float)]
         memory = [cost["max_rss"] for cost in costs[rule] if isinstance(cost.get("max_rss"), int | float)]
         peak = f"{max(memory):,.0f} MB" if memory else ""
-        rows.append((rule, f"{len(seconds):,}", duration(sum(seconds)), duration(max(seconds)), duration(sum(cpu)), peak))
+        rows.append(
+            (rule, f"{len(seconds):,}", duration(sum(seconds)), duration(max(seconds)), duration(sum(cpu)), peak)
+        )
     total = sum(cost["s"] for of_rule in costs.values() for cost in of_rule)
     rows.append(("in all", f"{sum(map(len, costs.values())):,}", duration(total), "", "", ""))
-    caption = "The last run of each job in this folder, those of other configurations included; jobs ran beside each other."
+    caption = (
+        "The last run of each job in this folder, those of other configurations included; jobs ran beside each other."
+    )
     header = ("rule", "jobs", "time", "longest job", "processor time", "peak memory")
     return Section("costs", "Time and memory", [Table(caption, header, rows, range(1, 6))])

@@ -104,7 +104,9 @@ def _growth(name: str, ratios: Mapping[str, np.ndarray], thresholds: list[float]
         f"{values.max():.3g}, median {np.median(values):.2g}"
     )
     figure = draw.growth_ratios(values, distinct, f"{name}: {words.several(values.size, 'growth run')}")
-    return [chart(figure, f"{text}; {words.listed(above)}." if above else f"{text}.", "Thresholds of experiments are marked.")]
+    if not above:
+        return [chart(figure, f"{text}.")]
+    return [chart(figure, f"{text}; {words.listed(above)}.", "Lines mark the thresholds of experiments.")]
 
 
 def _balance(
@@ -118,7 +120,7 @@ def _balance(
     if not thresholds:
         return []
     splits = [split for split in results.splits() if rows and split in rows[0]]
-    header = ["abnormal", "microstructures", "normal", "abnormal", "fraction abnormal (95 % interval)"]
+    header = ["abnormal is", "microstructures", "normal", "abnormal", "fraction abnormal (95 % interval)"]
     header += [f"{split}: {subset}" for split in splits for subset in SUBSETS]
     inside = [row for row in rows if row["microstructure"] in ratios]
     lines = []
@@ -126,7 +128,12 @@ def _balance(
         abnormal = targets.labels([ratios[row["microstructure"]] for row in inside], threshold, aggregate, fraction)
         count, part = int(abnormal.sum()), float(abnormal.mean())
         low, high = wilson(part, abnormal.size)
-        cells = [f"{abnormal.size:,}", f"{abnormal.size - count:,}", f"{count:,}", f"{part:.1%} ({low:.1%} to {high:.1%})"]
+        cells = [
+            f"{abnormal.size:,}",
+            f"{abnormal.size - count:,}",
+            f"{count:,}",
+            f"{part:.1%} ({low:.1%} to {high:.1%})",
+        ]
         for split in splits:
             subset = np.array([row[split] for row in inside])
             cells += [f"{abnormal[subset == one].sum()} of {(subset == one).sum()}" for one in SUBSETS]
@@ -140,9 +147,7 @@ def _rule(threshold: float, aggregate: str, fraction: float) -> str:
     return f"{aggregate} growth ratio above {number(threshold)}"
 
 
-def _microstructures(
-    results: Results, name: str, ratios: Mapping[str, np.ndarray], threshold: float | None
-) -> list:
+def _microstructures(results: Results, name: str, ratios: Mapping[str, np.ndarray], threshold: float | None) -> list:
     paths = results.shards(name)
     ordered = sorted(ratios, key=lambda one: (ratios[one].mean() if ratios[one].size else 0, one))
     sample = microstructures.read(paths, microstructures.spread(ordered, SAMPLE))
@@ -159,18 +164,27 @@ def _microstructures(
     rows = [(heading, of_row) for heading, of_row in rows if of_row]
     blocks = _sizes(name, list(sample.values())) + _trajectories(name, list(sample.values()), threshold)
     if rows:
-        shown = [words.several(len(of_row), "microstructure") + (f" with {heading}" if heading else "") for heading, of_row in rows]
+        shown = [
+            words.several(len(of_row), "microstructure") + (f" with {heading}" if heading else "")
+            for heading, of_row in rows
+        ]
         of_threshold = f"Abnormal: mean growth ratio above {threshold:g}. " if threshold else ""
         text = f"Initial states of {words.listed(shown)} of {name}, the candidate grain in the middle."
-        caption = f"{of_threshold}Examples are spread evenly over the growth ratios of their type."
+        caption = (
+            f"{of_threshold}Examples are spread evenly over the growth ratios{' of their type' * (len(rows) > 1)}."
+        )
         blocks.append(photograph(draw.gallery(rows, ""), text, caption))
-        text = f"The same initial states with their grain graphs: a node for each grain, an edge for each boundary."
+        text = "The same initial states with their grain graphs: a node for each grain, an edge for each boundary."
         blocks.append(photograph(draw.gallery(rows, "", graph=True), text, text))
     return blocks
 
 
 def _grown(ratios: np.ndarray) -> str:
-    return "growth ratio " + ", ".join(f"{ratio:.1f}" for ratio in ratios[:4]) + (", …" if ratios.size > 4 else "") if ratios.size else ""
+    return (
+        "growth ratio " + ", ".join(f"{ratio:.1f}" for ratio in ratios[:4]) + (", …" if ratios.size > 4 else "")
+        if ratios.size
+        else ""
+    )
 
 
 def _sizes(name: str, sample: Sequence[Microstructure]) -> list:
@@ -184,7 +198,7 @@ def _sizes(name: str, sample: Sequence[Microstructure]) -> list:
     if not count:
         return []
     figure = draw.grain_sizes(joined, f"{name}: grain sizes in {words.several(len(sample), 'initial state')}")
-    text = f"Distribution of the equivalent diameters of {count:,} grains over that of a grain of mean area, by grain type."
+    text = f"Distribution of {count:,} equivalent diameters over that of a grain of mean area, by grain type."
     return [chart(figure, text)]
 
 
@@ -211,9 +225,12 @@ def _ceiling(results: Results, name: str) -> list:
         return [Note(f"No noise ceiling: {found['why_none']}.")]
     if not found["thresholds"]:
         best = found["r2"]["single_run"]["value"]
-        return [Text(f"Noise ceiling: no model of the initial state can reach an R² above {best:.3f} for one growth run.")]
+        return [
+            Text(f"Noise ceiling: no model of the initial state can reach an R² above {best:.3f} for one growth run.")
+        ]
     best = [
-        f"{of['single_run']['accuracy']['value']:.3f} above {threshold}" for threshold, of in found["thresholds"].items()
+        f"{of['single_run']['accuracy']['value']:.3f} above {threshold}"
+        for threshold, of in found["thresholds"].items()
     ]
     text = f"Noise ceiling of {name}: the best possible accuracy for one growth run is {words.listed(best)}."
     return [chart(ceiling_figure.ceiling(found), text, text, wide=True)]
@@ -229,6 +246,6 @@ def _rejected(results: Results, name: str) -> list:
     blocks: list = [Table("Rejected input, with reasons.", ("file", "reason"), rejected[:MOST_REJECTED])]
     if more > 0:
         reasons = Counter(reason for _, reason in rejected[MOST_REJECTED:]).most_common(5)
-        kinds = "; ".join(f"{count} × {reason}" for reason, count in reasons)
+        kinds = "; ".join(f"{count} times {reason}" for reason, count in reasons)
         blocks.append(Note(f"{more} more are in datasets/{name}/rejected.csv: {kinds}"))
     return blocks

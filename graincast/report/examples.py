@@ -55,8 +55,12 @@ def _of(results: Results, row: dict[str, str]) -> list:
     ]
     drawn = [(heading, of_row) for heading, of_row in drawn if of_row]
     if not drawn:
-        return [Note("No pictures: the grain graphs in these results do not hold the microstructures that were tested.")]
-    text = "; ".join(f"{heading}: {_in_words([names[i] for i in chosen], [said(i) for i in chosen])}" for heading, chosen in rows)
+        return [
+            Note("No pictures: the grain graphs in these results do not hold the microstructures that were tested.")
+        ]
+    text = "; ".join(
+        f"{heading}: {_in_words([names[i] for i in chosen], [said(i) for i in chosen])}" for heading, chosen in rows
+    )
     return [photograph(draw.gallery(drawn, ""), f"Initial states of {row['experiment']}. {text}.")]
 
 

@@ -1,5 +1,6 @@
 """Each experiment: training, choice of the trial, confusion, reliability, ROC, precision-recall, sweeps, ablation."""
 
+from graincast.evaluation.metrics import METRICS
 from graincast.figures.of_experiment import figures, stored
 from graincast.report import words
 from graincast.report.blocks import Note, Section, Table, Text, chart
@@ -11,7 +12,7 @@ CAPTIONS = {
     "predicted_against_true": "A perfect prediction lies on the dotted line.",
     "confusion_matrix": "Rows are true classes, columns predicted ones.",
     "reliability": "A calibrated probability lies on the dotted line.",
-    "roc_and_precision_recall": "A better model lies further up and to the left, and further up and to the right.",
+    "roc_and_precision_recall": "Better is further up, and to the left (ROC) or to the right (precision-recall).",
     "feature_importance": "Ablation: what each feature adds to subsets of the others.",
 }
 """How to read a figure, by the beginning of its name."""
@@ -32,8 +33,8 @@ def _of(results: Results, name: str) -> Section:
     network = f" by {result['network']}" if result.get("network") else ""
     blocks.append(
         Text(
-            f"Model {result['model']} on {result['features']}{network} of {result['dataset']}, split {result['split']}; "
-            f"trials are chosen by validation {result['select']}."
+            f"Model {result['model']} on {result['features']}{network} of {result['dataset']}, split "
+            f"{result['split']}; trials are chosen by validation {METRICS[result['select']].label}."
         )
     )
     blocks.append(_outcome(results, name))

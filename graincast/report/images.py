@@ -17,7 +17,7 @@ HREF = f"{{{XLINK}}}href"
 BLACK = "#000000"
 """What becomes the page's colour of text; a figure that needs black on a colour of its own uses another."""
 RESOLUTION = 130  # dots per inch of a PNG
-POINTS = 72  # per inch
+PIXELS = 86  # of the page per inch of a chart
 
 
 def inline_svg(figure: Figure, words: str) -> Markup:
@@ -44,7 +44,7 @@ def inline_svg(figure: Figure, words: str) -> Markup:
                 element.set(key, f"#{own}{value[1:]}")
             else:
                 element.set(key, value.replace("url(#", f"url(#{own}").replace(BLACK, "currentColor"))
-    width = figure.get_figwidth() * POINTS * 4 / 3
+    width = figure.get_figwidth() * PIXELS
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
     root.attrib |= {"role": "img", "aria-label": words, "style": f"width:{width:.0f}px", "fill": "currentColor"}

@@ -18,7 +18,8 @@ def section(results: Results) -> Section:
     parts = []
     for number, ((dataset, target, threshold), rows) in enumerate(results.tasks.items(), 1):
         title = f"{dataset}: {words.task(target, threshold)}"
-        parts.append(Section(f"leaderboard-{number}", title, [_table(rows, target, title), _figure(rows, title)]))
+        blocks = [_table(rows, target, title), *map(Text, _limits(rows)), _figure(rows, title)]
+        parts.append(Section(f"leaderboard-{number}", title, blocks))
     return Section("leaderboard", "Leaderboard", [Text(text)], parts)
 
 
@@ -27,10 +28,16 @@ def _table(rows: Sequence[Mapping[str, str]], target: str, title: str) -> Table:
     metrics = main_metrics(target)
     header = ["experiment", "model", "features", *(METRICS[name].label for name in metrics), "n"]
     columns = [
-        [row["experiment"], row["model"], row["features"], *(words.with_interval(row, name) for name in metrics), words.tested(row)]
+        [
+            row["experiment"],
+            row["model"],
+            row["features"],
+            *(words.with_interval(row, name) for name in metrics),
+            words.tested(row),
+        ]
         for row in rows
     ]
-    optional = {f"difference to {reference}": _difference, "noise ceiling": _ceiling, "trivial baseline": _baseline, "caution": _caution}
+    optional = {f"difference to {reference}": _difference, "way to the ceiling": _way, "caution": _caution}
     for name, cell in optional.items():
         cells = [cell(row) for row in rows]
         if any(cells):
@@ -46,15 +53,21 @@ def _difference(row: Mapping[str, str]) -> str:
     return words.with_interval(row, "difference", "+.3f")
 
 
-def _ceiling(row: Mapping[str, str]) -> str:
-    if not row.get("ceiling"):
-        return ""
-    share = f"; {float(row['share_of_ceiling']):.0%} of the way there" if row["share_of_ceiling"] else ""
-    return f"{words.with_interval(row, 'ceiling')}{share}"
+def _way(row: Mapping[str, str]) -> str:
+    return f"{float(row['share_of_ceiling']):.0%}" if row.get("share_of_ceiling") else ""
 
 
-def _baseline(row: Mapping[str, str]) -> str:
-    return ", ".join(f"{label} {words.value(row, name)}" for name, label in BASELINES.items() if row[name])
+def _limits(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The trivial baseline and the noise ceiling, one sentence for each that rows have."""
+    found: dict[str, None] = {}
+    for row in rows:
+        for name, label in BASELINES.items():
+            if row[name]:
+                found[f"Trivial baseline: {label} {words.value(row, name)}."] = None
+        if row.get("ceiling"):
+            score = METRICS[headline(row["target"])].label
+            found[f"Noise ceiling of the {score}: {words.with_interval(row, 'ceiling')}, {row['ceiling_of']}."] = None
+    return [" ".join(found)] if found else []
 
 
 def _caution(row: Mapping[str, str]) -> str:

@@ -58,15 +58,15 @@ def _data_set(results: Results, name: str, about: Mapping[str, Any]) -> str:
 
 def _simulated(name: str, count: int, settings: Mapping[str, Any]) -> str:
     size = settings["size"]
-    sides = f"{size[0]} × {size[1]}" if isinstance(size, list) else f"{size} × {size}"
+    sides = f"{size[0]} by {size[1]}" if isinstance(size, list) else f"{size} by {size}"
     if settings["mobility"] == "uniform":
         mobility = "all boundaries have mobility 1"
     else:
         red = settings["red_fraction"]
         share = f"{red[0]} to {red[1]}" if isinstance(red, list) else red
         mobility = (
-            f"boundaries between the candidate grain and high-mobility grains, a fraction {share} of all, have mobility "
-            f"1, all others {settings.get('min_mobility', 1)}"
+            f"boundaries between the candidate grain and high-mobility grains, a fraction {share} of all, have "
+            f"mobility 1, all others {settings.get('min_mobility', 1)}"
         )
     return (
         f"Data set {name}: {count:,} initial states of {sides} sites were simulated with a kinetic Monte Carlo Potts "
@@ -88,7 +88,7 @@ def _growth(settings: Mapping[str, Any]) -> str:
 
 def _tasks(results: Results) -> str:
     found: dict[str, None] = {}
-    for name, one in results.experiments.items():
+    for one in results.experiments.values():
         found[_target(one["target"], [threshold for threshold in one["thresholds"] if threshold])] = None
         split = results.splits().get(one["split"], {})
         found[_split(one["split"], split)] = None
@@ -105,13 +105,13 @@ def _target(target: Mapping[str, Any], thresholds: list[str]) -> str:
     above = words.listed(thresholds)
     if aggregate is None:
         return (
-            f"Growth of {grains} was called abnormal where the growth ratio (final over initial area) was above {above} "
-            f"in more than {target.get('fraction', 0.5):.0%} of its growth runs."
+            f"Growth of {grains} was called abnormal where the growth ratio (final over initial area) was above "
+            f"{above} in more than {target.get('fraction', 0.5):.0%} of its growth runs."
         )
     each = "; each threshold was a task of its own" if len(thresholds) > 1 else ""
     return (
-        f"Growth of {grains} was called abnormal where its {aggregate} growth ratio over growth runs (final over initial "
-        f"area) was above {above}{each}."
+        f"Growth of {grains} was called abnormal where its {aggregate} growth ratio over growth runs (final over "
+        f"initial area) was above {above}{each}."
     )
 
 
@@ -156,25 +156,33 @@ def _described(model: str) -> str:
 def _evaluation(results: Results) -> str:
     texts = []
     selects = {one["select"]: None for one in results.experiments.values()}
-    best = words.listed([f"{'largest' if METRICS[name].larger_is_better else 'smallest'} {METRICS[name].label}" for name in selects])
+    best = words.listed(
+        [f"{'largest' if METRICS[name].larger_is_better else 'smallest'} {METRICS[name].label}" for name in selects]
+    )
     texts.append(
-        f"In each fold, the trial with the {best} on the validation subset was chosen, and only this trial was measured on "
-        "the test subset."
+        f"In each fold, the trial with the {best} on the validation subset was chosen, and only this trial was "
+        "measured on the test subset."
     )
     methods = " ".join(row.get("interval_method", "") for row in results.rows)
     if "bootstrap" in methods:
-        texts.append("Intervals hold 95 % and come from a bootstrap over groups, widened for few groups (Hesterberg 2015).")
+        texts.append(
+            "Intervals hold 95 % and come from a bootstrap over groups, widened for few groups (Hesterberg 2015)."
+        )
     if "corrected" in methods:
-        texts.append("Where folds repeat, 95 % intervals are those of the corrected resampled t (Nadeau & Bengio 2003).")
+        texts.append(
+            "Where folds repeat, 95 % intervals are those of the corrected resampled t (Nadeau & Bengio 2003)."
+        )
     if any(row.get("difference") for row in results.rows):
         texts.append("Differences between experiments are paired on the same groups.")
     outcomes = [outcome for one in results.experiments.values() for outcome in one["thresholds"].values()]
     if any(outcome.get("calibration") for outcome in outcomes):
-        texts.append("Probabilities were also calibrated on the validation subset (Platt 1999), and measured once more.")
+        texts.append(
+            "Probabilities were also calibrated on the validation subset (Platt 1999), and measured once more."
+        )
     if any(row.get("ceiling") for row in results.rows):
         texts.append(
-            "The noise ceiling, the best that any model of the initial state can reach, follows from a beta-binomial fit to "
-            "the growth runs of each state (Skellam 1948)."
+            "The noise ceiling, the best that any model of the initial state can reach, follows from a beta-binomial "
+            "fit to the growth runs of each state (Skellam 1948)."
         )
     return " ".join(texts)
 

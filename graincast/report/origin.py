@@ -11,7 +11,9 @@ def section(results: Results) -> Section:
     blocks: list = [Text(f"Commit of the sources that trained and evaluated: {which}.")]
     packages = [(name, ", ".join(versions)) for name, versions in results.packages().items()]
     if packages:
-        blocks.append(Table("Packages that bear on the numbers, as they were pinned.", ("package", "version"), packages))
+        blocks.append(
+            Table("Packages that bear on the numbers, as they were pinned.", ("package", "version"), packages)
+        )
     else:
         blocks.append(Note("Versions of packages: the notes of what results were made from are not in these results."))
     parts = []

@@ -19,9 +19,9 @@ ADVICE = (
     "Rows with a caution are marked.",
     "Compare by differences. Two intervals may overlap although the paired difference is clear, and the interval of a "
     "difference that holds 0 means that the better one may be so by luck.",
-    "Compare with the trivial baseline and the noise ceiling, not with 0 and 1. A model at the ceiling cannot be improved.",
-    "Trials were chosen on validation data; test data were used once, for the chosen one. So test results are fair, and "
-    "validation scores in the figures are a little too good.",
+    "Compare with the trivial baseline and the noise ceiling, not with 0 and 1. None goes beyond the ceiling.",
+    "Trials were chosen on validation data; test data were used once, for the chosen one. So test results are fair, "
+    "and validation scores in the figures are a little too good.",
 )
 
 

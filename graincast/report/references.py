@@ -45,8 +45,8 @@ REFERENCES = {
         "",
     ),
     "Platt 1999": (
-        "J. Platt. Probabilistic outputs for support vector machines and comparisons to regularized likelihood methods. "
-        "Advances in Large Margin Classifiers, 1999.",
+        "J. Platt. Probabilistic outputs for support vector machines and comparisons to regularized likelihood "
+        "methods. Advances in Large Margin Classifiers, 1999.",
         "",
     ),
     "Simonyan & Zisserman 2015": (

@@ -20,7 +20,17 @@ def section(results: Results) -> Section:
         rejected = results.rejected(dataset)
         used = len(results.summary(dataset))
         about = words.rejected(None if rejected is None else len(rejected), used)
-        lines.append((dataset, words.task(target, threshold), best["experiment"], reached, words.tested(best), about, best["cautions"]))
+        lines.append(
+            (
+                dataset,
+                words.task(target, threshold),
+                best["experiment"],
+                reached,
+                words.tested(best),
+                about,
+                best["cautions"],
+            )
+        )
     header = ("data set", "task", "best experiment", "result (95 % interval)", "n", "rejected input", "caution")
     marked = [number for number, line in enumerate(lines) if line[-1]]
     table = Table("The best experiment of each task.", header, lines, (), marked)

@@ -25,15 +25,19 @@ def with_interval(row: Mapping[str, str], name: str, form: str = ".3f") -> str:
 
 def task(target: str, threshold: str) -> str:
     """What is predicted."""
-    of = {ABNORMAL: f"growth ratio above {threshold}", GROWTH_RATIO: "the growth ratio itself", LABEL: "the class of an image"}
+    of = {
+        ABNORMAL: f"growth ratio above {threshold}",
+        GROWTH_RATIO: "the growth ratio itself",
+        LABEL: "the class of an image",
+    }
     return of.get(target, target)
 
 
 def tested(row: Mapping[str, str]) -> str:
-    """How much an experiment was tested on: 104; 8 of 4 groups; 3000 of 600 groups in 25 folds."""
+    """How much an experiment was tested on: 104; 8 in 4 groups; 3000 in 600 groups, 25 folds."""
     count, groups, folds = row["test_predictions"], row.get("test_groups", ""), row.get("folds", "1")
-    of_groups = f" of {groups} groups" if groups and groups != count else ""
-    return f"{count}{of_groups}" + (f" in {folds} folds" if folds not in ("", "1") else "")
+    of_groups = f" in {several(int(groups), 'group')}" if groups and groups != count else ""
+    return f"{count}{of_groups}" + (f", {folds} folds" if folds not in ("", "1") else "")
 
 
 def rejected(found: int | None, used: int | None) -> str:
