@@ -61,11 +61,13 @@ def trajectories(growth: Sequence[tuple[np.ndarray, np.ndarray]], threshold: flo
     figure = Figure(figsize=(5, 3.2), layout="constrained")
     axes = figure.subplots()
     labelled = set()
+    longest = max(time[-1] for time, _ in growth)
+    power = 3 * int(np.log10(max(longest, 1)) // 3)
     for time, ratio in growth:
         above = threshold is not None and ratio[-1] > threshold
         label = None if threshold is None else "abnormal" if above else "normal"
         axes.plot(
-            time,
+            time / 10**power,
             ratio,
             color=RED if above else BLUE,
             linestyle="-" if above or threshold is None else "--",
@@ -77,7 +79,8 @@ def trajectories(growth: Sequence[tuple[np.ndarray, np.ndarray]], threshold: flo
     if threshold is not None:
         axes.axhline(threshold, color=GREY, linewidth=1, linestyle=":", label=f"threshold {threshold:g}")
         axes.legend(frameon=False, fontsize=8)
-    axes.set(xlabel="time, Monte Carlo steps", ylabel="area / initial area", ylim=(0, None), xlim=(0, None))
+    unit = f"$10^{power}$ Monte Carlo steps" if power else "Monte Carlo steps"
+    axes.set(xlabel=f"time, {unit}", ylabel="area / initial area", ylim=(0, None), xlim=(0, None))
     titled(figure, title)
     return figure
 
@@ -94,16 +97,19 @@ def gallery(
     parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=deep)
     for part, (heading, of_row), lines in zip(parts[:, 0], rows, deep, strict=True):
         if heading:
-            part.suptitle(heading, fontsize=9, x=0.01, ha="left")
+            part.suptitle(heading, fontsize=9, fontweight="bold", x=0.01, ha="left")
         places = part.subplots(lines, COLUMNS, squeeze=False).ravel()
         for axes in places:
             axes.set_axis_off()
         for axes, (one, words) in zip(places, of_row, strict=False):
+            half = microstructure.reach(one)
             image = microstructure.rgb(one)
             axes.imshow(image, interpolation="nearest")
+            height, width = (size / 2 - 0.5 for size in image.shape[:2])
+            axes.set(xlim=(width - half, width + half), ylim=(height + half, height - half))
             if graph:
                 microstructure.overlay(axes, one)
-            add_scale_bar(axes, image.shape[1], one.spacing)
+            add_scale_bar(axes, round(2 * half), one.spacing)
             axes.set_title(words, fontsize=8)
     patches = [Patch(color=COLOUR[kind], label=NAME[kind]) for kind in COLOUR]
     figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=8)

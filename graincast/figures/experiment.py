@@ -107,7 +107,7 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, ratio:
     axes = figure.subplots()
     thresholds = sorted({trial["params"].get("threshold") for trial in trials})
     folds = len(trials[0]["by_fold"])
-    colours = mpl.colormaps["viridis"](np.linspace(0.1, 0.8, len(thresholds)))
+    colours = mpl.colormaps["viridis"](np.linspace(0.25, 0.8, len(thresholds)))
     for threshold, colour in zip(thresholds, colours, strict=True):
         best: dict[float, dict] = {}
         for trial in trials:

@@ -26,6 +26,20 @@ def rgb(microstructure: Microstructure, centre_of: np.ndarray | None = None) -> 
     return image
 
 
+def reach(microstructure: Microstructure) -> float:
+    """How far the grains reach from the middle of their image, which is centred on the candidate, in sites.
+
+    Half the longer side, except for a small k-hop subgraph of a large map.
+    """
+    mask = microstructure.labels == microstructure.candidate_index + 1
+    there = centred(microstructure.labels, mask, microstructure.periodic) > 0
+    ends = []
+    for axis, size in enumerate(there.shape):
+        found = np.flatnonzero(there.any(axis=1 - axis))
+        ends += [size / 2 - found[0], found[-1] + 1 - size / 2]
+    return float(max(ends)) * 1.02
+
+
 def figure(microstructure: Microstructure, title: str, graph: bool = False) -> Figure:
     """A figure of a microstructure, with a legend of grain types and a scale bar.
 

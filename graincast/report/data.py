@@ -158,7 +158,7 @@ def _microstructures(results: Results, name: str, ratios: Mapping[str, np.ndarra
     chosen = {heading: microstructures.spread(names, SHOWN) for heading, names in types.items() if names}
     maps = microstructures.read(paths, [one for names in chosen.values() for one in names])
     rows = [
-        (heading, [(maps[one], f"{one}\n{_grown(ratios[one])}") for one in names if one in maps])
+        (heading, [(maps[one], f"{words.short(one)}\n{_grown(ratios[one])}") for one in names if one in maps])
         for heading, names in chosen.items()
     ]
     rows = [(heading, of_row) for heading, of_row in rows if of_row]

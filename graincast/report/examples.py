@@ -50,7 +50,10 @@ def _of(results: Results, row: dict[str, str]) -> list:
         return f"growth ratio {true[i]:.2f}; predicted {predicted[i]:.2f}"
 
     drawn = [
-        (f"{heading} predictions", [(maps[names[i]], f"{names[i]}\n{said(i)}") for i in chosen if names[i] in maps])
+        (
+            f"{heading} predictions",
+            [(maps[names[i]], f"{words.short(str(names[i]))}\n{said(i)}") for i in chosen if names[i] in maps],
+        )
         for heading, chosen in rows
     ]
     drawn = [(heading, of_row) for heading, of_row in drawn if of_row]

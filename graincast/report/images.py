@@ -10,12 +10,12 @@ from markupsafe import Markup, escape
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from graincast.figures.style import FORMATS
+from graincast.figures.style import FORMATS, GRID
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 HREF = f"{{{XLINK}}}href"
-BLACK = "#000000"
-"""What becomes the page's colour of text; a figure that needs black on a colour of its own uses another."""
+COLOURS = {"#000000": "currentColor", GRID: "var(--line)"}
+"""What takes the page's colours of text and of lines; a figure that needs black on a colour of its own uses another."""
 RESOLUTION = 130  # dots per inch of a PNG
 PIXELS = 86  # of the page per inch of a chart
 
@@ -43,7 +43,9 @@ def inline_svg(figure: Figure, words: str) -> Markup:
             if key == HREF and value.startswith("#"):
                 element.set(key, f"#{own}{value[1:]}")
             else:
-                element.set(key, value.replace("url(#", f"url(#{own}").replace(BLACK, "currentColor"))
+                for old, new in ({"url(#": f"url(#{own}"} | COLOURS).items():
+                    value = value.replace(old, new)
+                element.set(key, value)
     width = figure.get_figwidth() * PIXELS
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)

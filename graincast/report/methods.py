@@ -5,7 +5,7 @@ from typing import Any
 
 from graincast.evaluation.metrics import METRICS
 from graincast.experiment import declaration
-from graincast.experiment.targets import ALL, GROWTH_RATIO, LABEL
+from graincast.experiment.targets import ALL, CANDIDATE, GROWTH_RATIO, LABEL
 from graincast.microstructure import BadInput
 from graincast.raw.sources import SOURCES
 from graincast.report import words
@@ -13,7 +13,9 @@ from graincast.report.blocks import Note, Reference, Section, Text
 from graincast.report.references import cited
 from graincast.report.results import Results
 
-AGGREGATED = {"mean": "mean", "median": "median", "min": "smallest", "max": "largest"}
+AGGREGATED = {"mean": "the mean", "median": "the median", "min": "the smallest", "max": "the largest"}
+MOST_COLUMNS = 12
+"""Features that are named one by one."""
 
 
 def section(results: Results) -> Section:
@@ -87,49 +89,54 @@ def _growth(settings: Mapping[str, Any]) -> str:
 
 
 def _tasks(results: Results) -> str:
-    found: dict[str, None] = {}
+    thresholds: dict[tuple, dict[str, None]] = {}
     for one in results.experiments.values():
-        found[_target(one["target"], [threshold for threshold in one["thresholds"] if threshold])] = None
-        split = results.splits().get(one["split"], {})
-        found[_split(one["split"], split)] = None
-    return " ".join(text for text in found if text)
-
-
-def _target(target: Mapping[str, Any], thresholds: list[str]) -> str:
-    if target["kind"] == LABEL:
-        return "The class of each image was predicted."
-    grains = "each grain" if target.get("grains") == ALL else "the candidate grain"
-    aggregate = AGGREGATED.get(target.get("aggregate", "mean"))
-    if target["kind"] == GROWTH_RATIO:
-        return f"The {aggregate} growth ratio of {grains} over its growth runs (final over initial area) was predicted."
-    above = words.listed(thresholds)
-    if aggregate is None:
-        return (
-            f"Growth of {grains} was called abnormal where the growth ratio (final over initial area) was above "
-            f"{above} in more than {target.get('fraction', 0.5):.0%} of its growth runs."
+        target = one["target"]
+        how = (
+            target["kind"],
+            target.get("grains", CANDIDATE),
+            target.get("aggregate", "mean"),
+            target.get("fraction", 0.5),
         )
-    each = "; each threshold was a task of its own" if len(thresholds) > 1 else ""
+        found = thresholds.setdefault(how, {})
+        found |= {f"{threshold} ({one['dataset']})": None for threshold in one["thresholds"] if threshold}
+    targets = [_target(*how, list(above)) for how, above in thresholds.items()]
+    used = dict.fromkeys(one["split"] for one in results.experiments.values())
+    splits = [text for name in used if (text := _split(name, results.splits().get(name, {})))]
+    return " ".join([*targets, *splits, "All microstructures from one source are in the same subset."])
+
+
+def _target(kind: str, grains: str, aggregate: str, fraction: float, above: list[str]) -> str:
+    if kind == LABEL:
+        return "The class of each image was predicted."
+    whose = "each grain" if grains == ALL else "the candidate grain"
+    ratio = "growth ratio (final over initial area)"
+    if kind == GROWTH_RATIO:
+        return f"The {ratio} of {whose}, {AGGREGATED.get(aggregate, aggregate)} over its growth runs, was predicted."
+    each = "; each threshold is a task of its own" if len(above) > 1 else ""
+    if aggregate == "fraction":
+        runs = f"in more than {fraction:.0%} of its growth runs"
+        return f"Growth of {whose} was called abnormal where its {ratio} was above {words.listed(above)} {runs}{each}."
     return (
-        f"Growth of {grains} was called abnormal where its {aggregate} growth ratio over growth runs (final over "
-        f"initial area) was above {above}{each}."
+        f"Growth of {whose} was called abnormal where its {ratio}, {AGGREGATED[aggregate]} over its growth runs, was "
+        f"above {words.listed(above)}{each}."
     )
 
 
 def _split(name: str, split: Mapping[str, Any]) -> str:
-    groups = "All microstructures from one source are in the same subset."
     method = split.get("method")
     if method == "k-fold":
         repeats = f"{split['repeats']} times repeated " if split["repeats"] > 1 else ""
         strata = ", stratified by growth ratio" if split.get("stratify") else ""
         return (
             f"Split {name}: {repeats}{split['folds']}-fold cross-validation{strata}; of the data that a fold does not "
-            f"test, a fraction {split['validation']} is for validation. {groups}"
+            f"test, a fraction {split['validation']} is for validation."
         )
     if method == "fractions":
         train = round(1 - split["validation"] - split["test"], 6)
         return (
             f"Split {name}: random fractions of {train:g} for training, {split['validation']} for validation and "
-            f"{split['test']} for the test. {groups}"
+            f"{split['test']} for the test."
         )
     return f"Split {name}: as given in a table." if method == "file" else ""
 
@@ -137,13 +144,21 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
 def _models(results: Results) -> str:
     texts = []
     for model in dict.fromkeys(one["model"] for one in results.experiments.values()):
-        experiments = {name: one for name, one in results.experiments.items() if one["model"] == model}
-        features = dict.fromkeys(one["features"] for one in experiments.values())
-        networks = dict.fromkeys(one["network"] for one in experiments.values() if one.get("network"))
-        of_networks = f" ({words.listed(list(networks))}; Simonyan & Zisserman 2015)" if networks else ""
-        what = f"features {words.listed(list(features))}{of_networks}"
-        texts.append(f"Model {model}, on {what}: {_described(model)}")
+        features = {one["features"]: name for name, one in results.experiments.items() if one["model"] == model}
+        listed = [_features(results, name) for name in features.values()]
+        texts.append(f"Model {model}, on the features {words.listed(listed)}: {_described(model)}")
     return " ".join(texts)
+
+
+def _features(results: Results, name: str) -> str:
+    """The features of an experiment, and what they are."""
+    one, settings = results.experiments[name], results.settings[name]
+    features, columns = one["features"], [column.replace("_", " ") for column in one.get("columns") or []]
+    if one.get("network"):
+        return f"{features} ({one['network']}; Simonyan & Zisserman 2015)"
+    if encoded := settings.get("encoded_sets", {}).get(features):
+        return f"{features} (codes of grain and boundary patches by {encoded['encoder']})"
+    return f"{features} ({', '.join(columns)})" if 0 < len(columns) <= MOST_COLUMNS else features
 
 
 def _described(model: str) -> str:
@@ -155,19 +170,18 @@ def _described(model: str) -> str:
 
 def _evaluation(results: Results) -> str:
     texts = []
-    selects = {one["select"]: None for one in results.experiments.values()}
-    best = words.listed(
-        [f"{'largest' if METRICS[name].larger_is_better else 'smallest'} {METRICS[name].label}" for name in selects]
-    )
+    selects = dict.fromkeys(one["select"] for one in results.experiments.values())
+    best = [
+        f"the {'largest' if METRICS[name].larger_is_better else 'smallest'} {METRICS[name].label}" for name in selects
+    ]
+    score = best[0] if len(best) == 1 else f"the best score, by experiment {', '.join(best[:-1])} or {best[-1]},"
     texts.append(
-        f"In each fold, the trial with the {best} on the validation subset was chosen, and only this trial was "
-        "measured on the test subset."
+        f"In each fold, the trial with {score} on the validation subset was chosen, and only this trial was measured "
+        "on the test subset."
     )
     methods = " ".join(row.get("interval_method", "") for row in results.rows)
     if "bootstrap" in methods:
-        texts.append(
-            "Intervals hold 95 % and come from a bootstrap over groups, widened for few groups (Hesterberg 2015)."
-        )
+        texts.append("95 % intervals come from a bootstrap over groups, widened for few groups (Hesterberg 2015).")
     if "corrected" in methods:
         texts.append(
             "Where folds repeat, 95 % intervals are those of the corrected resampled t (Nadeau & Bengio 2003)."
@@ -198,7 +212,7 @@ def _software(results: Results) -> str:
         if name in packages:
             used.append(label.format(" and ".join(packages[name])))
     trained = " Networks were trained with Adam (Kingma & Ba 2015)." if models & {"sgc", "gat", "gin"} else ""
-    commits = [commit.split(",")[0][:12] for commit in results.commits()]
-    which = f" (commit {words.listed(commits)})" if commits else ""
+    commits = dict.fromkeys(commit.split(",")[0][:12] for commit in results.commits())
+    which = f" (commit {words.listed(list(commits))})" if commits else ""
     text = f"Everything ran in the Snakemake workflow graincast{which} (Mölder et al. 2021)"
     return f"{text}, with {words.listed(used)}.{trained}" if used else f"{text}.{trained}"

@@ -47,6 +47,12 @@ def rejected(found: int | None, used: int | None) -> str:
     return f"{found} of {found + used}" if used else str(found)
 
 
+def short(name: str, most: int = 26) -> str:
+    """A name that fits above a picture: its middle is left out where it is long."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
 def listed(names: list[str]) -> str:
     """Names as they are listed in a sentence: a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
