@@ -18,6 +18,8 @@ COLOURS = {"#000000": "currentColor", GRID: "var(--line)"}
 """What takes the page's colours of text and of lines; a figure that needs black on a colour of its own uses another."""
 RESOLUTION = 130  # dots per inch of a PNG
 PIXELS = 86  # of the page per inch of a chart
+SMALLEST = 0.7
+"""A chart is made no smaller than this to fit a narrow screen: there it can be moved sideways."""
 
 
 def inline_svg(figure: Figure, words: str) -> Markup:
@@ -47,9 +49,10 @@ def inline_svg(figure: Figure, words: str) -> Markup:
                     value = value.replace(old, new)
                 element.set(key, value)
     width = figure.get_figwidth() * PIXELS
+    style = f"width:{width:.0f}px;max-width:max(100%,{width * SMALLEST:.0f}px)"
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
-    root.attrib |= {"role": "img", "aria-label": words, "style": f"width:{width:.0f}px", "fill": "currentColor"}
+    root.attrib |= {"role": "img", "aria-label": words, "style": style, "fill": "currentColor"}
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
     return Markup(ElementTree.tostring(root, encoding="unicode"))

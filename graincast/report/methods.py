@@ -89,7 +89,7 @@ def _growth(settings: Mapping[str, Any]) -> str:
 
 
 def _tasks(results: Results) -> str:
-    thresholds: dict[tuple, dict[str, None]] = {}
+    thresholds: dict[tuple[str, str, str, float], dict[str, None]] = {}
     for one in results.experiments.values():
         target = one["target"]
         how = (
