@@ -6,7 +6,7 @@ import re
 from hashlib import sha256
 from xml.etree import ElementTree
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -17,6 +17,7 @@ HREF = f"{{{XLINK}}}href"
 COLOURS = {"#000000": "currentColor", GRID: "var(--line)"}
 """What takes the page's colours of text and of lines; a figure that needs black on a colour of its own uses another."""
 RESOLUTION = 130  # dots per inch of a PNG
+INHERITED = {"fill": "currentColor", "stroke-linejoin": "round", "stroke-linecap": "butt"}
 PIXELS = 86  # of the page per inch of a chart
 SMALLEST = 0.7
 """A chart is made no smaller than this to fit a narrow screen: there it can be moved sideways."""
@@ -34,7 +35,7 @@ def inline_svg(figure: Figure, words: str) -> Markup:
     own = f"f{sha256(text.encode()).hexdigest()[:10]}-"  # ids are unique in a page, and those of figures are not
     for parent in root.iter():
         for child in list(parent):
-            if child.tag == f"{{{SVG}}}metadata":
+            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):  # whose rules would hold for the whole page
                 parent.remove(child)
     referred = set(re.findall(r"[\"(]#([^\")]+)[\")]", text))
     for element in root.iter():
@@ -52,7 +53,7 @@ def inline_svg(figure: Figure, words: str) -> Markup:
     style = f"width:{width:.0f}px;max-width:max(100%,{width * SMALLEST:.0f}px)"
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
-    root.attrib |= {"role": "img", "aria-label": words, "style": style, "fill": "currentColor"}
+    root.attrib |= {"role": "img", "aria-label": words, "style": style, **INHERITED}
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
     return Markup(ElementTree.tostring(root, encoding="unicode"))
@@ -66,5 +67,5 @@ def inline_png(figure: Figure, words: str) -> Markup:
     data = base64.b64encode(written.getvalue()).decode()
     width, height = (round(inches * 96) for inches in figure.get_size_inches())
     return Markup('<img class="paper" src="data:image/png;base64,{}" width="{}" height="{}" alt="{}">').format(
-        Markup(data), width, height, escape(words)
+        data, width, height, words
     )
