@@ -37,7 +37,7 @@ def reach(microstructure: Microstructure) -> float:
     for axis, size in enumerate(there.shape):
         found = np.flatnonzero(there.any(axis=1 - axis))
         ends += [size / 2 - found[0], found[-1] + 1 - size / 2]
-    return float(max(ends)) * 1.02
+    return float(min(max(ends) + 1, max(there.shape) / 2))  # with the boundary drawn around them
 
 
 def figure(microstructure: Microstructure, title: str, graph: bool = False) -> Figure:
