@@ -8,10 +8,11 @@ import numpy as np
 from graincast.experiment import targets
 from graincast.experiment.grid import number
 from graincast.experiment.splits import SUBSETS
-from graincast.experiment.targets import ABNORMAL, CANDIDATE
+from graincast.experiment.targets import ABNORMAL, CANDIDATE, LABEL
 from graincast.figures import ceiling as ceiling_figure
 from graincast.figures import dataset as draw
 from graincast.figures.reliability import wilson
+from graincast.files import csv_table
 from graincast.microstructure import HIGH_MOBILITY, LOW_MOBILITY, Microstructure
 from graincast.report import microstructures, words
 from graincast.report.blocks import Note, Section, Table, Text, chart, photograph
@@ -47,7 +48,7 @@ def _of(results: Results, name: str) -> Section:
         blocks += _microstructures(results, name, grown or ratios, largest)
     elif rows:
         blocks.append(Note("No pictures of microstructures: the grain graphs (graphs/*.h5) are not in these results."))
-    blocks += _ceiling(results, name) + _rejected(results, name)
+    blocks += _classes(results, name) + _ceiling(results, name) + _rejected(results, name)
     return Section(f"data-{name}", name, blocks)
 
 
@@ -139,6 +140,18 @@ def _balance(
             cells += [f"{abnormal[subset == one].sum()} of {(subset == one).sum()}" for one in SUBSETS]
         lines.append([_rule(threshold, aggregate, fraction), *cells])
     return [Table("Class balance: abnormal microstructures at each threshold.", header, lines, range(1, len(header)))]
+
+
+def _classes(results: Results, name: str) -> list:
+    """How many images of each class there are, by the predictions of the first experiment on them."""
+    for experiment, one in results.experiments.items():
+        path = results.experiment(experiment) / "predictions.csv"
+        if one["dataset"] == name and one["target"]["kind"] == LABEL and path.is_file():
+            true = {row["microstructure"]: int(row["class_index"]) for row in csv_table.records(path)}
+            counts = Counter(true.values())
+            lines = [(label, f"{counts[index]:,}") for index, label in enumerate(one["classes"])]
+            return [Table("Class balance: images of each class.", ("class", "images"), lines, (1,))]
+    return []
 
 
 def _rule(threshold: float, aggregate: str, fraction: float) -> str:

@@ -15,14 +15,14 @@ SHOWN = 3
 
 
 def section(results: Results) -> Section:
-    """A part for each data set, kind of target and threshold."""
+    """A part for each task."""
     text = (
         "For the leader of each task, the test microstructures whose predictions are nearest to what happened, and "
         "those whose predictions are furthest from it. Predictions of several folds are averaged."
     )
     parts = []
-    for number, ((dataset, target, threshold), rows) in enumerate(results.tasks.items(), 1):
-        title = f"{dataset}, {words.task(target, threshold)}: {rows[0]['experiment']}"
+    for number, rows in enumerate(results.tasks, 1):
+        title = f"{rows[0]['dataset']}, {results.task(rows[0])}: {rows[0]['experiment']}"
         parts.append(Section(f"examples-{number}", title, _of(results, rows[0])))
     return Section("examples", "Best and worst predictions", [Text(text)], parts)
 

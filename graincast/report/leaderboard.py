@@ -10,15 +10,15 @@ from graincast.report.results import Results
 
 
 def section(results: Results) -> Section:
-    """A table and a figure for each data set, kind of target and threshold."""
+    """A table and a figure for each task."""
     text = (
         "Every experiment that has finished here, the best first. Brackets hold 95 % intervals; n is the number of "
         "test predictions. A difference is paired: both experiments were tested on the same groups."
     )
     parts = []
-    for number, ((dataset, target, threshold), rows) in enumerate(results.tasks.items(), 1):
-        title = f"{dataset}: {words.task(target, threshold)}"
-        blocks = [_table(rows, target, title), *map(Text, _limits(rows)), _figure(rows, title)]
+    for number, rows in enumerate(results.tasks, 1):
+        title = f"{rows[0]['dataset']}: {results.task(rows[0])}"
+        blocks = [_table(rows, rows[0]["target"], title), *map(Text, _limits(rows)), _figure(rows, title)]
         parts.append(Section(f"leaderboard-{number}", title, blocks))
     return Section("leaderboard", "Leaderboard", [Text(text)], parts)
 

@@ -5,7 +5,7 @@ Only this folder is read, so results may have been copied from elsewhere.
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from graincast.files import csv_table
 from graincast.microstructure import BadInput
 from graincast.program.cost import FILE as COST
 from graincast.program.recipe import SUFFIX, read_made_from
+from graincast.report import words
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,18 @@ class Results:
         return {name: content for name, content in found.items() if content is not None}
 
     @functools.cached_property
-    def tasks(self) -> dict[tuple[str, str, str], list[dict[str, str]]]:
-        """The rows of the comparison, best first, by data set, kind of target and threshold."""
-        found: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    def tasks(self) -> list[list[dict[str, str]]]:
+        """The rows of the comparison, best first, of each data set, split, kind of target and threshold."""
+        found: dict[tuple[str, ...], list[dict[str, str]]] = {}
         for row in self.rows:
-            found.setdefault((row["dataset"], row["target"], row["threshold"]), []).append(row)
-        return found
+            found.setdefault(tuple(row[key] for key in ("dataset", "target", "threshold", "split")), []).append(row)
+        return list(found.values())
+
+    def task(self, row: Mapping[str, str]) -> str:
+        """What is predicted in a row of the comparison, and by which split where its data set has several."""
+        splits = {other["split"] for other in self.rows if other["dataset"] == row["dataset"]}
+        by = f" (split {row['split']})" if len(splits) > 1 else ""
+        return f"{words.task(row['target'], row['threshold'])}{by}"
 
     @property
     def datasets(self) -> list[str]:

@@ -14,8 +14,8 @@ def section(results: Results) -> Section:
         words.several(len(results.tasks), "task"),
     )
     lines = []
-    for (dataset, target, threshold), rows in results.tasks.items():
-        best, score = rows[0], headline(target)
+    for rows in results.tasks:
+        best, score, dataset = rows[0], headline(rows[0]["target"]), rows[0]["dataset"]
         reached = f"{METRICS[score].label} {words.with_interval(best, score)}"
         rejected = results.rejected(dataset)
         used = len(results.summary(dataset))
@@ -23,7 +23,7 @@ def section(results: Results) -> Section:
         lines.append(
             (
                 dataset,
-                words.task(target, threshold),
+                results.task(best),
                 best["experiment"],
                 reached,
                 words.tested(best),
