@@ -5,7 +5,7 @@ Only this folder is read, so results may have been copied from elsewhere.
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,10 @@ from graincast.microstructure import BadInput
 from graincast.program.cost import FILE as COST
 from graincast.program.recipe import SUFFIX, read_made_from
 from graincast.report import words
+
+COLUMNS = ("test_groups", "interval_method", "reference", "cautions", "ceiling")
+"""Columns of comparison.csv that earlier releases did not write."""
+KEYS = ("experiment", "target", "dataset", "features", "model", "split", "select", "groups", "thresholds")
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,24 @@ class Results:
         path = self.folder / "comparison.csv"
         if not path.is_file():
             raise BadInput(f"{path}: missing, so no experiment has finished here; run the workflow first")
-        return csv_table.records(path)
+        rows = csv_table.records(path)
+        for row in rows[:1]:
+            _check(path, row, COLUMNS)
+        return rows
 
     @functools.cached_property
     def experiments(self) -> dict[str, dict]:
-        """The content of test_metrics.json of each experiment of the comparison that has its files here."""
-        names = sorted({row["experiment"] for row in self.rows})
-        found = {name: _json(self.experiment(name) / "test_metrics.json") for name in names}
-        return {name: content for name, content in found.items() if content is not None}
+        """The content of test_metrics.json of each experiment of the comparison that has its files here.
+
+        Raises BadInput for results of an earlier release.
+        """
+        found = {}
+        for name in sorted({row["experiment"] for row in self.rows}):
+            path = self.experiment(name) / "test_metrics.json"
+            if content := _json(path):
+                _check(path, content, KEYS)
+                found[name] = content
+        return found
 
     @functools.cached_property
     def tasks(self) -> list[list[dict[str, str]]]:
@@ -157,6 +171,12 @@ class Results:
                 yield read_made_from(path)
             except (BadInput, OSError):
                 continue  # `graincast verify` reports it
+
+
+def _check(path: Path, content: Mapping[str, Any], keys: Sequence[str]) -> None:
+    for key in keys:
+        if key not in content:
+            raise BadInput(f"{path}: lacks {key}, as results of earlier releases do; run the workflow again")
 
 
 def _json(path: Path) -> dict | None:

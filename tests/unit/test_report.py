@@ -10,9 +10,12 @@ from matplotlib.figure import Figure
 
 from graincast.experiment import declaration
 from graincast.figures import experiment
-from graincast.report import images, microstructures, page, words
+from graincast.files import csv_table
+from graincast.microstructure import BadInput
+from graincast.report import costs, images, microstructures, page, words
 from graincast.report.blocks import Code, Note, Picture, Reference, Section, Table, Text, chart, photograph
 from graincast.report.references import REFERENCES, cited
+from graincast.report.results import COLUMNS, Results
 
 HOSTILE = "<script>alert('x')</script> & \"q\""
 
@@ -102,6 +105,32 @@ def test_rows_in_words():
     assert words.tested(row | {"folds": "1", "test_groups": "8"}) == "8"
     assert [words.listed(list(names)) for names in ("", "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
     assert len(words.short("x" * 99)) <= 26 and words.short("x" * 26) == "x" * 26
+
+
+def test_results_of_an_earlier_release_are_one_line(tmp_path):
+    csv_table.write(tmp_path / "comparison.csv", ["experiment", "dataset"], [["sgc", "d"]])
+    with pytest.raises(BadInput, match=r"comparison\.csv: lacks test_groups, as results of earlier releases do; run"):
+        Results(tmp_path).rows  # noqa: B018
+    csv_table.write(tmp_path / "comparison.csv", ["experiment", *COLUMNS], [["sgc", *COLUMNS]])
+    (tmp_path / "experiments/sgc").mkdir(parents=True)
+    (tmp_path / "experiments/sgc/test_metrics.json").write_text('{"experiment": "sgc"}')
+    with pytest.raises(BadInput, match=r"test_metrics\.json: lacks target, as"):
+        Results(tmp_path).experiments  # noqa: B018
+
+
+def test_rejected_input_and_costs_are_read_from_what_is_there(tmp_path):
+    results = Results(tmp_path)
+    assert results.rejected("d") is None and results.benchmarks() == {}
+    csv_table.write(tmp_path / "datasets/d/features/v.rejected.csv", ["file", "reason"], [["a", "b"], ["a", "b"]])
+    assert results.rejected("d") == [("a", "b")]
+    csv_table.write(tmp_path / "datasets/d/rejected.csv", ["file", "reason"], [["c", "d, e"]])
+    assert results.rejected("d") == [("c", "d, e")]
+    (tmp_path / "benchmarks/train/x").mkdir(parents=True)
+    (tmp_path / "benchmarks/train/x/all.jsonl").write_text('{"s": 1}\n{"s": 2, "max_rss": "NA"}\n')
+    (tmp_path / "benchmarks/compare.jsonl").write_text('{"s": ')
+    assert results.benchmarks() == {"train": [{"s": 2, "max_rss": "NA"}]}
+    (table,) = costs.section(results).blocks
+    assert [row[:3] for row in table.rows] == [("train", "1", "2.0 s"), ("in all", "1", "2.0 s")]
 
 
 def test_the_templates_are_sources_of_the_report():
