@@ -82,14 +82,14 @@ def _growth(settings: Mapping[str, Any]) -> str:
     if "runs" in settings:
         parts.append(f" in {words.several(settings['runs'], 'growth run')}")
     if "time" in settings:
-        parts.append(f" for {settings['time']:,} Monte Carlo steps")
+        parts.append(f" of {settings['time']:,} Monte Carlo steps")
     if "temperature" in settings:
         parts.append(f" at a temperature of {settings['temperature']}")
     return "".join(parts)
 
 
 def _tasks(results: Results) -> str:
-    thresholds: dict[tuple[str, str, str, float], dict[str, None]] = {}
+    thresholds: dict[tuple[str, str, str, float], dict[str, set[str]]] = {}
     for one in results.experiments.values():
         target = one["target"]
         how = (
@@ -98,22 +98,23 @@ def _tasks(results: Results) -> str:
             target.get("aggregate", "mean"),
             target.get("fraction", 0.5),
         )
-        found = thresholds.setdefault(how, {})
-        found |= {f"{threshold} ({one['dataset']})": None for threshold in one["thresholds"] if threshold}
-    targets = [_target(*how, list(above)) for how, above in thresholds.items()]
+        of_dataset = thresholds.setdefault(how, {})
+        of_dataset.setdefault(one["dataset"], set()).update(one["thresholds"])
+    targets = [_target(*how, of_dataset) for how, of_dataset in thresholds.items()]
     used = dict.fromkeys(one["split"] for one in results.experiments.values())
     splits = [text for name in used if (text := _split(name, results.splits().get(name, {})))]
     return " ".join([*targets, *splits, "All microstructures from one source are in the same subset."])
 
 
-def _target(kind: str, grains: str, aggregate: str, fraction: float, above: list[str]) -> str:
+def _target(kind: str, grains: str, aggregate: str, fraction: float, thresholds: Mapping[str, set[str]]) -> str:
     if kind == LABEL:
         return "The class of each image was predicted."
     whose = "each grain" if grains == ALL else "the candidate grain"
     ratio = "growth ratio (final over initial area)"
     if kind == GROWTH_RATIO:
         return f"The {ratio} of {whose}, {AGGREGATED.get(aggregate, aggregate)} over its growth runs, was predicted."
-    each = "; each threshold is a task of its own" if len(above) > 1 else ""
+    above = [f"{words.listed(sorted(of, key=float))} (data set {dataset})" for dataset, of in thresholds.items()]
+    each = "; each threshold is a task of its own" if sum(map(len, thresholds.values())) > 1 else ""
     if aggregate == "fraction":
         runs = f"in more than {fraction:.0%} of its growth runs"
         return f"Growth of {whose} was called abnormal where its {ratio} was above {words.listed(above)} {runs}{each}."
@@ -142,11 +143,11 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
 
 
 def _models(results: Results) -> str:
-    texts = []
+    of_set = {one["features"]: name for name, one in results.experiments.items()}
+    texts = [f"The features are {words.listed([_features(results, name) for name in of_set.values()])}."]
     for model in dict.fromkeys(one["model"] for one in results.experiments.values()):
-        features = {one["features"]: name for name, one in results.experiments.items() if one["model"] == model}
-        listed = [_features(results, name) for name in features.values()]
-        texts.append(f"Model {model}, on the features {words.listed(listed)}: {_described(model)}")
+        features = dict.fromkeys(one["features"] for one in results.experiments.values() if one["model"] == model)
+        texts.append(f"Model {model}, on {words.listed(list(features))}: {_described(model)}")
     return " ".join(texts)
 
 
