@@ -24,7 +24,7 @@ snakemake = $(if $(VERBOSE),,PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run plan data predict test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore lock audit conda-file container config-table pictures clean help
+.PHONY: run plan report data predict test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore lock audit conda-file container config-table pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, TORCH=cpu|cuda, VERBOSE=1 for Snakemake's own lines, ARGS=…)
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
@@ -33,6 +33,9 @@ run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm
 
 plan: $(READY)  ## say what would run and why (CONFIG=config/…yaml, ARGS=--all)
 	@python -m graincast plan "$(CONFIG)" $(ARGS)
+
+report: $(READY)  ## write results/report.html: all results in one page (CONFIG=config/…yaml)
+	@$(snakemake) $(ARGS) -- results/report.html
 
 data: $(READY)  ## fetch a published data set (SET=published; ARGS="--to FOLDER"); without SET, list them
 	@python -m graincast data $(SET) $(ARGS)

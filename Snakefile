@@ -32,12 +32,13 @@ if workflow.is_main_process:
     onstart:
         check_start()
         shell("{sys.executable:q} -m scripts.cancel_leftovers")
+        note_evaluated()
         show_start()
 
     onsuccess:
         show_end()
         shell("{sys.executable:q} -m scripts.track --tracking {TRACKING:q} sync --never-fail")
-        shell("{sys.executable:q} -m scripts.where")
+        shell("{sys.executable:q} -m scripts.where --new {EVALUATED}")
 
     onerror:
         show_end()

@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 
 from graincast.files.atomic import write_text
-from graincast.planning.git_commit import COMMIT, DIRTY, commit
+from graincast.planning.git_commit import commit
+from graincast.program.cost import COMMIT, DIRTY
 
 FILE = Path(__file__).with_name("results.json")
 

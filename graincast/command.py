@@ -64,12 +64,13 @@ def status(arguments: argparse.Namespace) -> None:
 def adopt(arguments: argparse.Namespace) -> None:
     """Take over results that were copied here: verify them, and mark complete what today's configuration would make."""
     from graincast.planning import adoption
+    from graincast.planning.status import ON_REQUEST
 
     _, notes, states = _planned(arguments.config)
     for note in notes:
         print(note)
     _hold_results()
-    adopted, refused = adoption.adopt(state for state in states if state.job.rule not in ("export", "predict"))
+    adopted, refused = adoption.adopt(state for state in states if state.job.rule not in ON_REQUEST)
     for job, reason in refused:
         print(f"not adopted: {job.name}: {reason}")
     print(f"{len(adopted)} jobs adopted, {len(refused)} not")
@@ -143,6 +144,15 @@ def draw(arguments: argparse.Namespace) -> None:
     paths = drawing.shards_of(arguments.dataset)
     for file in drawing.draw(paths, arguments.names, arguments.out, arguments.format, arguments.graph):
         print(file)
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Write all that lies in a folder of results, copied ones too, as one HTML file."""
+    from graincast.report import page
+
+    out = arguments.out or arguments.results / "report.html"
+    page.write(arguments.results, out)
+    print(out)
 
 
 @contextlib.contextmanager
@@ -313,6 +323,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--graph", action="store_true", help="draw the grain graph over the map")
     p.add_argument("--format", default="png", help="png, svg or pdf")
     p.add_argument("--out", type=Path, default=Path("pictures"), help="folder to write (default: pictures)")
+    p = add("report", report)
+    p.add_argument("--results", type=Path, default=Path("results"), help="folder of results (default: results)")
+    p.add_argument("--out", type=Path, metavar="FILE", help="HTML file to write (default: report.html in that folder)")
     return parser
 
 

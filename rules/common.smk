@@ -55,6 +55,7 @@ RAW = RawData(PLAN, CONFIG_FILE)
 PARSED = Path("results/recipes/.sources.json")
 EXTENSIONS = f"--extensions {shlex.join(map(str, PLAN.extensions))}" if PLAN.extensions else ""
 STATES = []  # of all jobs, as the planner found them
+EVALUATED = []  # experiments that this run evaluates
 TRACKING = as_json(CONFIG["tracking"])
 WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
     Path(workflow.basedir), CONFIG["container"]["variant"]
@@ -122,6 +123,13 @@ def write_recipes():
 def terminal():
     """The project's own log handler; None without `--logger graincast`."""
     return next((handler for handler in workflow.logger_manager.plugin_handlers if hasattr(handler, "begin")), None)
+
+
+def note_evaluated():
+    """Note the experiments that this run evaluates, whose results are new."""
+    EVALUATED[:] = sorted(
+        job.wildcards.experiment for job in workflow.dag.needrun_jobs() if job.rule.name == "evaluate"
+    )
 
 
 def show_start():

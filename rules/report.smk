@@ -1,8 +1,9 @@
-"""Report: all experiments side by side.
+"""Report: all experiments side by side; and on demand only, everything in one page.
 
 in   results/experiments/*/test_metrics.json, predictions.csv      of this configuration and of others that ran here
      results/datasets/*/ceiling.json
 out  results/comparison.csv, results/comparison.png (or the configured formats)
+     results/report.html    made from all that lies in results/ (sections: graincast/report/)
 """
 
 
@@ -58,3 +59,31 @@ rule comparison_figure:
     shell:
         "python -m scripts.comparison_figure --recipe {input.recipe} --comparison {input.comparison} --out {output.figures}"
         " 2>&1 | tee {log}"
+
+
+rule report:
+    input:
+        recipe=recipe("report"),
+        comparison="results/comparison.csv",
+        metrics=finished_experiments(),
+        ceilings=ceilings(),
+        predictions=[predictions_beside(path) for path in finished_experiments()],
+        tables=lambda wc: [
+            f"results/datasets/{one}/{file}.csv" for one in PLAN.grains for file in ("summary", "rejected")
+        ],
+        graphs=lambda wc: [path for dataset in PLAN.grains for path in PLAN.graph_shards(dataset)],
+    output:
+        page="results/report.html",
+        made_from="results/report.html.made_from.json",
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=lambda wc, attempt: 30 * attempt,
+    shell:
+        "python -m scripts.report --recipe {input.recipe} --results results --out {output.page} 2>&1 | tee {log}"

@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 from graincast.evaluation.metrics import METRICS, headline, selection_score
 from graincast.evaluation.trial_table import interval, ranked
 from graincast.figures.style import BLUE, GREY, RED, WHISKERS, dots, titled
+from graincast.graphs.palette import BOUNDARY_COLOUR
 
 BAND = (0.1, 0.9)  # quantiles
 MAX_SCATTER = 3000  # points; more are drawn as counts
@@ -63,7 +64,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> 
     axes = figure.subplots()
     axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(n, n):
-        colour = "white" if fraction[i, j] > 0.55 else "black"
+        colour = "white" if fraction[i, j] > 0.55 else BOUNDARY_COLOUR  # which no page turns light
         axes.text(j, i, f"{counts[i, j]:,.0f}\n{fraction[i, j]:.0%}", ha="center", va="center", color=colour)
     ticks = range(n)
     axes.set(xticks=ticks, yticks=ticks, xticklabels=classes, yticklabels=classes, xlabel="predicted", ylabel="true")
@@ -106,7 +107,7 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, ratio:
     axes = figure.subplots()
     thresholds = sorted({trial["params"].get("threshold") for trial in trials})
     folds = len(trials[0]["by_fold"])
-    colours = mpl.colormaps["viridis"](np.linspace(0.1, 0.8, len(thresholds)))
+    colours = mpl.colormaps["viridis"](np.linspace(0.25, 0.8, len(thresholds)))
     for threshold, colour in zip(thresholds, colours, strict=True):
         best: dict[float, dict] = {}
         for trial in trials:
@@ -169,7 +170,8 @@ def importance(
 def comparison(rows: list[dict[str, str]]) -> Figure:
     """Test results of experiments, with a panel for each data set, kind of target and threshold.
 
-    rows  of comparison.csv; dots are the headline metric, whiskers its interval; a line marks the majority class
+    rows  of comparison.csv; dots are the headline metric, whiskers its interval; lines mark the majority class and the
+          noise ceiling
     """
     panels: dict[tuple, list[dict]] = {}
     for row in rows:
@@ -177,6 +179,7 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
     heights = [len(panel) + 1.6 for panel in panels.values()]
     figure = Figure(figsize=(7, 0.8 + 0.34 * sum(heights)), layout="constrained")
     grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    marks: dict[str, None] = {}
     for axes, ((dataset, target, threshold), panel) in zip(grid[:, 0], panels.items(), strict=True):
         score = headline(target)
         values = [_number(row[score]) for row in panel]
@@ -184,9 +187,14 @@ def comparison(rows: list[dict[str, str]]) -> Figure:
         dots(axes, [_name(row) for row in panel], values, limits)
         if majority := panel[0]["majority_class_accuracy"]:
             axes.axvline(float(majority), color=RED, linewidth=1.5, linestyle=":")
+            marks["Dotted: the majority class of the training set."] = None
+        ceilings = {row.get("ceiling", "") for row in panel}
+        if len(ceilings) == 1 and (ceiling := ceilings.pop()):
+            axes.axvline(float(ceiling), color=GREY, linewidth=1.5, linestyle="--")
+            marks["Dashed: the noise ceiling."] = None
         task = f"growth ratio > {threshold}" if threshold else target.replace("-", " ")
         axes.set_title(f"{dataset}, {task}: test {METRICS[score].label}", fontsize=9, loc="left")
-    caption = f"{WHISKERS} n: test predictions. Dotted: the majority class of the training set."
+    caption = " ".join([WHISKERS, "n: test predictions.", *marks])
     figure.supxlabel(caption, fontsize=7, color=GREY)
     return figure
 

@@ -26,6 +26,20 @@ def rgb(microstructure: Microstructure, centre_of: np.ndarray | None = None) -> 
     return image
 
 
+def reach(microstructure: Microstructure) -> float:
+    """How far the grains reach from the middle of their image, which is centred on the candidate, in sites.
+
+    Half the longer side, except for a small k-hop subgraph of a large map.
+    """
+    mask = microstructure.labels == microstructure.candidate_index + 1
+    there = centred(microstructure.labels, mask, microstructure.periodic) > 0
+    ends = []
+    for axis, size in enumerate(there.shape):
+        found = np.flatnonzero(there.any(axis=1 - axis))
+        ends += [size / 2 - found[0], found[-1] + 1 - size / 2]
+    return float(min(max(ends) + 1, max(there.shape) / 2))  # with the boundary drawn around them
+
+
 def figure(microstructure: Microstructure, title: str, graph: bool = False) -> Figure:
     """A figure of a microstructure, with a legend of grain types and a scale bar.
 
@@ -36,7 +50,7 @@ def figure(microstructure: Microstructure, title: str, graph: bool = False) -> F
     image = rgb(microstructure)
     axes.imshow(image, interpolation="nearest")
     if graph:
-        _overlay(axes, microstructure)
+        overlay(axes, microstructure)
     add_scale_bar(axes, image.shape[1], microstructure.spacing)
     axes.set_axis_off()
     titled(drawn, title)
@@ -64,7 +78,7 @@ def centres(labels: np.ndarray, n: int, periodic: tuple[bool, ...]) -> np.ndarra
     return found
 
 
-def _overlay(axes: Axes, microstructure: Microstructure) -> None:
+def overlay(axes: Axes, microstructure: Microstructure) -> None:
     """Draw nodes and edges; an edge across a periodic end leaves on one side and enters on the other."""
     mask = microstructure.labels == microstructure.candidate_index + 1
     labels = centred(microstructure.labels, mask, microstructure.periodic)

@@ -7,18 +7,18 @@ from matplotlib.patches import Rectangle
 
 
 def add(axes: Axes, width: int, spacing: float | None) -> None:
-    """Draw a bar of about a fifth of the width, of a round length, below the map.
+    """Draw a bar of about a fifth of the width, of a round length, below what is shown of the map.
 
-    width    of the map, sites
+    width    of what is shown, sites
     spacing  distance of neighbouring sites, µm; None: the length is in sites
     """
     step = 1.0 if spacing is None else spacing
     length = _round(width * step / 5)
     label = f"{length:g} {'sites' if spacing is None else 'µm'}"
-    below = axes.get_ylim()[0]
+    left, below = axes.get_xlim()[0], axes.get_ylim()[0]
     thick = width / 90
-    axes.add_patch(Rectangle((0, below + thick), length / step, thick, color="black", clip_on=False))
-    axes.text(length / step + 2 * thick, below + 1.5 * thick, label, fontsize=8, va="center")
+    axes.add_patch(Rectangle((left, below + thick), length / step, thick, color="black", clip_on=False))
+    axes.text(left + length / step + 2 * thick, below + thick / 2, label, fontsize=8, va="top")
 
 
 def _round(length: float) -> float:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from graincast.files.atomic import whole
 from graincast.microstructure import BadInput
 
-BLUE, RED, GREY = "#2b6ca3", "#c8443a", "#8a8a8a"
+BLUE, RED, GREY, GRID = "#2b6ca3", "#c8443a", "#8a8a8a", "#e6e6e6"
 WHISKERS = "Whiskers: 95 % intervals."
 TITLE_CHARACTERS = 13  # per inch of width
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -69,5 +69,5 @@ def dots(
         axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     axes.set_yticks(list(rows), names)
     axes.set_ylim(-0.6, len(values) - 0.4)
-    axes.grid(axis="x", color="#e6e6e6", linewidth=0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)

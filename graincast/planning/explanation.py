@@ -36,6 +36,7 @@ WORDS = {
     "log_experiment": ("MLflow record of an experiment", "MLflow records of experiments"),
     "compare": ("comparison", "comparisons"),
     "comparison_figure": ("comparison figure", "comparison figures"),
+    "report": ("report", "reports"),
     "tracking_store": ("tracking store", "tracking stores"),
 }
 """How many jobs of each rule read: one, several."""

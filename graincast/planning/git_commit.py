@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-COMMIT, DIRTY = "GRAINCAST_COMMIT", "GRAINCAST_DIRTY"
+from graincast.program.cost import COMMIT, DIRTY
 
 
 def commit(project: Path, variables: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -21,6 +21,7 @@ NODES, SHELLS = "graincast/features/nodes.py", "graincast/features/shells.py"
 EDGES, SOURCE_TABLE = "graincast/features/edges.py", "graincast/raw/sources.py"
 METRICS = "graincast/evaluation/metrics.py"
 """Sources that hold a table, of which a job uses some entries."""
+REPORT_TEMPLATES = [f"graincast/report/templates/{name}" for name in ("page.html", "page.css")]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def jobs(plan: Plan, compared: list[str], ceilings: Sequence[str] = ()) -> list[
     found.append(Job("compare", {}, {"reference": plan.config["reference"]}, inputs, table, programs, notes))
     figures, programs = plan.comparison_figures(), ["scripts/comparison_figure.py"]
     found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figures, programs))
-    found += _predictions(plan)
+    found += [*_predictions(plan), _report(plan, inputs, notes, table)]
     return found
 
 
@@ -109,6 +110,22 @@ def _noted(path: str) -> bool:
         return path in read_made_from(note_of(path))["outputs"]
     except (BadInput, OSError):
         return False
+
+
+def _report(plan: Plan, compared: dict[str, list[str]], notes: dict[str, str], table: list[str]) -> Job:
+    """On demand only. It shows other configurations' experiments too, and reads what else lies beside their results."""
+    data = [(f"results/datasets/{name}/summary.csv", f"results/datasets/{name}/rejected.csv") for name in plan.grains]
+    inputs = {
+        "comparison": table,
+        **compared,
+        "tables": [path for paths in data for path in paths],
+        "graphs": [path for name in plan.grains for path in plan.graph_shards(name)],
+    }
+    # what an experiment is said to be stands in its configuration only
+    parameters = {"descriptions": {name: one["description"] for name, one in plan.experiments.items()}}
+    return Job(
+        "report", {}, parameters, inputs, ["results/report.html"], ["scripts/report.py", *REPORT_TEMPLATES], notes
+    )
 
 
 def _predictions(plan: Plan) -> Iterator[Job]:

@@ -29,7 +29,9 @@ BEARING = {
 }
 """The distributions whose versions count, by the package that sources import."""
 IGNORED = {
+    "jinja2": "lays out the report",
     "jsonschema": "checks the configuration",
+    "markupsafe": "escapes text of the report",
     "mlflow": "receives copies of results",
     "pandas": "frames of served models",
     "threadpoolctl": "number of threads",

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from graincast.planning.git_commit import COMMIT, DIRTY, commit
-from graincast.program.cost import FILE
+from graincast.planning.git_commit import commit
+from graincast.program.cost import COMMIT, DIRTY, FILE
 
 EXECUTION = "GRAINCAST_EXECUTION"
 BY_HAND = "by-hand"
@@ -38,6 +38,6 @@ def _cost(folder: Path) -> dict[str, str]:
     try:
         cost = json.loads((folder / FILE).read_text(encoding="utf-8"))
         renamed = {"wall_s": "wall_time_s"}
-        return {renamed.get(key, key): str(value) for key, value in cost.items() if value != ""}
+        return {renamed.get(key, key): str(value) for key, value in cost.items() if value != "" and key != "commit"}
     except (OSError, ValueError, AttributeError):
         return {"host": platform.node()}  # results of a program that wrote none

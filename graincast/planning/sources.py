@@ -3,8 +3,8 @@
 A program's sources are itself and, by the import statements, all that it imports from this project and from
 extensions. What cannot change a result does not count: docstrings and comments, the annotations of arguments, returns
 and local variables, and the modules of NOT_COUNTED. Of a declaration, only what programs read counts
-(files/declaration.py). A source is a path below the project's folder or, in an extension, an absolute one; extensions
-are given by their absolute folders.
+(files/declaration.py). A template counts as it stands. A source is a path below the project's folder or, in an
+extension, an absolute one; extensions are given by their absolute folders.
 """
 
 import ast
@@ -33,6 +33,8 @@ NOT_COUNTED = (
     "graincast/program/workflow.py",
 )
 """Modules that show, measure, check or note how a step runs."""
+TEMPLATES = (".html", ".css")
+"""Endings of sources that count as they stand."""
 
 
 def module(package: str, name: str) -> str:
@@ -135,6 +137,8 @@ class _Source:
 def _parse(content: bytes, source: str) -> dict:
     if source.endswith(".yaml"):
         return {"digest": _declaration_digest(content, source), "modules": []}
+    if source.endswith(TEMPLATES):
+        return {"digest": hashlib.sha256(content).hexdigest()[:16], "modules": []}
     try:
         tree = ast.parse(content, source)
     except SyntaxError as error:

@@ -21,7 +21,7 @@ from graincast.program.log_file import error, last_lines
 PROJECT = Path(__file__).parents[2]
 RESULTS, LOGS, SNAKEMAKE = Path("results"), Path("results", "logs"), Path(".snakemake")
 KINDS = ("finished", "running", "failed", "stale", "not made")
-ON_REQUEST = ("export", "predict")
+ON_REQUEST = ("export", "predict", "report")
 """Rules whose jobs run only when their outputs are asked for."""
 MOST_FAILURES = 20
 """Failed jobs that are listed."""

@@ -10,11 +10,13 @@ from pathlib import Path
 from graincast.files.atomic import write_text
 
 FILE = "cost.json"
+COMMIT, DIRTY = "GRAINCAST_COMMIT", "GRAINCAST_DIRTY"
+"""Variables by which jobs are told the commit of the project's sources, and whether they differ from it."""
 STARTED = time.monotonic()
 
 
 def write(folder: Path) -> None:
-    """Write cost.json: seconds since this module was loaded, peak memory in MB, host, SLURM job and container image."""
+    """Write cost.json: seconds since this module was loaded, peak memory in MB, host, SLURM job, image and commit."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
     image = os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER", "")
     cost = {
@@ -23,5 +25,6 @@ def write(folder: Path) -> None:
         "host": platform.node(),
         "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
         "image": Path(image).name,
+        "commit": os.environ.get(COMMIT, "") + (", with changes" if os.environ.get(DIRTY) == "true" else ""),
     }
     write_text(folder / FILE, json.dumps(cost) + "\n")

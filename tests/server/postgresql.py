@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import debian
+
 psycopg2 = pytest.importorskip("psycopg2", reason="`make test` and `make tracking-server` install it")
 sql = pytest.importorskip("psycopg2.sql")
 
@@ -24,9 +26,8 @@ def free_port() -> int:
 
 def programs() -> Path:
     """The folder of initdb and pg_ctl. Installs Debian's package in CI, or if GRAINCAST_SERVER_TESTS is set."""
-    may_install = os.environ.get("CI") or os.environ.get("GRAINCAST_SERVER_TESTS")
     folder = installed()
-    if not folder and may_install and os.getuid() == 0 and shutil.which("apt-get"):
+    if not folder and debian.may_install("GRAINCAST_SERVER_TESTS"):
         install()
         folder = installed()
     if not folder:
@@ -48,15 +49,7 @@ def install() -> None:
     if not settings.exists():
         settings.parent.mkdir(exist_ok=True)
         settings.write_text("create_main_cluster = false\n")
-    options = ["-o", "Dpkg::Options::=--force-confold", "--yes", "--no-install-recommends"]
-    for command in (["update"], ["install", *options, "postgresql", "postgresql-client"]):
-        done = subprocess.run(
-            ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", *command],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-        )
-        assert done.returncode == 0, done.stderr
+    debian.install("postgresql", "postgresql-client")
 
 
 class Cluster:

@@ -9,6 +9,7 @@ import pytest
 from graincast.evaluation import metrics
 from graincast.evaluation.testing import header
 from graincast.files import csv_table
+from graincast.report.results import Results
 from scripts import compare, where
 
 BEST_FIRST = {"good": 0.9, "poor": -0.5, "undefined": None}
@@ -52,10 +53,29 @@ def test_every_metric_is_a_column(tmp_path):
 
 
 def test_main_metrics_and_the_baseline_are_printed(tmp_path):
-    first, *_, last = map(where.shown, compared(tmp_path))
-    baseline = "mean absolute error of predicting the mean 4.000"
-    assert first == f"R² 0.900 (0.800 to 0.950), mean absolute error 1.500, {baseline}"
-    assert last == f"R² undefined, mean absolute error 1.500, {baseline}"
+    first, *_, last = compared(tmp_path)
+    assert where.result(first) == "R² 0.900 (0.800 to 0.950), mean absolute error 1.500"
+    assert where.result(last) == "R² undefined, mean absolute error 1.500"
+    assert where.beside(first) == "mean absolute error of predicting the mean 4.000, chosen t"
+
+
+def test_the_printed_table_says_what_is_new_how_much_was_tested_and_rejected(tmp_path):
+    compared(tmp_path)
+    folder = tmp_path / "datasets/d"
+    csv_table.write(folder / "rejected.csv", ["file", "reason"], [["a.json", "not a graph"]])
+    csv_table.write(folder / "summary.csv", ["microstructure"], [["m1"], ["m2"]])
+    header, *lines = where.table(Results(tmp_path), ["good"])
+    assert header.split() == ["experiment", "target", "n", "rejected", "result", "(95", "%", "interval)"]
+    good, poor = (next(line for line in lines if line.startswith(name)) for name in ("good", "poor"))
+    assert good.split()[:7] == ["good", "new", "growth-ratio", "7", "1", "of", "3"]
+    assert poor.split()[:3] == ["poor", "growth-ratio", "7"]
+    assert good.index("R²") == poor.index("R²") == header.index("result")
+    assert lines.count("    caution: only 4 test predictions") == len(BEST_FIRST)
+
+
+def test_rejected_input_that_is_not_known_is_no_number(tmp_path):
+    compared(tmp_path)
+    assert "?" in where.table(Results(tmp_path), [])[1].split()
 
 
 def test_an_interval_stands_beside_its_metric(tmp_path):
@@ -96,8 +116,8 @@ def test_the_difference_to_the_reference_is_paired(tmp_path):
         assert [float(rows[name][f"difference{end}"]) for end in ("", "_low", "_high")] == [0, 0, 0]
     low, difference, high = (float(rows["better"][f"difference{end}"]) for end in ("_low", "", "_high"))
     assert difference == pytest.approx(0.2) and 0 < low < difference < high
-    assert f"+0.200 ({low:+.3f} to {high:+.3f}) against own-sgc" in where.shown(rows["better"])
-    assert "against" not in where.shown(rows["own-sgc"])
+    assert f"+0.200 ({low:+.3f} to {high:+.3f}) against own-sgc" in where.beside(rows["better"])
+    assert "against" not in where.beside(rows["own-sgc"])
 
 
 def test_other_test_data_and_other_references_have_no_difference(tmp_path):

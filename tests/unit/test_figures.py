@@ -1,11 +1,16 @@
 """Figures: nothing is cut off, and what they show is possible and labelled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from graincast.figures import experiment
+from graincast.evaluation import operating_curves
+from graincast.evaluation.test_data import Predictions
+from graincast.figures import dataset, experiment
 from graincast.figures.microstructure import figure as draw_microstructure
+from graincast.figures.operating_curves import operating_curves as draw_operating_curves
 from graincast.figures.reliability import reliability, wilson
 from tests.tables import microstructure
 
@@ -13,6 +18,8 @@ LONG = "does-the-area-of-red-grains-matter-on-published-graphs/and_a_folder_with
 COUNTS = np.array([[9, 1], [2, 8]])
 COLUMNS = ["train_loss", "validation_loss", "train_accuracy", "validation_accuracy"]
 RATIOS = np.linspace(0, 20, 30)
+NAMES = np.array([f"m{i}" for i in range(30)], object)
+TESTED = Predictions(NAMES, NAMES, NAMES, np.full(30, "all"), (RATIOS > 8).astype(float), np.sin(RATIOS) ** 2)
 
 
 def curves(folds: int) -> np.ndarray:
@@ -50,6 +57,13 @@ def trials(folds: int) -> list[dict]:
             ["area", "minor_axis_length"], RATIOS[:2], RATIOS[:2], np.array([4, 1]), "accuracy", LONG
         ),
         draw_microstructure(microstructure("a", 1), LONG),
+        dataset.growth_ratios(RATIOS, [8, 10], LONG),
+        dataset.grain_sizes({1: RATIOS, 2: RATIOS[:9]}, LONG),
+        dataset.trajectories([(np.array([0, 4e6]), np.array([1, ratio])) for ratio in (2, 12)], 10, LONG),
+        dataset.gallery(
+            [(kind, [(microstructure("a", 1), "a\n12")] * 3) for kind in ("normal", "abnormal")], LONG, True
+        ),
+        draw_operating_curves(operating_curves.curves(TESTED), False, LONG),
     ],
     ids=[
         "training curves",
@@ -59,12 +73,18 @@ def trials(folds: int) -> list[dict]:
         "predicted",
         "importance",
         "microstructure",
+        "growth ratios",
+        "grain sizes",
+        "trajectories",
+        "gallery",
+        "operating curves",
     ],
 )
 def test_a_long_title_lies_within_the_figure(figure):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     labels = [axes.xaxis.label for axes in figure.axes if axes.axison]
+    assert figure._suptitle or labels
     for text in filter(None, [figure._suptitle, figure._supxlabel, *labels]):
         box = text.get_window_extent(canvas.get_renderer())
         assert box.x0 >= 0 and box.x1 <= figure.bbox.width
@@ -192,3 +212,17 @@ def test_the_trials_that_folds_chose_are_always_shown():
     names = [text.get_text() for text in axes.get_yticklabels()]
     assert names[0] == "t0 (1/2)" and names[-1] == "t30 (1/2)"
     assert len(names) == experiment.MAX_TRIALS + 1
+
+
+@pytest.mark.parametrize("periodic", [(True, True), (False, True)])
+def test_a_gallery_shows_every_grain(periodic):
+    one = replace(microstructure("a", 1), periodic=periodic)
+    small = replace(one, labels=np.pad(one.labels, ((30, 40), (50, 10))))  # a subgraph in a large map
+    for shown in (one, small):
+        axes = dataset.gallery([("", [(shown, "a")])], "").axes[0]
+        (image,) = axes.images
+        coloured = (image.get_array() != 255).any(axis=2)
+        (rows, columns), (left, right), (bottom, top) = np.nonzero(coloured), axes.get_xlim(), axes.get_ylim()
+        assert left <= columns.min() - 0.5 and columns.max() + 0.5 <= right
+        assert top <= rows.min() - 0.5 and rows.max() + 0.5 <= bottom
+        assert right - left <= 2.2 * (np.ptp(columns) + 1)

@@ -30,6 +30,7 @@ ORDER = [
     {"models"},
     {"evaluation"},
     {"figures"},
+    {"report"},
     {"prediction"},
     {"tracking"},
     {"configuration"},
@@ -52,6 +53,7 @@ BARRED = {
     "models": {"mlflow", "matplotlib"},
     "evaluation": {"mlflow"},
     "figures": {"mlflow"},
+    "report": {"mlflow", "torch", "sklearn"},
     "configuration": {"torch", "mlflow"},
 }
 
@@ -61,7 +63,8 @@ MAY_LOAD = {
     "ceiling": {"matplotlib"},
     "comparison_figure": {"matplotlib"},
     "encoder_figures": {"matplotlib", "sklearn"},
-    "figures": {"matplotlib", "sklearn"},
+    "figures": {"matplotlib"},
+    "report": {"matplotlib"},
     "predict": {"matplotlib"},
     "evaluate": {"torch", "torch_geometric", "sklearn"},
     "stacked_features": {"torch", "torch_geometric", "sklearn"},

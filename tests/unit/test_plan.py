@@ -168,7 +168,7 @@ def test_experiments_that_differ_in_their_description_share_the_data_stages(tmp_
     first, other = built("one text", "first"), built("a longer text", "other")
     assert first.keys() == other.keys()
     changed = {name for name in first if first[name] != other[name]}
-    assert changed == {"log_trials/tabled/all", "log_experiment/tabled"}
+    assert changed == {"log_trials/tabled/all", "log_experiment/tabled", "report"}
     alone = recipes.build(PROJECT, jobs_of(plan_of(tmp_path / "alone")), {})
     added = first.keys() - alone.keys()
     assert added and all(first[name]["wildcards"]["experiment"] == "second" for name in added)

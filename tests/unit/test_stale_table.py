@@ -37,25 +37,29 @@ def made(tmp_path_factory) -> tuple[list[str], dict[str, dict]]:
     return compared, recipes_of(plan, compared)
 
 
-def stale(made: dict[str, dict], wanted: dict[str, dict]) -> set[str]:
+ON_REQUEST = ("export", "report")
+"""Rules that no run of the whole workflow has."""
+
+
+def stale(made: dict[str, dict], wanted: dict[str, dict], left_out: tuple = ON_REQUEST) -> set[str]:
     """Jobs whose recipe is another, or that follow from such jobs, in the order upstream first."""
     names: set[str] = set()
     notes: set[str] = set()
     for name, recipe in wanted.items():
-        if recipe["rule"] != "export" and (recipe != made.get(name) or notes & set(recipe["made_from"].values())):
+        if recipe["rule"] not in left_out and (recipe != made.get(name) or notes & set(recipe["made_from"].values())):
             names.add(":".join([recipe["rule"], "/".join(recipe["wildcards"].values())]).rstrip(":"))
             notes.add(f"{recipe['outputs'][0]}.made_from.json")
     return names
 
 
-def stale_after(made, folder: Path, file: str, edits: dict) -> set[str]:
+def stale_after(made, folder: Path, file: str, edits: dict, left_out: tuple = ON_REQUEST) -> set[str]:
     """What runs again after edits of a file of the small configuration."""
     small.write_configuration(folder)
     path = folder / f"{file}.yaml"
     path.write_text(with_edits(yaml.safe_load(path.read_text()), edits))
     plan = plan_of(folder)
     compared = sorted({*made[0], *plan.test_metrics()})
-    return stale(made[1], recipes_of(plan, compared))
+    return stale(made[1], recipes_of(plan, compared), left_out)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -77,6 +81,21 @@ def test_edited_key(made, tmp_path, monkeypatch, key):
 )
 def test_writing_out_a_default_makes_nothing_stale(made, tmp_path, file, edits):
     assert stale_after(made, tmp_path, file, edits) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "stale"),
+    [
+        ("experiment.training.iterations", True),
+        ("experiment.description", True),
+        ("experiments", True),
+        ("device", False),
+        ("figures.formats", False),
+    ],
+)
+def test_the_report_is_stale_with_what_it_shows(made, tmp_path, key, stale):
+    file, edits, _ = KEYS[key]
+    assert ("report" in stale_after(made, tmp_path, file, edits, left_out=("export",))) == stale
 
 
 def test_every_key_has_a_row():

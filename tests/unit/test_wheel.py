@@ -37,7 +37,7 @@ def installed(wheel, tmp_path_factory) -> Path:
 
 def test_it_holds_every_module_declaration_the_schema_and_the_mark_of_typed_packages(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
-    files = [path for suffix in ("py", "yaml") for path in (ROOT / "graincast").rglob(f"*.{suffix}")]
+    files = [path for suffix in ("py", "yaml", "html", "css") for path in (ROOT / "graincast").rglob(f"*.{suffix}")]
     assert {path.relative_to(ROOT).as_posix() for path in files} | {
         "graincast/py.typed",
         "graincast/configuration/schema.yaml",

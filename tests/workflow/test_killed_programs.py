@@ -31,10 +31,10 @@ JOBS = (
     "encoded_features/given/codes", "encoder_figures/given/tiny", "vision_features/images/random", "train/made/all",
     "train/attended/all", "train/pictured/all", "measure/made/all", "log_trials/made/all", "members/attended",
     "evaluate/made",
-    "figures/made", "log_experiment/made", "compare", "comparison_figure",
+    "figures/made", "log_experiment/made", "compare", "comparison_figure", "report",
 )  # fmt: skip
 """One job of each program, and of each kind of model and reader."""
-EXPORT = "results/datasets/made/deepspparks-json"
+ON_REQUEST = ("results/datasets/made/deepspparks-json", "results/report.html")
 COUNTS: Counter = Counter()
 
 
@@ -45,8 +45,8 @@ def project(finished, tmp_path_factory) -> Iterator[Path]:
     shutil.copytree(finished, folder, symlinks=True)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAW_DATA_ROOT", str(finished.parent / "raw"))
-        exported = checkout.run(folder, EXPORT, *CONFIG)
-        assert exported.returncode == 0, exported.stdout
+        made = checkout.run(folder, *ON_REQUEST, *CONFIG)
+        assert made.returncode == 0, made.stdout
         yield folder
     print(f"\n{dict(COUNTS)}")
 
@@ -54,7 +54,7 @@ def project(finished, tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def commands(project) -> dict[str, str]:
     """The shell command of each job, by the job's name."""
-    planned = checkout.run(project, "all", EXPORT, "--dry-run", "--forceall", "--printshellcmds", *CONFIG)
+    planned = checkout.run(project, "all", *ON_REQUEST, "--dry-run", "--forceall", "--printshellcmds", *CONFIG)
     assert planned.returncode == 0, planned.stdout
     found = re.findall(r"--recipe results/recipes/(\S+)\.json", planned.stdout)
     lines = re.findall(r"^Shell command: (.*--recipe results/recipes/\S+\.json.*)$", planned.stdout, re.MULTILINE)

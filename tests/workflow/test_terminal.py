@@ -38,7 +38,7 @@ def test_a_pipe_shows_what_runs_and_why_and_then_the_results(copy):
     assert lines.index("") < table
     assert not [line for line in lines if line.startswith(("rule", "    input:", "Select jobs", "Finished"))]
     assert "\x1b" not in ran.stdout
-    assert len(lines) < 30, ran.stdout
+    assert len(lines) < 35, ran.stdout
 
 
 def test_a_failure_shows_the_last_lines_of_its_log_and_its_cause_at_the_very_end(copy):
