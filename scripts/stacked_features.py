@@ -33,13 +33,18 @@ def main(args: argparse.Namespace) -> None:
         first = first or data
         if list(data.name) != list(first.name):
             raise BadInput(f"{features}: other microstructures than in {args.features[0]}; stack equal ones")
+        subsets = splits.subsets_of(args.split, data.name)
+        # what a refitted model has learned, the first fit predicts
+        held_out = np.stack([subsets[fold] == "validation" for fold in folds])
         of_thresholds = []
         for threshold in thresholds:
+            first_fit = trained_model.load(path, threshold, args.extensions, refitted=False)
             model = trained_model.load(path, threshold, args.extensions)
             order = list(model.models)
             if set(order) != set(folds):
                 raise BadInput(f"{path}: has other folds than {args.split}; run the experiment again")
-            of_thresholds.append(model.by_fold(data)[[order.index(fold) for fold in folds]])
+            rows = [order.index(fold) for fold in folds]
+            of_thresholds.append(np.where(held_out, first_fit.by_fold(data)[rows], model.by_fold(data)[rows]))
         predicted.append(np.stack(of_thresholds))
         progress.advance()
     assert first is not None  # the experiments are two or more

@@ -32,7 +32,7 @@ class Tested:
     thresholds   {threshold as text: chosen trials, test metrics by fold, their mean, interval and standard deviation,
                  and `calibration`: the same after scaling on validation data, with each fold's slope and intercept}
     predictions  rows of predictions.csv, see `header`
-    models       {threshold as text: {fold: the chosen trial's model, the refitted one where there is one}}
+    models       {threshold as text: {fold: the chosen trial's model}}
     """
 
     thresholds: dict[str, dict]
@@ -92,7 +92,7 @@ def run_test(
             if target.kind == ABNORMAL:
                 scalings[fold] = calibration.fit(true[validation_rows], predicted[validation_rows])
             baselines.append(metrics.baseline(target.kind, true[train_rows], true[test_rows]))
-            models.setdefault(text, {})[fold] = final
+            models.setdefault(text, {})[fold] = trained
             listed = targets.rows(target, data, subset != "" if len(subsets) == 1 else subset == "test")
             rows += _predictions(data, target, (text, fold, trial), subset, listed, true, predicted)
         test = {**metrics.mean(measured.values()), **metrics.mean(baselines)}

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graincast.experiment.trained import REFITTED
 from graincast.files import hdf5, nested
 from graincast.microstructure import BadInput
 from graincast.prediction.columns import OUTPUT
@@ -111,12 +112,17 @@ def thresholds(path: str | os.PathLike) -> list[str]:
 
 
 def load(
-    path: str | os.PathLike, threshold: float | str | None = None, extensions: Sequence[str | os.PathLike] = ()
+    path: str | os.PathLike,
+    threshold: float | str | None = None,
+    extensions: Sequence[str | os.PathLike] = (),
+    *,
+    refitted: bool = True,
 ) -> TrainedModel:
     """A trained model from its file, such as results/experiments/sgc/model.h5.
 
     threshold   of the growth ratio, where the file holds models for several
     extensions  the folders with the model and the features, where they are not graincast's own
+    refitted    whether models that were fitted to validation data too take the place of those that were not
     Raises BadInput if the file is none of a trained model, or does not hold the threshold.
     """
     content, about = nested.read(path, FORMAT)
@@ -128,7 +134,8 @@ def load(
         raise BadInput(f"{path}: holds models for the thresholds {', '.join(models)}; name one of them")
     folders = [Path(one) for one in ([extensions] if isinstance(extensions, str | os.PathLike) else extensions)]
     try:
-        return TrainedModel(about, models[wanted], content["ranges"], folders)
+        of_folds = {fold: one.get(REFITTED, one) if refitted else one for fold, one in models[wanted].items()}
+        return TrainedModel(about, of_folds, content["ranges"], folders)
     except BadInput as error:
         if folders or not about["extensions"]:
             raise

@@ -115,7 +115,7 @@ def test_the_refitted_model_is_tested_and_the_other_is_calibrated(data, subset):
     first, refitted = logistic.predict(model, data), logistic.predict(model[REFITTED], data)
     expected = np.where(subset == "validation", first, refitted)
     assert [float(row[-1]) for row in tested.predictions] == pytest.approx(expected, rel=1e-8)
-    assert tested.models["10"]["f"] is model[REFITTED]
+    assert tested.models["10"]["f"] is model
     plain = run_test({10: {"f": "t"}}, lambda *_: {**model, REFITTED: model}, {"f": subset}, target, data, logistic)
     scaling = [found.thresholds["10"]["calibration"]["by_fold"] for found in (tested, plain)]
     assert scaling[0] == scaling[1]

@@ -105,7 +105,10 @@ def test_experiments_are_stacked_and_tested_on_their_own_folds(tmp_path):
         "logistic": {"propagation_steps": [1], "transform": ["none"], "c": [0.1]},
         "boosted_trees": {"propagation_steps": [1], "trees": [5], "depth": [2], "shrinkage": [0.3]},
     }
-    training = {"logistic": {}, "boosted_trees": {"min_samples_leaf": 3, "l2_regularization": 1}}
+    training = {
+        "logistic": {"refit": True},
+        "boosted_trees": {"min_samples_leaf": 3, "l2_regularization": 1, "refit": False},
+    }
     roots = {name: tmp_path / name for name in axes}
     target = {"kind": "abnormal", "aggregate": "mean"}
     for name, root in roots.items():
@@ -116,11 +119,14 @@ def test_experiments_are_stacked_and_tested_on_their_own_folds(tmp_path):
     options = {"split": split, "extensions": [], "out": out, "name": "made/both"}
     stacked_features.main(argparse.Namespace(recipe=parameters, **inputs, **options))
     made = stacked.read(out)
+    subsets = splits.subsets_of(split, data.name)
     for column, root in enumerate(roots.values()):
-        model = trained_model.load(experiment_of(root) / "model.h5")
-        of_fold = dict(zip(model.models, model.by_fold(data), strict=True))
+        final, first_fit = (trained_model.load(experiment_of(root) / "model.h5", refitted=one) for one in (True, False))
+        of_fold = dict(zip(final.models, zip(final.by_fold(data), first_fit.by_fold(data), strict=True), strict=True))
         for number, fold in enumerate(made.folds):
-            np.testing.assert_array_equal(made.probability[0, number, :, column], of_fold[fold])
+            known = np.where(subsets[fold] == "validation", *of_fold[fold][::-1])
+            np.testing.assert_array_equal(made.probability[0, number, :, column], known)
+        assert np.array_equal(final.by_fold(data), first_fit.by_fold(data)) == (column == 1)
     train_and_test(tmp_path, out, split, "stack", {"threshold": [10], "c": [1]}, {}, **target)
     outcome = json.loads((experiment_of(tmp_path) / "test_metrics.json").read_text())["thresholds"]["10"]
     assert outcome["test"]["count"] == 60 and outcome["test"]["auc"] > 0.7
