@@ -2,7 +2,7 @@
 
 in   results/experiments/*/test_metrics.json, predictions.csv      of this configuration and of others that ran here
      results/datasets/*/ceiling.json
-out  results/comparison.csv, results/comparison.png (or the configured formats)
+out  results/comparison.csv, results/leaderboard.csv, results/comparison.png (or the configured formats)
      results/report.html    made from all that lies in results/ (sections: graincast/report/)
 """
 
@@ -20,6 +20,7 @@ rule compare:
         predictions=[predictions_beside(path) for path in finished_experiments()],
     output:
         table="results/comparison.csv",
+        leaderboard="results/leaderboard.csv",
         made_from="results/comparison.csv.made_from.json",
     log:
         "results/logs/compare.log",
@@ -36,7 +37,7 @@ rule compare:
         ceilings=lambda wc, input: f"--ceilings {input.ceilings}" if input.ceilings else "",
     shell:
         "python -m scripts.compare --recipe {input.recipe} --metrics {input.metrics} {params.ceilings} --reference {params.reference:q}"
-        " --out {output.table} 2>&1 | tee {log}"
+        " --out {output.table} --leaderboard {output.leaderboard} 2>&1 | tee {log}"
 
 
 rule comparison_figure:

@@ -1,10 +1,11 @@
-"""One table of all experiments' test results, best first within each data set, target and threshold."""
+"""All experiments' test results in one table, best first within each task, and the leaderboard by validation data."""
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from graincast.evaluation import ceiling, paired
+from graincast.evaluation import ceiling, leaderboard, paired
 from graincast.evaluation.metrics import BASELINES, METRICS, headline, selection_score
 from graincast.experiment.grid import number
 from graincast.experiment.targets import GROWTH_RATIO
@@ -15,12 +16,8 @@ from graincast.program.recipe import add_argument
 ABOUT = ("dataset", "experiment", "model", "features", "network", "split")
 
 
-TASK = ("dataset", "split", "target", "threshold")
-"""What experiments share whose difference is paired."""
-
-
 def main(args: argparse.Namespace) -> None:
-    rows, predictions = [], {}
+    rows, predictions, also = [], {}, []
     ceilings = {found["dataset"]: found for found in (json.loads(path.read_bytes()) for path in args.ceilings)}
     for path in args.metrics:
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -32,10 +29,18 @@ def main(args: argparse.Namespace) -> None:
             source = (path.with_name("predictions.csv"), kind, threshold, result.get("groups", {}))
             predictions[row["experiment"], row["threshold"]] = source
             row |= ceiling_of(row, result["target"], ceilings.get(row["dataset"], {}))
+            spent = leaderboard.costs(path.parent, row["dataset"], row["features"])
+            also.append((row, {"validation": outcome.get("validation")} | spent))
     add_differences(rows, predictions, args.reference)
     rows.sort(key=rank)
+    write(args.out, list(rows[0]), rows)
+    write(args.leaderboard, leaderboard.COLUMNS, leaderboard.ranked([row | more for row, more in also]))
+
+
+def write(path: Path, header: Sequence[str], rows: list[dict]) -> None:
+    """Write a table with numbers to six digits."""
     shown = ([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows)
-    csv_table.write(args.out, list(rows[0]), shown)
+    csv_table.write(path, list(header), shown)
 
 
 def measured(kind: str, outcome: dict) -> dict:
@@ -92,7 +97,7 @@ def add_differences(rows: list[dict], predictions: dict[tuple, tuple], wanted: s
     """
     tasks: dict[tuple, list[dict]] = {}
     for row in rows:
-        tasks.setdefault(tuple(row[key] for key in TASK), []).append(row)
+        tasks.setdefault(tuple(row[key] for key in leaderboard.TASK), []).append(row)
     for task in tasks.values():
         reference = paired.reference_of([row["experiment"] for row in task], wanted)
         if reference is None or len(task) == 1:
@@ -119,5 +124,6 @@ if __name__ == "__main__":
     p.add_argument("--metrics", type=Path, nargs="+", required=True, help="the experiments' test_metrics.json")
     p.add_argument("--reference", default="sgc", help="experiment that others are compared with (default: sgc)")
     p.add_argument("--ceilings", type=Path, nargs="*", default=[], help="the data sets' ceiling.json")
-    p.add_argument("--out", type=Path, required=True, help="CSV")
+    p.add_argument("--out", type=Path, required=True, help="CSV of all experiments")
+    p.add_argument("--leaderboard", type=Path, required=True, help="CSV of those that share a task")
     run(main, p)

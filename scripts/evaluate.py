@@ -2,17 +2,20 @@
 
 import argparse
 import json
+import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from graincast.evaluation import metrics, testing, trial_table
+from graincast.evaluation.leaderboard import RANKED_BY, validation_of_chosen
 from graincast.evaluation.testing import Tested
-from graincast.experiment import declaration, splits, targets
+from graincast.experiment import declaration, grid, splits, targets
 from graincast.experiment.growth import with_growth
 from graincast.experiment.record import read_record
-from graincast.experiment.trained import read_members, read_models
+from graincast.experiment.trained import REFITTED, read_members, read_models
 from graincast.files import csv_table
 from graincast.files.atomic import write_bytes, write_text
 from graincast.models import by_name, ensemble
@@ -62,6 +65,9 @@ def main(args: argparse.Namespace) -> None:
     subsets = splits.subsets_of(args.split, data.name)
     tested = testing.run_test(chosen, model_of, subsets, target, data, model)
 
+    for threshold, outcome in tested.thresholds.items():
+        of_threshold = [trial for trial in trials if grid.number(trial["params"].get("threshold")) == threshold]
+        outcome["validation"] = validation_of_chosen(of_threshold, outcome["chosen_by_fold"], RANKED_BY[kind])
     csv_table.write(args.out / "predictions.csv", testing.header(kind), tested.predictions)
     groups = testing.groups_by_subset(subsets, data.group)
     ratio = trial_table.validation_to_train(groups)
@@ -79,7 +85,8 @@ def main(args: argparse.Namespace) -> None:
         "thresholds": tested.thresholds,
     }
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")
-    cost.write(args.out)
+    one = next(iter(next(iter(tested.models.values())).values()))
+    cost.write(args.out, microstructures=len(data.name), predict_ms=milliseconds(model, one, data))
     for threshold, outcome in tested.thresholds.items():
         task = f"{first['experiment']}{f', threshold {threshold}' if threshold else ''}"
         measured = metrics.in_words(kind, outcome["test"], outcome["test_interval"])
@@ -87,6 +94,13 @@ def main(args: argparse.Namespace) -> None:
         print(f"{task}: {result}; chosen {outcome['chosen_trial']}")
         if outcome["cautions"]:
             print(f"{task}: caution: {'; '.join(outcome['cautions'])}")
+
+
+def milliseconds(model: ModuleType, trained: dict, data: Any) -> float:
+    """The time that a model takes for one microstructure of a table, when it predicts all of them."""
+    started = time.perf_counter()
+    ensemble.predict(model, trained.get(REFITTED, trained), data)
+    return round(1e3 * (time.perf_counter() - started) / len(data.name), 4)
 
 
 def source_of(parameters: dict) -> str | None:

@@ -78,14 +78,14 @@ def jobs(plan: Plan, compared: list[str], ceilings: Sequence[str] = ()) -> list[
         found += (job for job in _stacked(plan, experiment) if job.name not in known)
         found += _experiment(plan, experiment)
     notes = {path: note_of(metrics) for metrics in compared for path in (metrics, predictions_beside(metrics))}
-    table, programs = ["results/comparison.csv"], ["scripts/compare.py"]
+    table, programs = ["results/comparison.csv", "results/leaderboard.csv"], ["scripts/compare.py"]
     inputs = {"metrics": compared, "predictions": [predictions_beside(path) for path in compared]}
     inputs["ceilings"] = sorted({*plan.ceilings(), *ceilings})
     notes |= {path: note_of(path) for path in inputs["ceilings"]}
     found.append(Job("compare", {}, {"reference": plan.config["reference"]}, inputs, table, programs, notes))
     figures, programs = plan.comparison_figures(), ["scripts/comparison_figure.py"]
-    found.append(Job("comparison_figure", {}, {}, {"comparison": table}, figures, programs))
-    found += [*_predictions(plan), _report(plan, inputs, notes, table)]
+    found.append(Job("comparison_figure", {}, {}, {"comparison": table[:1]}, figures, programs))
+    found += [*_predictions(plan), _report(plan, inputs, notes, table[:1])]
     return found
 
 

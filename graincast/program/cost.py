@@ -15,8 +15,11 @@ COMMIT, DIRTY = "GRAINCAST_COMMIT", "GRAINCAST_DIRTY"
 STARTED = time.monotonic()
 
 
-def write(folder: Path) -> None:
-    """Write cost.json: seconds since this module was loaded, peak memory in MB, host, SLURM job, image and commit."""
+def write(folder: Path, **more: float) -> None:
+    """Write cost.json: seconds since this module was loaded, peak memory in MB, host, SLURM job, image and commit.
+
+    more  further measures of the step, by name
+    """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
     image = os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER", "")
     cost = {
@@ -27,4 +30,4 @@ def write(folder: Path) -> None:
         "image": Path(image).name,
         "commit": os.environ.get(COMMIT, "") + (", with changes" if os.environ.get(DIRTY) == "true" else ""),
     }
-    write_text(folder / FILE, json.dumps(cost) + "\n")
+    write_text(folder / FILE, json.dumps(cost | more) + "\n")

@@ -37,7 +37,8 @@ def result(folder: Path, experiment: str, r2: float | None) -> Path:
 
 def compared(folder: Path) -> list[dict[str, str]]:
     paths = [result(folder, name, r2) for name, r2 in reversed(BEST_FIRST.items())]
-    compare.main(argparse.Namespace(metrics=paths, reference="sgc", ceilings=[], out=folder / "comparison.csv"))
+    written = {"out": folder / "comparison.csv", "leaderboard": folder / "leaderboard.csv"}
+    compare.main(argparse.Namespace(metrics=paths, reference="sgc", ceilings=[], **written))
     return csv_table.records(folder / "comparison.csv")
 
 
@@ -103,7 +104,8 @@ def outcome(folder: Path, experiment: str, wrong: int, microstructures: int = 40
 
 
 def differences(folder: Path, *paths: Path, reference: str = "sgc") -> dict[str, dict[str, str]]:
-    compare.main(argparse.Namespace(metrics=paths, reference=reference, ceilings=[], out=folder / "comparison.csv"))
+    written = {"out": folder / "comparison.csv", "leaderboard": folder / "leaderboard.csv"}
+    compare.main(argparse.Namespace(metrics=paths, reference=reference, ceilings=[], **written))
     return {row["experiment"]: row for row in csv_table.records(folder / "comparison.csv")}
 
 
