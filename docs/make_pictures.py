@@ -57,16 +57,11 @@ def growth_film(path: Path, frames: int = 25, end: float = 300_000, enlarged: in
     grown = protocol.grow(initial, types, temperature=0.9, record_times=times, seed=1, snapshots=True)
     assert grown.snapshots is not None
     colours = (state(labels, types, middle) for labels in grown.snapshots)
-    pictures = [Image.fromarray(to_bytes(colour)).convert("P", palette=Image.Palette.ADAPTIVE) for colour in colours]
+    pictures = [Image.fromarray(colour).convert("P", palette=Image.Palette.ADAPTIVE) for colour in colours]
     size = (96 * enlarged, 96 * enlarged)
     first, *others = (one.resize(size, Image.Resampling.NEAREST) for one in pictures)
     durations = [200] * (frames - 1) + [2000]
     first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
-
-
-def to_bytes(colour: np.ndarray) -> np.ndarray:
-    """Colours as bytes, from bytes or from numbers 0 to 1."""
-    return colour if colour.dtype == np.uint8 else np.round(255 * colour).astype(np.uint8)
 
 
 def rule_picture(path: Path) -> None:
