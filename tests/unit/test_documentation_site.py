@@ -15,7 +15,9 @@ from tools import reference
 pytest.importorskip("material", reason="MkDocs is not installed: make docs")
 ROOT = Path(__file__).parents[2]
 LOADED = re.compile(r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"?((?:https?:)?//[^\s\">]+)")
-LINKED = re.compile(r"<link\b(?=[^>]*rel=\"?(?:stylesheet|preconnect|preload|icon))[^>]*href=\"?((?:https?:)?//[^\s\">]+)")
+LINKED = re.compile(
+    r"<link\b(?=[^>]*rel=\"?(?:stylesheet|preconnect|preload|icon))[^>]*href=\"?((?:https?:)?//[^\s\">]+)"
+)
 
 
 @pytest.fixture(scope="module")
