@@ -17,6 +17,7 @@ VERBOSE ?=
 PINS := envs/install.sh envs/requirements.lock envs/requirements-dev.lock envs/torch-$(TORCH).lock
 READY := $(VENV)/.ready-$(TORCH)
 SERVER_READY := $(VENV)/.server-ready
+DOCS_READY := $(VENV)/.docs-ready
 
 # What a person sees comes from snakemake_logger_plugin_graincast, found on Python's path; VERBOSE=1: Snakemake's lines.
 snakemake = $(if $(VERBOSE),,PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}") snakemake \
@@ -24,7 +25,7 @@ snakemake = $(if $(VERBOSE),,PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run plan report data predict test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore lock audit conda-file container config-table pictures clean help
+.PHONY: run plan report data predict test test-unit fuzz torture test-all test-hpc lint format ui sync-tracking tracking-server tracking-backup tracking-restore lock audit conda-file container config-table docs pictures clean help
 
 run: $(READY)  ## run the workflow (CONFIG=config/…yaml, PROFILE=default|slurm, TORCH=cpu|cuda, VERBOSE=1 for Snakemake's own lines, ARGS=…)
 	@test -f profiles/$(PROFILE)/config.yaml || { echo "no profile $(PROFILE): profiles/ has $$(ls profiles | xargs)" >&2; exit 2; }
@@ -49,7 +50,7 @@ else
 	  --out "$(or $(OUT),predictions)" $(ARGS)
 endif
 
-test: $(READY) $(SERVER_READY) lint  ## all checks and tests
+test: $(READY) $(SERVER_READY) $(DOCS_READY) lint  ## all checks and tests
 	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them
 	@shown=$$(mktemp); python -m pytest tests/hpc $(ARGS) >$$shown 2>&1 & hpc=$$!; trap "kill $$hpc" INT TERM; status=0; \
 	python -m pytest tests/unit tests/workflow -n 2 --dist loadfile $(ARGS) || status=$$?; \
@@ -65,7 +66,7 @@ fuzz: $(READY)  ## damage raw files in many more ways than the unit tests do (GR
 torture: $(READY)  ## kill whole workflows and each program at random points and compare what comes back (KILLS=300)
 	@GRAINCAST_KILLS=$(or $(KILLS),300) python -m pytest tests/workflow/test_torture.py tests/workflow/test_killed_programs.py -s -m long $(ARGS)
 
-test-all: $(READY) $(SERVER_READY)  ## all checks and tests, those marked `long` too
+test-all: $(READY) $(SERVER_READY) $(DOCS_READY)  ## all checks and tests, those marked `long` too
 	@$(MAKE) test ARGS="-m 'long or not long' $(ARGS)"
 
 test-hpc: $(READY)  ## the tests on a real SLURM and Apptainer, set up here (needs root on Debian 12)
@@ -120,6 +121,10 @@ container:  ## build the worker image for --use-singularity (ARGS="--variant cud
 config-table: $(READY)  ## make config/README.md from the schema and the declarations
 	@python -m tools.config_table config/README.md
 
+docs: $(DOCS_READY)  ## build the documentation site in site/, which opens from disk (warnings are errors)
+	@NO_MKDOCS_2_WARNING=1 python -m mkdocs --quiet build --strict
+	@echo "site/index.html"
+
 $(READY): $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "graincast needs Python 3.11 or newer; name one with PYTHON=…")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -132,7 +137,11 @@ $(SERVER_READY): $(READY) envs/requirements-server.lock
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --require-hashes -r envs/requirements-server.lock
 	@touch $@
 
-pictures: $(READY)  ## make the pictures of the README (needs graphviz)
+$(DOCS_READY): $(READY) envs/requirements-docs.lock
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --require-hashes -r envs/requirements-docs.lock
+	@touch $@
+
+pictures: $(READY)  ## make the pictures of the README and the docs (needs graphviz)
 	@python -m docs.make_pictures
 
 clean:  ## remove the environment and caches (results stay)

@@ -1,4 +1,4 @@
-"""Make the README's pictures: a microstructure before and after growth, and the graph of rules."""
+"""Make the pictures of the README and the docs: growth as a picture and as a film, and the graph of rules."""
 
 import re
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image
 
 from graincast.figures import microstructure
 from graincast.figures.style import save
@@ -47,6 +48,22 @@ def growth_picture(path: Path) -> None:
     save(figure, path, dpi=110)
 
 
+def growth_film(path: Path, frames: int = 25, end: float = 300_000, enlarged: int = 3) -> None:
+    """The same on a lattice of 96², as a film of one state per record; the last is shown for two seconds."""
+    initial = protocol.initialise(96, temperature=0.9, time=40, quench_temperature=0.1, quench_time=3, seed=4)
+    types = protocol.assign_types(initial, 0.3, seed=4)
+    middle = initial == np.flatnonzero(types[1:] == 0)[0] + 1
+    times = np.linspace(0, end, frames)
+    grown = protocol.grow(initial, types, temperature=0.9, record_times=times, seed=1, snapshots=True)
+    assert grown.snapshots is not None
+    colours = (state(labels, types, middle) for labels in grown.snapshots)
+    pictures = [Image.fromarray(colour).convert("P", palette=Image.Palette.ADAPTIVE) for colour in colours]
+    size = (96 * enlarged, 96 * enlarged)
+    first, *others = (one.resize(size, Image.Resampling.NEAREST) for one in pictures)
+    durations = [200] * (frames - 1) + [2000]
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
+
+
 def rule_picture(path: Path) -> None:
     graph = subprocess.run(
         ["snakemake", "--rulegraph", "dot", "--configfile", "config/smoke/config.yaml"],
@@ -62,4 +79,5 @@ def rule_picture(path: Path) -> None:
 
 if __name__ == "__main__":
     growth_picture(HERE / "microstructure.png")
+    growth_film(HERE / "growth.gif")
     rule_picture(HERE / "rules.png")

@@ -281,7 +281,8 @@ def _hold_folder(folder: Path) -> None:
         lock.take(folder / ".fetching.lock", patience=math.inf)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command and its sub-commands."""
     parser = OneLineParser(prog="graincast", description="Grain growth data to trained, tested and tracked models.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -331,4 +332,4 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(given: Sequence[str] | None = None) -> None:
     """Run the command with these arguments (default: those of the command line)."""
-    run(lambda arguments: arguments.call(arguments), _parser(), given)
+    run(lambda arguments: arguments.call(arguments), parser(), given)

@@ -1,6 +1,6 @@
 """The leaderboard as a table in Markdown, for pages of the documentation.
 
-    python -m tools.leaderboard_table results/leaderboard.csv
+python -m tools.leaderboard_table results/leaderboard.csv
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Make the lock files in envs/ from requirements.txt, requirements-dev.txt and requirements-server.txt.
+"""Make the lock files in envs/ from requirements.txt, requirements-dev.txt, -server.txt and -docs.txt.
 
 Each package is pinned with the hashes of all files of its release, so that other platforms and Python versions install
 from the same lock. Versions stay as they are locked, unless a requirement or --upgrade asks for others.
@@ -31,6 +31,7 @@ HEADS = {
     ),
     "requirements-dev.lock": "What requirements-dev.txt pulls in besides requirements.lock.",
     "requirements-server.lock": "Everything that requirements-server.txt pulls in.",
+    "requirements-docs.lock": "Everything that requirements-docs.txt pulls in.",
     "torch-cpu.lock": (
         "torch's CPU build. It has no hash: "
         "PyTorch's own index, mirrors and folders of wheels each have files of their own."
@@ -44,16 +45,17 @@ PLATFORMS = (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darw
 def main(args: argparse.Namespace) -> None:
     envs = args.envs
     kept = [] if args.upgrade else sorted({pin for name in HEADS for pin in locked(envs / name)})
-    files = {name: envs / f"requirements{name}.txt" for name in ("", "-dev", "-server")}
-    found = resolve(["-r", files[""], "-r", files["-dev"], "-r", files["-server"]], kept)
+    files = {name: envs / f"requirements{name}.txt" for name in ("", "-dev", "-server", "-docs")}
+    found = resolve([argument for file in files.values() for argument in ("-r", file)], kept)
     pins = [f"{name}=={version}" for name, version in versions(found).items() if name != TORCH]
     torch = versions(found)[TORCH].partition("+")[0]
-    base, dev, server = (versions(resolve(["-r", file], pins)) for file in files.values())
+    base, dev, server, docs = (versions(resolve(["-r", file], pins)) for file in files.values())
     cuda = versions(resolve([f"{TORCH}==={torch}"], pins))
     sets = {
         "requirements.lock": {name: version for name, version in base.items() if not of_torch(name)},
         "requirements-dev.lock": {name: version for name, version in dev.items() if name not in base},
         "requirements-server.lock": server,
+        "requirements-docs.lock": docs,
         "torch-cuda.lock": {name: version for name, version in cuda.items() if of_torch(name)},
     }
     for problem in sorted(set(unlocked(found, versions(found)))):
