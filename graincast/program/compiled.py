@@ -7,13 +7,14 @@ such folder can be written, a private one among the temporary files is used.
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+
+from graincast.program import scratch
 
 
 class _Optional(FunctionCache):
@@ -66,7 +67,7 @@ def _cache(function: Callable) -> _Optional | None:
 
 def _private_folder() -> Path | None:
     """A folder among the temporary files that is this user's alone; None where there cannot be one."""
-    folder = Path(tempfile.gettempdir(), f"graincast-numba-{os.getuid()}")
+    folder = Path(scratch.shared(), f"graincast-numba-{os.getuid()}")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from graincast.microstructure import BadInput
-from graincast.program import workflow
+from graincast.program import scratch, workflow
 from graincast.program.recipe import Recipe
 
 REMEDIES = {
@@ -36,6 +36,7 @@ def run(
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     arguments = parser.parse_args(argv)
     workflow.end_with(os.environ.get(workflow.VARIABLE, ""))
+    scratch.use_own()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so a cancelled job cleans up
     try:
         if getattr(arguments, "recipe", None):
