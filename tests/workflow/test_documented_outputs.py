@@ -45,7 +45,7 @@ class Documented:
 
 def sections() -> list[Documented]:
     found = []
-    for section in re.split(r"^### ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^#### ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
         cells = re.findall(r"^\| (.+?) \|", body.partition("\n## ")[0], re.MULTILINE)
         names = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]

@@ -76,7 +76,7 @@ def test_the_page_leads_from_make_to_a_model_of_ones_own(folder):
         for command in block.splitlines():
             said.setdefault(command, []).append(run(folder, command))
 
-    assert (folder / "pictures/run-000001.png").is_file()
+    assert (folder / "pictures/run-000001.graph.png").is_file()
     assert rows(folder / "results/datasets/mine/rejected.csv") == []
     assert len(rows(folder / "results/datasets/mine/summary.csv")) == 40
     first, second = said["make plan CONFIG=config/mine.yaml"]
