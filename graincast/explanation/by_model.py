@@ -36,7 +36,9 @@ def attribute(trained: TrainedModel, data: FeatureTable, extensions: Sequence[Pa
     Raises BadInput for a model of all grains, or one without a method.
     """
     if trained.about["target"].get("grains", CANDIDATE) != CANDIDATE:
-        raise BadInput("this model predicts all grains of a microstructure at once, not candidates; train one that does")
+        raise BadInput(
+            "this model predicts all grains of a microstructure at once, not candidates; train one that does"
+        )
     of_model = method(trained.about["model"], extensions)
     found = [of_model(one, data) for fold in trained.models.values() for one in ensemble.members(fold)]
     return attributions.mean(found)

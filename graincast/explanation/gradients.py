@@ -3,11 +3,14 @@
 The gradient of the output is integrated along the straight line from the baseline, every feature at its training mean
 and the grain graph as it is, to the microstructure; by Gauss-Legendre quadrature in double precision, with twice the
 points until the attributions sum to the difference, or more do not help: the standard deviations that PNA aggregates
-jump from 0 to their smallest value (torch_geometric's StdAggregation), which no gradient sees. A self-loop's features, the means over a
-grain's boundaries, count for the grain itself.
+jump from 0 to their smallest value (torch_geometric's StdAggregation), which no gradient sees.
+
+A boundary's features count for the grain that the message comes from; those of a self-loop, the means over a grain's
+boundaries, for the grain itself.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +63,7 @@ def network(kind: type[graph_network.Network], model: dict, data: FeatureTable) 
 
 
 def sign(model: dict, data: FeatureTable) -> Attributions:
-    """Of SIGN, whose perceptron takes features propagated 0 … K times; each is divided among the grains it came from."""
+    """Of SIGN: what its perceptron takes, features propagated 0 … K times, is divided among the grains it came from."""
     inner, steps = model["perceptron"], model["propagation_steps"]
     inputs = sign_model.candidates(data, propagated(data, range(steps + 1)), model["mean"], model["std"]).x
     module = _module(sign_model.Network, inner, inputs.shape[1], 0)
@@ -122,7 +125,7 @@ def _refined(attributed: Callable[[int], Attributions]) -> Attributions:
 
 def _score_of(module: torch.nn.Module, batch: Batch) -> Callable[..., torch.Tensor]:
     """The network's output for the candidates of a batch, as a function of the features."""
-    options = {} if batch.seen is None else {"seen": batch.seen}
+    options: dict[str, Any] = {} if batch.seen is None else {"seen": batch.seen}
     options |= {"graph": batch.graph} if module.pools else {}
     return lambda x, edge: module(x, batch.edge_index, edge, **options)[batch.candidate]
 
