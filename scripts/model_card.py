@@ -21,7 +21,7 @@ def main(args: argparse.Namespace) -> None:
     result = json.loads(args.metrics.read_text(encoding="utf-8"))
     ceiling = json.loads(args.ceiling.read_text(encoding="utf-8")) if args.ceiling else None
     spent = args.metrics.with_name(cost.FILE)
-    commit = json.loads(spent.read_text(encoding="utf-8"))["commit"] if spent.is_file() else ""
+    commit = json.loads(spent.read_text(encoding="utf-8")).get("commit", "") if spent.is_file() else ""
     trials = csv_table.records(args.trials)
     text = model_card.text(about, content["ranges"], result, trials, ceiling, commit, tables(args.extensions))
     write_text(args.out, text)

@@ -17,6 +17,7 @@ from graincast.evaluation.intervals import FoldPredictions, Interval, of_differe
 from graincast.evaluation.metrics import METRICS
 from graincast.experiment.targets import ABNORMAL
 from graincast.features.table import FeatureTable
+from graincast.program.progress import track
 
 REPEATS = 5
 METRIC = {ABNORMAL: "auc"}
@@ -68,7 +69,8 @@ def importance(
         return found
 
     before, found = folds({fold: np.tile(values, REPEATS) for fold, values in whole.items()}), []
-    for feature, of in parts(data):
+    asked = list(parts(data))
+    for feature, of in track(asked, "importance", len(asked), "features"):
         permuted = {
             fold: np.concatenate([predict(fold, one) for one in _permuted(table, feature, of, fold)])
             for fold, table in tables.items()

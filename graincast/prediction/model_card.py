@@ -72,7 +72,7 @@ def _data(about: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
     reading = (about["raw"] or {}).get("reading", {})
     if reading:
         hops = about["raw"]["hops"]
-        seen = "whole microstructures" if hops is None else f"the grains within {hops} hops of the candidate"
+        seen = "whole graphs" if hops is None else f"the grains within {hops} hops of the candidate"
         yield f"- source of the raw data: `{reading['source']}`; the model sees {seen}"
     yield "- the licence of the data is that of their source; this file does not pass it on"
 
