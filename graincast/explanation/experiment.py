@@ -59,7 +59,7 @@ def explain(model_file: Path, out: Path, threshold: float | None = None, extensi
     if about["fingerprint"] != data.fingerprint:
         raise BadInput(f"{features}: changed since {about['experiment']} was trained; run the workflow, then explain")
     data = with_growth(data, about["experiment"])
-    write(model, data, splits.subsets_of(split, data.name), out, model_threshold(model_file, threshold))
+    write(model, data, splits.subsets_of(split, data.name), out, model_threshold(model_file, threshold), extensions)
 
 
 def model_threshold(model_file: Path, threshold: float | None) -> float | None:
@@ -71,12 +71,17 @@ def model_threshold(model_file: Path, threshold: float | None) -> float | None:
 
 
 def write(
-    model: TrainedModel, data: FeatureTable, subsets: dict[str, np.ndarray], out: Path, threshold: float | None
+    model: TrainedModel,
+    data: FeatureTable,
+    subsets: dict[str, np.ndarray],
+    out: Path,
+    threshold: float | None,
+    extensions: Sequence[Path] = (),
 ) -> None:
     """Measure, and write the folder; subsets: {fold: subset of each microstructure, str [g]}."""
     about = model.about
     kind = about["target"]["kind"]
-    module = by_name.load(about["model"])
+    module = by_name.load(about["model"], extensions)
     true = targets.of_data(data, [threshold], **about["target"]).values[threshold]
     subsets = {fold: subset for fold, subset in subsets.items() if fold in model.models}
 

@@ -46,7 +46,7 @@ def importance(found: Sequence[Loss], metric: str, experiment: str) -> Figure:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"loss of {metric} where the feature is permuted")
     more = f", the {SHOWN} most important of {len(found)} features" if len(found) > SHOWN else ""
-    titled(drawn, f"{experiment}: permutation importance{more}. {WHISKERS}")
+    titled(drawn, f"{experiment}: permutation importance{more}.\n{WHISKERS}")
     return drawn
 
 
@@ -65,7 +65,7 @@ def hop_radius(curves: Mapping[str, Sequence[AtRadius]], experiment: str) -> Fig
     axes.set_xlabel("hops from the candidate within which grains are known")
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.legend(frameon=False, fontsize=8)
-    titled(drawn, f"{experiment}: grains beyond are average ones. {WHISKERS}")
+    titled(drawn, f"{experiment}: grains beyond are average ones.\n{WHISKERS}")
     return drawn
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from graincast.evaluation.metrics import METRICS, names
-from graincast.experiment.targets import ABNORMAL, ALL, LABEL
+from graincast.experiment.targets import ABNORMAL, ALL, GROWTH_RATIO, LABEL
 from graincast.features.named import Features
 
 MOST = 120
@@ -104,10 +104,11 @@ def _ceiling(kind: str, threshold: str, ceiling: Mapping[str, Any] | None) -> It
     if "why_none" in ceiling:
         yield f"\nNo noise ceiling: {ceiling['why_none']}."
         return
-    best = ceiling["thresholds"].get(threshold, {}) if kind == ABNORMAL else {"r2": ceiling["r2"]}
-    of_run = best.get("single_run") or {"r2": best["r2"]["single_run"]} if best else {}
+    of_run = ceiling["thresholds"].get(threshold, {}).get("single_run", {})
+    if kind == GROWTH_RATIO:
+        of_run = {"r2": ceiling["r2"]["single_run"]}
     found = [
-        f"{METRICS[name].label if name in METRICS else name.replace('_', ' ')} {_number(one['value'])}"
+        f"{METRICS[name].label} {_number(one['value'])}"
         f"{' (' + _between(one['interval']) + ')' if one['interval'] else ''}"
         for name, one in of_run.items()
         if name in METRICS
