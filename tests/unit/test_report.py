@@ -83,7 +83,7 @@ def test_a_reference_is_listed_where_it_is_cited():
 def test_what_the_description_of_a_model_cites_is_known(model):
     described = declaration.read(model).description
     for citation in re.findall(r"\(([^()]*? \d{4})", described):
-        assert citation in REFERENCES, citation
+        assert any(citation.endswith(key) for key in REFERENCES), citation  # some name the method first
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(0, 3), (2, 3), (3, 3), (10, 3), (100, 40)])
