@@ -62,6 +62,7 @@ rule all:
         expand("results/datasets/{dataset}/summary.csv", dataset=PLAN.grains),
         PLAN.ceilings(),
         expand("results/experiments/{experiment}/figures", experiment=PLAN.experiments),
+        PLAN.model_cards(),
         expand("results/experiments/{experiment}/sent.json", experiment=PLAN.experiments),
         PLAN.encoder_figures(),
         # all that lies between, too: what a failed step leaves missing would not be missed behind older results

@@ -137,6 +137,24 @@ def predict(arguments: argparse.Namespace) -> None:
         predict_all(model_file, arguments.data, settings, arguments.out, arguments.threshold, arguments.extensions)
 
 
+def explain(arguments: argparse.Namespace) -> None:
+    """Say what drove predictions: what each grain and feature added; without --data, what the model relies on."""
+    from graincast.experiment.find_model import find
+    from graincast.explanation import experiment
+    from graincast.explanation import explain as predictions
+    from graincast.prediction import trained_model
+
+    with _model_file(arguments.model, find) as model_file:
+        own = arguments.threshold, arguments.extensions
+        if arguments.data is None:
+            _refuse_reading(arguments)
+            experiment.explain(model_file, arguments.out, *own)
+            return
+        about = trained_model.describe(model_file)
+        settings = _reading(arguments, (about["raw"] or {}).get("reading"))
+        predictions.explain(model_file, arguments.data, settings, arguments.out, *own)
+
+
 def draw(arguments: argparse.Namespace) -> None:
     """Draw microstructures of a data set by name, each candidate in the middle, with the grain graph on request."""
     from graincast.figures import drawing
@@ -168,6 +186,15 @@ def _model_file(model: str, find: Callable[[str], Path]) -> Iterator[Path]:
     tracking = load(read(DEFAULT), DEFAULT)["tracking"] if DEFAULT.is_file() else {"store": "sqlite:///mlflow.db"}
     with fetched(model, tracking) as file:
         yield file
+
+
+def _refuse_reading(arguments: argparse.Namespace) -> None:
+    """Raise BadInput for arguments that say how to read raw data, where there are none."""
+    from graincast.microstructure import BadInput
+
+    for key in ("source", *READING):
+        if getattr(arguments, key) is not None:
+            raise BadInput(f"--{key} says how to read raw data; add --data, or leave it out")
 
 
 def _reading(arguments: argparse.Namespace, trained: dict | None) -> dict | None:
@@ -309,15 +336,20 @@ def parser() -> argparse.ArgumentParser:
     p = add("prune", prune)
     p.add_argument("configs", type=Path, nargs="+", metavar="FILE", help="the configurations whose results are kept")
     p.add_argument("--yes", action="store_true", help="remove what is listed")
-    p = add("predict", predict)
-    p.add_argument("--model", required=True, help="an experiment's name, a trained model's file, or models:/name@alias")
-    p.add_argument("--data", type=Path, required=True, help="file or folder of raw data")
-    p.add_argument("--source", help="what the data are (config/README.md); default: as the training data")
-    for key, what in READING.items():
-        p.add_argument(f"--{key}", type=_yaml, metavar="YAML", help=f"{what}; as in a configuration")
-    p.add_argument("--threshold", type=float, help="of the growth ratio, where the model has several")
-    p.add_argument("--extensions", type=Path, nargs="*", default=[], help="folders of models and features of your own")
-    p.add_argument("--out", type=Path, required=True, help="folder to write")
+    for name, call in (("predict", predict), ("explain", explain)):
+        p = add(name, call)
+        what = "an experiment's name, a trained model's file, or models:/name@alias"
+        p.add_argument("--model", required=True, help=what)
+        without = "; without it, the model's own test data" if name == "explain" else ""
+        p.add_argument("--data", type=Path, required=name == "predict", help=f"file or folder of raw data{without}")
+        p.add_argument("--source", help="what the data are (config/README.md); default: as the training data")
+        for key, what in READING.items():
+            p.add_argument(f"--{key}", type=_yaml, metavar="YAML", help=f"{what}; as in a configuration")
+        p.add_argument("--threshold", type=float, help="of the growth ratio, where the model has several")
+        p.add_argument(
+            "--extensions", type=Path, nargs="*", default=[], help="folders of models and features of your own"
+        )
+        p.add_argument("--out", type=Path, required=True, help="folder to write")
     p = add("draw", draw)
     p.add_argument("dataset", metavar="DATASET", help="a data set in results/, or a file or folder of graphs")
     p.add_argument("names", nargs="*", metavar="NAME", help="names of microstructures (default: all)")

@@ -8,12 +8,14 @@ out  results/experiments/{experiment}/members/members.h5  of an ensemble (format
      results/experiments/{experiment}/model.h5        the models chosen (format: graincast/prediction/trained_model.py)
      results/experiments/{experiment}/sources.zip     the sources that its predictions run
      results/experiments/{experiment}/figures/
+     results/experiments/{experiment}/MODEL_CARD.md   what the model is, learned from and reached; how to load it
      results/experiments/{experiment}/sent.json       what was logged to MLflow
 """
 
 
 localrules:
     figures,
+    model_card,
     log_experiment,
 
 
@@ -106,6 +108,34 @@ rule figures:
     shell:
         "python -m scripts.figures --recipe {input.recipe} --trials {params.folders} --metrics {input.metrics}"
         " --predictions {input.predictions} --out {output.figures} 2>&1 | tee {log}"
+
+
+rule model_card:
+    input:
+        recipe=recipe("model_card", "experiment"),
+        metrics="results/experiments/{experiment}/test_metrics.json",
+        trials="results/experiments/{experiment}/trials.csv",
+        model="results/experiments/{experiment}/model.h5",
+        ceiling=lambda wc: PLAN.ceiling_of(wc.experiment),
+    output:
+        card="results/experiments/{experiment}/MODEL_CARD.md",
+        made_from="results/experiments/{experiment}/MODEL_CARD.md.made_from.json",
+    log:
+        "results/logs/model_card/{experiment}.log",
+    benchmark:
+        "results/benchmarks/model_card/{experiment}.jsonl"
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        extensions=EXTENSIONS,
+        ceiling=lambda wc, input: f"--ceiling {input.ceiling}" if input.ceiling else "",
+    shell:
+        "python -m scripts.model_card --recipe {input.recipe} --model {input.model} --metrics {input.metrics}"
+        " --trials {input.trials} {params.ceiling} {params.extensions} --out {output.card} 2>&1 | tee {log}"
 
 
 rule log_experiment:

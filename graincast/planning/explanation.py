@@ -33,6 +33,7 @@ WORDS = {
     "members": ("ensemble", "ensembles"),
     "evaluate": ("evaluation", "evaluations"),
     "figures": ("set of figures", "sets of figures"),
+    "model_card": ("model card", "model cards"),
     "log_experiment": ("MLflow record of an experiment", "MLflow records of experiments"),
     "compare": ("comparison", "comparisons"),
     "comparison_figure": ("comparison figure", "comparison figures"),

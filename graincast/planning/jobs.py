@@ -314,6 +314,9 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
         "predictions": results[2:3],
     }
     yield Job("figures", own, plan.figures, inputs, [f"{folder}/figures"], ["scripts/figures.py"])
+    inputs = {"metrics": results[:1], "trials": results[1:2], "model": results[3:4]}
+    inputs["ceiling"] = plan.ceiling_of(experiment)
+    yield Job("model_card", own, {}, inputs, [f"{folder}/MODEL_CARD.md"], ["scripts/model_card.py"])
     inputs = {
         "metrics": results[:1],
         "tables": results[1:3],

@@ -161,6 +161,14 @@ class Plan:
         ensemble = self.experiments[experiment]["ensemble"] > 1
         return [f"results/experiments/{experiment}/members/members.h5"] if ensemble else []
 
+    def ceiling_of(self, experiment: str) -> list[str]:
+        """The noise ceiling of an experiment's data set; none where it has none."""
+        dataset = self.experiments[experiment]["dataset"]
+        return [path for path in self.ceilings() if path == f"results/datasets/{dataset}/ceiling.json"]
+
+    def model_cards(self) -> list[str]:
+        return [f"results/experiments/{name}/MODEL_CARD.md" for name in self.experiments]
+
     def test_metrics(self) -> list[str]:
         return [f"results/experiments/{name}/test_metrics.json" for name in self.experiments]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graincast.features import named
+from graincast.features.table import FeatureTable
 from graincast.microstructure import BadInput, Microstructure
 from graincast.prediction import fit, raw_files
 from graincast.prediction.columns import OUTPUT
@@ -69,13 +70,8 @@ def of_samples(
     model: TrainedModel, samples: Sequence[Microstructure], extensions: Sequence[Path] = ()
 ) -> MapPrediction:
     """The predictions for the candidates of one map."""
-    raw, tables = model.about["raw"], named.tables(extensions)
-    nodes, edges = raw["nodes"], raw["edges"]
-    whole = samples[0]
-    spacing = model.ranges.get("spacing", np.full(2, np.nan))
-    fit.check_spacing(whole, spacing, [*nodes, *edges], tables)
-    graphs = raw_files.subgraphs(samples, raw["hops"])
-    table = of_graphs(raw_files.rows_of(whole, graphs, raw, tables), nodes, edges)
+    whole, tables = samples[0], named.tables(extensions)
+    _, table = graphs_of(model, samples, extensions)
     by_fold = model.by_fold(table)
     node = np.array([sample.candidate_index for sample in samples])
     return MapPrediction(
@@ -92,3 +88,18 @@ def of_samples(
         },
         warnings=list(fit.warnings(table, model.ranges, tables)),
     )
+
+
+def graphs_of(
+    model: TrainedModel, samples: Sequence[Microstructure], extensions: Sequence[Path] = ()
+) -> tuple[list[Microstructure], FeatureTable]:
+    """The graphs of the candidates of a map as the model takes them, and their table, in the order of the samples.
+
+    Raises BadInput where the map does not fit the model.
+    """
+    raw, tables = model.about["raw"], named.tables(extensions)
+    nodes, edges = raw["nodes"], raw["edges"]
+    spacing = model.ranges.get("spacing", np.full(2, np.nan))
+    fit.check_spacing(samples[0], spacing, [*nodes, *edges], tables)
+    graphs = raw_files.subgraphs(samples, raw["hops"])
+    return graphs, of_graphs(raw_files.rows_of(samples[0], graphs, raw, tables), nodes, edges)

@@ -6,7 +6,18 @@ from pathlib import Path
 import jinja2
 
 from graincast.files.atomic import write_text
-from graincast.report import costs, data, examples, experiments, leaderboard, methods, origin, reading, summary
+from graincast.report import (
+    costs,
+    data,
+    examples,
+    experiments,
+    leaderboard,
+    methods,
+    origin,
+    reading,
+    relied_on,
+    summary,
+)
 from graincast.report.blocks import Section
 from graincast.report.results import Results
 
@@ -17,6 +28,7 @@ SECTIONS: Sequence[Callable[[Results], Section]] = (
     data.section,
     experiments.section,
     examples.section,
+    relied_on.section,
     costs.section,
     methods.section,
     origin.section,

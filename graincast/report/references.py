@@ -1,10 +1,18 @@
 """What the paragraph of methods cites. A reference is listed where a text cites it by author and year."""
 
 REFERENCES = {
+    "Brody et al. 2022": (
+        "S. Brody, U. Alon, E. Yahav. How attentive are graph attention networks? ICLR, 2022.",
+        "https://arxiv.org/abs/2105.14491",
+    ),
     "Cohn & Holm 2024": (
         "R. Cohn, E. Holm. Graph convolutional network for predicting abnormal grain growth in Monte Carlo simulations "
         "of microstructural evolution. Scientific Reports, 2024.",
         "https://arxiv.org/abs/2110.09326",
+    ),
+    "Corso et al. 2020": (
+        "G. Corso et al. Principal neighbourhood aggregation for graph nets. NeurIPS, 2020.",
+        "https://arxiv.org/abs/2004.05718",
     ),
     "DeCost & Holm 2017": (
         "B. L. DeCost, E. A. Holm. Phenomenology of abnormal grain growth in systems with nonuniform grain boundary "
@@ -49,6 +57,10 @@ REFERENCES = {
         "methods. Advances in Large Margin Classifiers, 1999.",
         "",
     ),
+    "Rossi et al. 2020": (
+        "E. Rossi et al. SIGN: scalable inception graph neural networks. 2020.",
+        "https://arxiv.org/abs/2004.11198",
+    ),
     "Simonyan & Zisserman 2015": (
         "K. Simonyan, A. Zisserman. Very deep convolutional networks for large-scale image recognition. ICLR, 2015.",
         "https://arxiv.org/abs/1409.1556",
@@ -61,6 +73,10 @@ REFERENCES = {
     "Veličković et al. 2018": (
         "P. Veličković et al. Graph attention networks. ICLR, 2018.",
         "https://arxiv.org/abs/1710.10903",
+    ),
+    "Wolpert 1992": (
+        "D. H. Wolpert. Stacked generalization. Neural Networks 5, 241, 1992.",
+        "",
     ),
     "Wu et al. 2019": (
         "F. Wu et al. Simplifying graph convolutional networks. ICML, 2019.",

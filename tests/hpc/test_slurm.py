@@ -59,6 +59,7 @@ def test_a_changed_learning_rate_reruns_training_and_the_steps_after_it(finished
         "log_experiment:given",
         "evaluate:given",
         "figures:given",
+        "model_card:given",
         "compare",
         "comparison_figure",
     }

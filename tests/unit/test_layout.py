@@ -32,6 +32,7 @@ ORDER = [
     {"figures"},
     {"report"},
     {"prediction"},
+    {"explanation"},
     {"tracking"},
     {"configuration"},
     {"command"},
@@ -54,6 +55,7 @@ BARRED = {
     "evaluation": {"mlflow"},
     "figures": {"mlflow"},
     "report": {"mlflow", "torch", "sklearn"},
+    "explanation": {"mlflow"},
     "configuration": {"torch", "mlflow"},
 }
 

@@ -89,7 +89,16 @@ def test_no_output_belongs_to_two_jobs(planned):
 def test_every_rule_of_the_small_configuration_is_planned(planned):
     rules = {job.rule for job in planned}
     assert rules >= {"simulate", "graphs", "split", "features", "encoder", "encode", "vision_features", "train"}
-    assert rules >= {"measure", "log_trials", "evaluate", "figures", "log_experiment", "compare", "comparison_figure"}
+    assert rules >= {
+        "measure",
+        "log_trials",
+        "evaluate",
+        "figures",
+        "model_card",
+        "log_experiment",
+        "compare",
+        "comparison_figure",
+    }
     assert all((PROJECT / program).is_file() for job in planned for program in job.programs)
 
 

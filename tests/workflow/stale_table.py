@@ -8,7 +8,10 @@ DRAWN = {
     "encoder_figures:given/tiny",
     *(f"{rule}:{name}" for rule in ("figures", "log_experiment") for name in NAMES),
 }
-EVALUATE = {name: {f"evaluate:{name}", f"figures:{name}", f"log_experiment:{name}"} | COMPARE for name in NAMES}
+AFTER_EVALUATE = ("figures", "model_card", "log_experiment")
+EVALUATE = {name: {f"{rule}:{name}" for rule in ("evaluate", *AFTER_EVALUATE)} | COMPARE for name in NAMES}
+ON = {"made": ("made",), "given": ("given", "tabled", "attended")}
+"""The experiments on each data set with a noise ceiling, which stands in their cards."""
 
 
 def training(experiment: str, *jobs: str) -> set[str]:
@@ -24,7 +27,10 @@ def relogged(experiment: str, *jobs: str) -> set[str]:
 TRAIN = {name: training(name, "all") | EVALUATE[name] for name in NAMES}
 TRAIN["given"] = training("given", "t2", "t3") | EVALUATE["given"]
 TRAIN["attended"] |= {"members:attended"}
-CEILING = {name: {f"ceiling:{name}"} | COMPARE for name in ("made", "given")}
+CEILING = {
+    name: {f"ceiling:{name}", *(f"model_card:{one}" for one in experiments)} | COMPARE
+    for name, experiments in ON.items()
+}
 SUMMARISE = {name: {f"summarise:{name}", f"check_rejected:{name}"} | CEILING[name] for name in ("made", "given")}
 ENCODED = {"encoded_features:given/codes"} | TRAIN["attended"]
 ENCODE = {"encode:given/tiny/2"} | ENCODED
@@ -76,7 +82,11 @@ AFTER_REGROWTH = {f"{rule}:made/000{shard}" for rule in ("regrow", "graphs") for
     "made"
 ]
 KEYS = {
-    "experiments": (SMALL, {"experiments": ["made", "tabled", "attended", "pictured"]}, SUMMARISE["given"]),
+    "experiments": (
+        SMALL,
+        {"experiments": ["made", "tabled", "attended", "pictured"]},
+        SUMMARISE["given"] - {"model_card:given"},
+    ),
     "datasets.source": (
         SMALL,
         {"datasets.made": READ},

@@ -31,7 +31,7 @@ JOBS = (
     "encoded_features/given/codes", "encoder_figures/given/tiny", "vision_features/images/random", "train/made/all",
     "train/attended/all", "train/pictured/all", "measure/made/all", "log_trials/made/all", "members/attended",
     "evaluate/made",
-    "figures/made", "log_experiment/made", "compare", "comparison_figure", "report",
+    "figures/made", "model_card/made", "log_experiment/made", "compare", "comparison_figure", "report",
 )  # fmt: skip
 """One job of each program, and of each kind of model and reader."""
 ON_REQUEST = ("results/datasets/made/deepspparks-json", "results/report.html")

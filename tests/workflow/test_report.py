@@ -11,7 +11,18 @@ from tests import browser
 from tests.workflow import checkout, small
 
 CONFIG = ("--configfile", "config/small.yaml", "--rerun-triggers", "mtime", "input")
-SECTIONS = ["summary", "reading", "leaderboard", "data", "experiments", "examples", "costs", "methods", "origin"]
+SECTIONS = [
+    "summary",
+    "reading",
+    "leaderboard",
+    "data",
+    "experiments",
+    "examples",
+    "relied-on",
+    "costs",
+    "methods",
+    "origin",
+]
 REPORT = "results/report.html"
 
 

@@ -18,6 +18,7 @@ from tests.synthetic import graph
 from tests.workflow import checkout
 from tests.workflow.edits import edited, with_edits
 from tests.workflow.stale_table import (
+    AFTER_EVALUATE,
     AFTER_GRAPHS,
     CEILING,
     COMPARE,
@@ -345,9 +346,7 @@ def test_added_experiment(finished):
     text = with_edits(yaml.safe_load(path.read_text()), {"experiments": [*NAMES, "more"]})
     more = (finished / "config/experiments/made.yaml").read_text().replace("[1, 2]", "[1]")
     with edited(path, text), edited(finished / "config/experiments/more.yaml", more):
-        expected = (
-            training("more", "all") | {f"{rule}:more" for rule in ("evaluate", "figures", "log_experiment")} | COMPARE
-        )
+        expected = training("more", "all") | {f"{rule}:more" for rule in ("evaluate", *AFTER_EVALUATE)} | COMPARE
         assert checkout.stale(finished, *CONFIG) == expected
 
 
