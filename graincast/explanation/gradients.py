@@ -2,7 +2,7 @@
 
 The gradient of the output is integrated along the straight line from the baseline, every feature at its training mean
 and the grain graph as it is, to the microstructure; by Gauss-Legendre quadrature in double precision, with twice the
-points until the attributions sum to the difference, or more do not help: the standard deviations that PNA aggregates
+points until the attributions sum to the difference, or MOST is reached: the standard deviations that PNA aggregates
 jump from 0 to their smallest value (torch_geometric's StdAggregation), which no gradient sees.
 
 A boundary's features count for the grain that the message comes from; those of a self-loop, the means over a grain's
@@ -26,8 +26,6 @@ from graincast.training.graph_batches import Batch
 
 FEWEST, MOST = 16, 512
 """Points of the quadrature."""
-HELPED = 0.9
-"""Twice the points have helped where the residual fell to less than this part."""
 TOGETHER = 64
 """Graphs per batch."""
 
@@ -113,14 +111,13 @@ def _mean_gradients(
 
 
 def _refined(attributed: Callable[[int], Attributions]) -> Attributions:
-    """Attributions with as many points as their sum needs; no more where twice as many have not helped."""
-    points, earlier = FEWEST, np.inf
+    """Attributions with as many points as their sum needs."""
+    points = FEWEST
     while True:
         found = attributed(points)
-        worst = float((np.abs(found.residual) / found.allowed).max())
-        if worst <= 1 or points >= MOST or worst > HELPED * earlier:
+        if points >= MOST or (np.abs(found.residual) <= found.allowed).all():
             return found
-        points, earlier = 2 * points, worst
+        points *= 2
 
 
 def _score_of(module: torch.nn.Module, batch: Batch) -> Callable[..., torch.Tensor]:

@@ -65,7 +65,9 @@ def _purpose(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _data(about: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
     yield f"- data set: `{about['dataset']}`, fingerprint of its features {about['fingerprint']}"
-    yield f"- split: `{about['split']}`, {len(result['groups'])} folds, each with a model of its own"
+    folds = len(result["groups"])
+    models = f"{folds} folds, each with a model of its own" if folds > 1 else "one fold"
+    yield f"- split: `{about['split']}`, {models}"
     fold, counts = next(iter(result["groups"].items()))
     subsets = ", ".join(f"{count} {subset}" for subset, count in counts.items())
     yield f"- groups, each all that stems from one microstructure: {subsets} (fold {fold})"
@@ -124,7 +126,8 @@ def _choice(result: Mapping[str, Any], trials: Sequence[Mapping[str, str]]) -> I
         said = f" at threshold {threshold}" if threshold else ""
         chosen = list(outcome["chosen_by_fold"].values())
         trial = outcome["chosen_trial"]
-        yield f"Most often{said}: `{trial}`, in {chosen.count(trial)} of {len(chosen)} folds."
+        often = f"Most often{said}: `{trial}`, in {chosen.count(trial)} of {len(chosen)} folds."
+        yield often if len(chosen) > 1 else f"Chosen{said}: `{trial}`."
     if result.get("ensemble"):
         yield f"Each is an ensemble of {result['ensemble']} members that differ by their seeds."
 
