@@ -12,7 +12,21 @@ from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
-sys.path.insert(0, workflow.basedir)
+
+def fail(message):
+    """End Snakemake with an error in one line, without its own lines about where in the Snakefile that was."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+# Where graincast lies: as a module, workflow.basedir is the folder of the Snakefile that uses it.
+PROJECT = workflow.current_basedir.get_path_or_uri(secret_free=True)
+if "://" in PROJECT:
+    fail("graincast runs programs of its own folder: clone it, and name its Snakefile there as the module's")
+PROJECT = Path(PROJECT).resolve().parent
+if str(workflow.modifier.modify_path("results")) != "results":
+    fail("graincast finds results by their paths: no prefix and no storage can change them; use `--directory FOLDER`")
+sys.path.insert(0, str(PROJECT))
 
 from graincast.configuration.load import load
 from graincast.configuration.resolved import as_text, resolved
@@ -30,12 +44,6 @@ from graincast.tracking.addresses import VARIABLE, address, problem, sqlite_file
 from graincast.tracking.notes import configuration_file
 
 *OTHER_FILES, CONFIG_FILE = workflow.overwrite_configfiles or ["config/config.yaml"]
-
-
-def fail(message):
-    """End Snakemake with an error in one line, without its own lines about where in the Snakefile that was."""
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(1)
 
 
 @contextlib.contextmanager
@@ -57,9 +65,7 @@ EXTENSIONS = f"--extensions {shlex.join(map(str, PLAN.extensions))}" if PLAN.ext
 STATES = []  # of all jobs, as the planner found them
 EVALUATED = []  # experiments that this run evaluates
 TRACKING = as_json(CONFIG["tracking"])
-WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(
-    Path(workflow.basedir), CONFIG["container"]["variant"]
-)
+WORKER_IMAGE = CONFIG["container"]["image"] or containers.image_name(PROJECT, CONFIG["container"]["variant"])
 
 
 container: WORKER_IMAGE
@@ -107,10 +113,12 @@ def write_recipes():
     if not PLANS:
         return
     shells = {rule.name: rule.shellcmd or "" for rule in workflow.rules}
+    if "train" not in shells:
+        fail("graincast finds its rules by their names: write `use rule * from graincast`, without `as`")
     planned = jobs(PLAN, finished_experiments(), ceilings())
     with errors_in_one_line():
         sources.recall(PARSED)
-        wanted = recipes.build(Path(workflow.basedir), planned, shells, PLAN.extensions)
+        wanted = recipes.build(PROJECT, planned, shells, PLAN.extensions)
         sources.keep(PARSED)
         for line in reuse.link(planned, wanted, RAW.results()):
             say(line)
@@ -161,11 +169,11 @@ def intermediate_files(wc):
 
 def set_environment():
     """What jobs find in their environment: the commit, the run of the workflow, and what containers may see."""
-    os.environ.update(git_commit.commit(Path(workflow.basedir)))
+    os.environ.update(git_commit.commit(PROJECT))
     if workflow.is_main_process:
         os.environ[provenance.EXECUTION] = provenance.new_execution()
         os.environ[WORKFLOW] = current_workflow()
-    project = Path(workflow.basedir).resolve()
+    project = PROJECT
     elsewhere = project != Path.cwd()  # --directory: programs are found by their path
     if elsewhere:
         os.environ.update(PYTHONPATH=str(project))
