@@ -52,8 +52,8 @@ def write(experiment: str, results: Path, settings: Mapping[str, Any], jobs: Ite
     entries |= {path: chain.place(path) for path in chain.notes}
     entries |= {path: recipes.text(recipe).encode() for path, recipe in chain.recipes.items()}
     entries |= {f"envs/{path.name}": path for path in (ROOT / "envs").glob("*.lock")}
-    commits = _commits(folder)
-    entries[README] = bundle_readme.text(experiment, settings, commits, chain.raw).encode()
+    commits = _commits(chain)
+    entries[README] = bundle_readme.text(experiment, settings, commits, list(entries)).encode()
     digests = {name: _digest(entries[name]) for name in sorted(entries)}
     about = {"format": "graincast-bundle", "version": VERSION, "experiment": experiment, "commits": commits}
     listed = {**about, "packages": chain.packages, "sha256": digests}
@@ -107,14 +107,15 @@ def _of_datasets(chain: Chain) -> dict[str, Path | bytes]:
     return {path: chain.place(path) for path in [*paths, *beside] if chain.place(path).is_file()}
 
 
-def _commits(folder: Path) -> list[str]:
+def _commits(chain: Chain) -> list[str]:
     """The commits of the sources that trained and evaluated, each with a word where the sources had changes."""
     found = set()
-    for path in folder.rglob(COST):
-        try:
-            found.add(json.loads(path.read_bytes()).get("commit", ""))
-        except (ValueError, AttributeError):
-            raise BadInput(f"{path}: damaged; run the workflow again") from None
+    for path in sorted({chain.place(note).with_name(COST) for note in chain.notes}):
+        if path.is_file():
+            try:
+                found.add(json.loads(path.read_bytes()).get("commit", ""))
+            except (ValueError, AttributeError):
+                raise BadInput(f"{path}: damaged; run the workflow again") from None
     return sorted(found - {""})
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+LOCKS = "`envs/`"
+"""Missing where the package was installed without its project."""
 PARTS = {
     "`configuration.yaml`": "the configuration with every default filled in; it runs as it is",
     "`results/experiments/<experiment>/`": (
@@ -17,7 +19,7 @@ PARTS = {
     "`results/recipes/`, `*.made_from.json`": (
         "what the outputs of each step were made from, back to raw data, with the SHA-256 of inputs and outputs"
     ),
-    "`envs/`": "lock files of the environment, of the checkout where this was packed",
+    LOCKS: "lock files of the environment, of the checkout where this was packed",
     "`manifest.json`": "commits, versions of the packages that bear on the numbers, the SHA-256 of each file here",
 }
 TEXT = """\
@@ -55,19 +57,21 @@ graincast predict --model bundled/results/experiments/{experiment}/model.h5 --da
 """
 
 
-def text(experiment: str, settings: Mapping[str, Any], commits: Sequence[str], raw: Collection[str]) -> str:
+def text(experiment: str, settings: Mapping[str, Any], commits: Sequence[str], names: Collection[str]) -> str:
     """The page, in Markdown.
 
     settings  the resolved configuration
     commits   of the sources that made the results, as cost.json has them
-    raw       paths of manifests and tables of splits that are bundled
+    names     of all that is bundled
     """
-    lines = [f"- {line}" for line in _needed(settings, raw)]
+    lines = [f"- {line}" for line in _needed(settings, names)]
     needed = "\n".join(["", "It reads what is not here; put it there first, or edit the path:", "", *lines, ""])
+    locked = any(name.startswith("envs/") for name in names)
+    parts = [f"| {part} | {what} |" for part, what in PARTS.items() if locked or part != LOCKS]
     only = commits[0].partition(",")[0] if len(commits) == 1 else ""
     return TEXT.format(
         experiment=experiment,
-        parts="\n".join(f"| {part} | {what} |" for part, what in PARTS.items()),
+        parts="\n".join(parts),
         commits=_of_sources(commits),
         checkout=f"git checkout {only}\n" if only else "",
         needed=needed if lines else "\nIt reads nothing that is not here: its data are simulated.\n",
@@ -83,11 +87,11 @@ def _of_sources(commits: Sequence[str]) -> str:
     return f"The commits that training and evaluation ran at:\n\n{listed}{warning if changed else ''}"
 
 
-def _needed(settings: Mapping[str, Any], raw: Collection[str]) -> Iterator[str]:
+def _needed(settings: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
     for name, one in settings.get("datasets", {}).items():
         if one.get("path"):
             manifests = f"results/datasets/{name}/raw/"
-            listed = f"; `{manifests}` lists its files" if any(path.startswith(manifests) for path in raw) else ""
+            listed = f"; `{manifests}` lists its files" if any(path.startswith(manifests) for path in names) else ""
             yield f"raw data of the data set `{name}` ({one['source']}): `{one['path']}`{listed}"
         if one.get("results"):
             yield f"other results of `{name}`: `{one['results']}`; or remove the key `datasets.{name}.results`"

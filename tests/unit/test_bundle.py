@@ -39,6 +39,7 @@ class MadeUp:
         self.put(f"{OWN}/configuration.yaml", b"experiments: {}\n")
         self.put("results/experiments/other/test_metrics.json", b"{}")
         self.put("results/recipes/train/other/all.json", b"{}")
+        self.put(f"{OWN}/trials/older/cost.json", b'{"commit": "000000"}')
         self.run()
 
     def put(self, path: str, content: bytes) -> None:
