@@ -173,6 +173,21 @@ def report(arguments: argparse.Namespace) -> None:
     print(out)
 
 
+def bundle(arguments: argparse.Namespace) -> None:
+    """Pack a finished experiment into one file that others can read, check and run again; raw data stay out of it."""
+    from graincast.configuration.load import load
+    from graincast.configuration.yaml_file import read
+    from graincast.planning import bundle as packing
+    from graincast.planning.jobs import jobs
+    from graincast.planning.plan import Plan
+
+    file = packing.finished(arguments.experiment, arguments.results) / packing.CONFIGURATION
+    content = load(read(file), file)
+    out = arguments.out or Path(f"{arguments.experiment}.zip")
+    packing.write(arguments.experiment, arguments.results, content, jobs(Plan(content), []), out)
+    print(out)
+
+
 @contextlib.contextmanager
 def _model_file(model: str, find: Callable[[str], Path]) -> Iterator[Path]:
     """The file of a trained model; one of a registry is fetched for the while."""
@@ -359,6 +374,10 @@ def parser() -> argparse.ArgumentParser:
     p = add("report", report)
     p.add_argument("--results", type=Path, default=Path("results"), help="folder of results (default: results)")
     p.add_argument("--out", type=Path, metavar="FILE", help="HTML file to write (default: report.html in that folder)")
+    p = add("bundle", bundle)
+    p.add_argument("experiment", metavar="EXPERIMENT", help="the name of a finished experiment")
+    p.add_argument("--results", type=Path, default=Path("results"), help="folder of results (default: results)")
+    p.add_argument("--out", type=Path, metavar="FILE", help="zip file to write (default: EXPERIMENT.zip, here)")
     return parser
 
 

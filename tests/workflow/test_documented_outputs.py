@@ -3,15 +3,18 @@
 import csv
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import pytest
 
+from graincast.configuration.load import load
+from graincast.configuration.yaml_file import read
 from graincast.evaluation.metrics import METRICS
 from graincast.experiment import declaration
-from tests.workflow import checkout
+from tests.workflow import checkout, small
 
 PAGE = checkout.PROJECT / "docs" / "outputs.md"
 METRIC = "|".join(METRICS)
@@ -101,6 +104,19 @@ def files(finished) -> list[Path]:
 def test_every_file_is_explained(files):
     unknown = sorted(path.as_posix() for path in files if section_of(path.as_posix()) is None)
     assert unknown == []
+
+
+@pytest.mark.parametrize("experiment", small.EXPERIMENTS)
+def test_a_bundle_holds_explained_files_and_a_configuration_that_loads(finished, tmp_path, experiment):
+    ran = checkout.python(finished, "-m", "graincast", "bundle", experiment, "--out", str(tmp_path / "one.zip"))
+    assert (ran.returncode, ran.stdout) == (0, f"{tmp_path / 'one.zip'}\n"), ran.stderr
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        archive.extractall(tmp_path)
+        results = [name for name in archive.namelist() if name.startswith("results/")]
+    assert results and [name for name in results if section_of(name) is None] == []
+    assert {Path(name).suffix for name in results if "/experiments/" not in name} <= {".csv", ".json", ".png"}
+    configuration = load(read(tmp_path / "configuration.yaml"), tmp_path / "configuration.yaml")
+    assert experiment in configuration["experiments"]
 
 
 def test_every_column_key_and_array_is_explained(finished, files):
