@@ -46,7 +46,7 @@ def _of(results: Results, name: str) -> list:
     folder = results.folder / FOLDER / name
     losses, radii = folder / "importance.csv", folder / "hop_radius.csv"
     if not losses.is_file() or not radii.is_file():
-        command = f"graincast explain --model {name} --out {results.folder / FOLDER / name}"
+        command = f"graincast explain --model {name} --out results/{FOLDER}/{name}"
         return [Note(f"Not measured; the report shows it after: {command}")]
     rows = csv_table.records(losses)
     found = [Loss(row["feature"], row["of"], _number(row["loss"]), _interval(row)) for row in rows]
