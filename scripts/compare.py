@@ -34,7 +34,8 @@ def main(args: argparse.Namespace) -> None:
     add_differences(rows, predictions, args.reference)
     rows.sort(key=rank)
     write(args.out, list(rows[0]), rows)
-    write(args.leaderboard, leaderboard.COLUMNS, leaderboard.ranked([row | more for row, more in also]))
+    if args.leaderboard:
+        write(args.leaderboard, leaderboard.COLUMNS, leaderboard.ranked([row | more for row, more in also]))
 
 
 def write(path: Path, header: Sequence[str], rows: list[dict]) -> None:
@@ -125,5 +126,5 @@ if __name__ == "__main__":
     p.add_argument("--reference", default="sgc", help="experiment that others are compared with (default: sgc)")
     p.add_argument("--ceilings", type=Path, nargs="*", default=[], help="the data sets' ceiling.json")
     p.add_argument("--out", type=Path, required=True, help="CSV of all experiments")
-    p.add_argument("--leaderboard", type=Path, required=True, help="CSV of those that share a task")
+    p.add_argument("--leaderboard", type=Path, help="CSV of those that share a task")
     run(main, p)

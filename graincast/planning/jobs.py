@@ -11,13 +11,14 @@ from graincast.experiment.find_model import find
 from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.files.digest import digest
 from graincast.microstructure import BadInput
-from graincast.planning.plan import Plan
+from graincast.planning.plan import SIMULATOR_FILE, Plan
 from graincast.planning.sources import module
 from graincast.program.recipe import note_of, read_made_from
 from graincast.raw.reading import shaping
 from graincast.raw.sources import SOURCES
 
 NODES, SHELLS = "graincast/features/nodes.py", "graincast/features/shells.py"
+COARSE = "graincast/features/coarse_growth.py"
 EDGES, SOURCE_TABLE = "graincast/features/edges.py", "graincast/raw/sources.py"
 METRICS = "graincast/evaluation/metrics.py"
 """Sources that hold a table, of which a job uses some entries."""
@@ -134,7 +135,7 @@ def _predictions(plan: Plan) -> Iterator[Job]:
         parameters = {"reading": shaping(prediction), "threshold": prediction["threshold"]}
         parameters["model"] = _digest_of_model(prediction["model"])
         inputs = {"manifest": [plan.prediction_manifest(name)]}
-        programs = ["scripts/predict.py", module("raw", SOURCES[prediction["source"]].reader)]
+        programs = ["scripts/predict.py", SIMULATOR_FILE, module("raw", SOURCES[prediction["source"]].reader)]
         source = {SOURCE_TABLE: [prediction["source"]]}
         folder = [f"results/predictions/{name}"]
         yield Job("predict", {"prediction": name}, parameters, inputs, folder, programs, entries=source)
@@ -219,7 +220,7 @@ def _features(plan: Plan) -> Iterator[Job]:
             columns = plan.feature_set(features)
             wildcards = {"dataset": dataset, "features": features}
             programs = ["scripts/features.py", *plan.feature_sources([*columns["nodes"], *columns["edges"]])]
-            entries = {NODES: columns["nodes"], SHELLS: columns["nodes"], EDGES: columns["edges"]}
+            entries = dict.fromkeys((NODES, SHELLS, COARSE), columns["nodes"]) | {EDGES: columns["edges"]}
             yield Job("features", wildcards, columns, inputs, [output], programs, entries=entries)
         elif features in config["encoded_sets"]:
             encoded = config["encoded_sets"][features]
@@ -232,7 +233,7 @@ def _features(plan: Plan) -> Iterator[Job]:
             wildcards = {"dataset": dataset, "encoded": features}
             with_codes = {**inputs, "codes": [codes]}
             programs = ["scripts/encoded_features.py", *plan.feature_sources(encoded["columns"])]
-            entries = {NODES: encoded["columns"], SHELLS: encoded["columns"], EDGES: [BOUNDARY_LENGTH]}
+            entries = dict.fromkeys((NODES, SHELLS, COARSE), encoded["columns"]) | {EDGES: [BOUNDARY_LENGTH]}
             yield Job("encoded_features", wildcards, columns, with_codes, [output], programs, entries=entries)
         else:
             if dataset not in plan.images:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graincast.experiment import declaration, grid, splits
 from graincast.experiment.targets import ABNORMAL, CANDIDATE, GROWTH_RATIO, LABEL
+from graincast.features.coarse_growth import COARSE_FEATURES, SIMULATOR
 from graincast.features.edges import EDGE_FEATURES
 from graincast.features.nodes import NODE_FEATURES
 from graincast.files.declaration import chain
@@ -22,6 +23,9 @@ from graincast.raw.reading import shaping
 from graincast.raw.sources import GROWTH_KEYS, SOURCES
 
 PROJECT = Path(__file__).parents[2]
+
+
+SIMULATOR_FILE = f"{SIMULATOR.replace('.', '/')}.py"
 
 
 class Plan:
@@ -218,11 +222,13 @@ class Plan:
         return [of_path(PROJECT, path) for path in (found[0].with_suffix(".py"), *found)]
 
     def feature_sources(self, names: Iterable[str]) -> list[str]:
-        """The modules of extensions that define some of these features."""
-        if not set(names) - {*NODE_FEATURES, *EDGE_FEATURES}:
-            return []
+        """The modules, loaded by name, that some of these features need: those of extensions, and the simulator."""
+        wanted = set(names)
+        simulator = [SIMULATOR_FILE] if wanted & COARSE_FEATURES.keys() else []
+        if not wanted - {*NODE_FEATURES, *EDGE_FEATURES}:
+            return simulator
         found = [folder / f"{extensions.FEATURES}.py" for folder in self.extensions]
-        return [of_path(PROJECT, path) for path in found if path.is_file()]
+        return [*simulator, *(of_path(PROJECT, path) for path in found if path.is_file())]
 
     def training_jobs(self, experiment: str) -> dict[str, dict]:
         """An experiment's training jobs: the part of the grid that each trains, by the job's name."""
