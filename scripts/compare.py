@@ -22,6 +22,7 @@ def main(args: argparse.Namespace) -> None:
     for path in args.metrics:
         result = json.loads(path.read_text(encoding="utf-8"))
         kind = result["target"]["kind"]
+        spent = leaderboard.costs(path.parent, result["dataset"], result["features"])
         for threshold, outcome in result["thresholds"].items():
             row = {key: result[key] or "" for key in ABOUT} | {"target": kind}
             row |= {"threshold": float(threshold) if threshold else "", **measured(kind, outcome)}
@@ -29,7 +30,6 @@ def main(args: argparse.Namespace) -> None:
             source = (path.with_name("predictions.csv"), kind, threshold, result.get("groups", {}))
             predictions[row["experiment"], row["threshold"]] = source
             row |= ceiling_of(row, result["target"], ceilings.get(row["dataset"], {}))
-            spent = leaderboard.costs(path.parent, row["dataset"], row["features"])
             also.append((row, {"validation": outcome.get("validation")} | spent))
     add_differences(rows, predictions, args.reference)
     rows.sort(key=rank)

@@ -85,8 +85,7 @@ def main(args: argparse.Namespace) -> None:
         "thresholds": tested.thresholds,
     }
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")
-    one = next(iter(next(iter(tested.models.values())).values()))
-    cost.write(args.out, microstructures=len(data.name), predict_ms=milliseconds(model, one, data))
+    cost.write(args.out, microstructures=len(data.name), predict_ms=milliseconds(model, a_model(tested), data))
     for threshold, outcome in tested.thresholds.items():
         task = f"{first['experiment']}{f', threshold {threshold}' if threshold else ''}"
         measured = metrics.in_words(kind, outcome["test"], outcome["test_interval"])

@@ -8,6 +8,7 @@ import numpy as np
 from graincast.experiment import splits, stacked
 from graincast.experiment.growth import with_growth
 from graincast.experiment.stacked import StackedTable
+from graincast.experiment.trained import REFITTED
 from graincast.microstructure import BadInput
 from graincast.models import by_name
 from graincast.prediction import trained_model
@@ -28,8 +29,8 @@ def main(args: argparse.Namespace) -> None:
     progress = Progress(f"stack {args.name}", len(names), "experiments")
     first, predicted = None, []
     for name, path, features in zip(names, args.models, args.features, strict=True):
-        model = trained_model.load(path, thresholds[0], args.extensions)
-        data = with_growth(by_name.load(model.about["model"], args.extensions).read(features), name)
+        kind = trained_model.describe(path)["model"]
+        data = with_growth(by_name.load(kind, args.extensions).read(features), name)
         first = first or data
         if list(data.name) != list(first.name):
             raise BadInput(f"{features}: other microstructures than in {args.features[0]}; stack equal ones")
@@ -39,12 +40,15 @@ def main(args: argparse.Namespace) -> None:
         of_thresholds = []
         for threshold in thresholds:
             first_fit = trained_model.load(path, threshold, args.extensions, refitted=False)
-            model = trained_model.load(path, threshold, args.extensions)
-            order = list(model.models)
+            order = list(first_fit.models)
             if set(order) != set(folds):
                 raise BadInput(f"{path}: has other folds than {args.split}; run the experiment again")
             rows = [order.index(fold) for fold in folds]
-            of_thresholds.append(np.where(held_out, first_fit.by_fold(data)[rows], model.by_fold(data)[rows]))
+            predictions = first_fit.by_fold(data)[rows]
+            if any(REFITTED in one for one in first_fit.models.values()):
+                final = trained_model.load(path, threshold, args.extensions)
+                predictions = np.where(held_out, predictions, final.by_fold(data)[rows])
+            of_thresholds.append(predictions)
         predicted.append(np.stack(of_thresholds))
         progress.advance()
     assert first is not None  # the experiments are two or more

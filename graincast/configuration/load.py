@@ -109,13 +109,10 @@ def _filled_in(name: str, sets: dict[str, dict], within: tuple[str, ...] = ()) -
     if name in within:
         raise ConfigError(f"feature_sets.{name}: contains itself, by way of {' and '.join(within[1:])}")
     nodes = sets[name].get("nodes")
-    if not isinstance(nodes, list):
-        return sets[name]
-    sets_named = [one for one in nodes if isinstance(one, str) and one in sets and one != name]
-    named_by = {one: _filled_in(one, sets, (*within, name)).get("nodes", []) for one in sets_named}
-    features: list = []
-    for one in nodes:
-        features += [feature for feature in named_by[one] if feature not in features] if one in named_by else [one]
-    shared = {feature for of_set in named_by.values() for feature in of_set}
-    features = [one for i, one in enumerate(features) if one not in shared or one not in features[:i]]
-    return {**sets[name], "nodes": features}
+    if not isinstance(nodes, list) or not all(isinstance(one, str) for one in nodes):
+        return sets[name]  # which the schema refuses
+    of_sets = {one: _filled_in(one, sets, (*within, name)).get("nodes") for one in nodes if one in sets and one != name}
+    by_name = {one: features for one, features in of_sets.items() if isinstance(features, list)}
+    shared = {feature for features in by_name.values() for feature in features}
+    found = [feature for one in nodes for feature in by_name.get(one, [one])]
+    return {**sets[name], "nodes": [one for i, one in enumerate(found) if one not in shared or one not in found[:i]]}

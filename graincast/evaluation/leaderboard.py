@@ -74,8 +74,8 @@ def ranked(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _row(rank: int, metric: str, row: dict[str, Any]) -> dict[str, Any]:
     found = {**row, "rank": rank, "ranked_by": f"validation {metric}"}
-    shown = {*SCORE_COLUMNS} - {f"{name}{end}" for name in SCORES[row["target"]] for end in ENDS}
-    return {key: "" if key in shown or found[key] is None else found[key] for key in COLUMNS}
+    of_other_kinds = {*SCORE_COLUMNS} - {f"{name}{end}" for name in SCORES[row["target"]] for end in ENDS}
+    return {key: "" if key in of_other_kinds or found[key] is None else found[key] for key in COLUMNS}
 
 
 def _seconds(path: Path) -> float:

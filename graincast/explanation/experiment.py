@@ -16,7 +16,7 @@ from graincast.evaluation.metrics import METRICS
 from graincast.experiment import splits, targets
 from graincast.experiment.growth import with_growth
 from graincast.explanation import hop_radius
-from graincast.explanation.explain import check_folder
+from graincast.explanation.explain import KIND
 from graincast.explanation.importance import importance, metric
 from graincast.features import table as feature_table
 from graincast.features.table import FeatureTable
@@ -27,6 +27,7 @@ from graincast.files.atomic import whole
 from graincast.microstructure import BadInput
 from graincast.models import by_name, ensemble
 from graincast.prediction import trained_model
+from graincast.prediction.runs import check_folder
 from graincast.prediction.trained_model import TrainedModel
 
 TABLE = "importance.csv"
@@ -54,7 +55,7 @@ def explain(model_file: Path, out: Path, threshold: float | None = None, extensi
             )
     if about["network"] or about["not_served"]:
         raise BadInput(f"model {about['model']}: it takes no features of grains, so none can be permuted")
-    check_folder(out, TABLE)
+    check_folder(out, TABLE, KIND)
     data = feature_table.read(features)
     if about["fingerprint"] != data.fingerprint:
         raise BadInput(f"{features}: changed since {about['experiment']} was trained; run the workflow, then explain")

@@ -22,14 +22,14 @@ from graincast.figures.style import save
 from graincast.files import csv_table
 from graincast.files.atomic import whole
 from graincast.graphs.k_hop_subgraph import hop_distance
-from graincast.microstructure import BadInput, Microstructure
-from graincast.prediction import map_prediction, trained_model
+from graincast.microstructure import Microstructure
+from graincast.prediction import map_prediction, runs, trained_model
 from graincast.prediction.columns import OUTPUT
 from graincast.prediction.trained_model import TrainedModel
-from graincast.program.progress import track
-from graincast.raw import manifest, reading
-from graincast.raw.sources import SOURCES
+from graincast.raw import reading
 
+KIND = "an explanation"
+"""What its folder holds, for messages."""
 DRAWN = 50
 """The most candidates that are drawn."""
 TABLE, EXPLAINED, REJECTED = "attributions.csv", "explained.csv", "rejected.csv"
@@ -54,27 +54,19 @@ def explain(
     map_prediction.check_model(model)
     by_model.method(model.about["model"], extensions)
     settings = settings or model.about["raw"]["reading"]
-    runs = SOURCES[settings["source"]].runs
-    assert runs is not None  # else no data set can be read from there
-    found = runs(data)
-    if not found:
-        raise BadInput(f"{data}: no data of source {settings['source']} there")
-    check_folder(out, TABLE)
-    root = data if data.is_dir() else data.parent
+    found = runs.found(data, settings)
+    runs.check_folder(out, TABLE, KIND)
     rejected: list[tuple[str, str]] = []
     rows: list[tuple] = []
     summary: list[tuple] = []
+
+    def read(path: Path, name: str) -> tuple[list[Microstructure], list[Microstructure], Any]:
+        samples = reading.read(path, name, settings)
+        return samples, *map_prediction.graphs_of(model, samples, extensions)
+
     with whole(out) as folder:
         folder.mkdir()
-        for path in track(found, "explain", len(found), "maps"):
-            name = manifest.printable(manifest.run_name(path, root))
-            try:
-                samples = reading.read(path, name, settings)
-                graphs, table = map_prediction.graphs_of(model, samples, extensions)
-            except BadInput as error:
-                rejected.append((name, manifest.printable(str(error))))
-                print(f"rejected: {name}: {error}")
-                continue
+        for _, (samples, graphs, table) in runs.each(found, data, "explain", read, rejected):
             attributed = by_model.attribute(model, table, extensions)
             predicted = model.by_fold(table).mean(axis=0)
             values = values_of(table, attributed)
@@ -85,20 +77,12 @@ def explain(
                     save(drawn, folder / f"{sample.name.replace('/', '_')}.png")
                 rows += _rows(sample, graph, attributed.columns, values[part], attributed.nodes[part])
                 summary.append(_summary(sample, attributed, i, float(predicted[i])))
-        if not summary:
-            raise BadInput(f"{data}: none of {len(found)} maps could be used; {rejected[0][0]}: {rejected[0][1]}")
         csv_table.write(folder / TABLE, HEADER, rows)
         column = OUTPUT[model.about["target"]["kind"]]
         names = ("microstructure", "map", "grain", column, "output", "baseline", "attributions", "residual")
         csv_table.write(folder / EXPLAINED, (*names, "complete"), summary)
         csv_table.write(folder / REJECTED, ["file", "reason"], rejected)
     _say(summary, len(found) - len(rejected), len(rejected), out)
-
-
-def check_folder(out: Path, table: str) -> None:
-    """Raise BadInput where a folder holds something else than what is to be written there."""
-    if out.exists() and not (out / table).is_file():
-        raise BadInput(f"{out}: there already, and not an explanation's folder; name another")
 
 
 def values_of(table: Any, attributed: Attributions) -> np.ndarray:

@@ -15,7 +15,7 @@ from graincast.features.edges import EDGE_FEATURES
 from graincast.features.nodes import NODE_FEATURES
 from graincast.files.declaration import chain
 from graincast.files.expansion import expand
-from graincast.planning.sources import of_path
+from graincast.planning.sources import module, of_path
 from graincast.potts.batches import batches
 from graincast.program import extensions
 from graincast.raw.manifest import shard_names
@@ -25,7 +25,7 @@ from graincast.raw.sources import GROWTH_KEYS, SOURCES
 PROJECT = Path(__file__).parents[2]
 
 
-SIMULATOR_FILE = f"{SIMULATOR.replace('.', '/')}.py"
+SIMULATOR_FILE = module(*SIMULATOR.split(".")[1:])
 
 
 class Plan:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graincast.experiment import declaration
+from graincast.features.coarse_growth import SIMULATOR
 from graincast.files.declaration import chain
 from graincast.planning import sources
 from graincast.planning.packages import BEARING, distribution
@@ -15,7 +16,7 @@ from graincast.raw.sources import PLAIN, SOURCES
 
 ROOT = Path(__file__).parents[2]
 SERVING = [f"graincast/prediction/{name}.py" for name in ("pyfunc", "trained_model", "raw_files")]
-LOADED_BY_NAME = ["graincast/potts/protocol.py"]  # by features/coarse_growth.py
+SIMULATOR_FILE = sources.module(*SIMULATOR.split(".")[1:])
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip entry; fixed, so that equal sources give equal bytes
 
 
@@ -29,7 +30,7 @@ def files(model: str, extensions: Sequence[Path], source: str | None = None) -> 
     own = [*declared, declared[0].with_suffix(".py"), *(folder / f"{FEATURES}.py" for folder in extensions)]
     readers = {sources.module("raw", SOURCES[name].reader) for name in (*PLAIN, source) if name}
     started = [sources.of_path(ROOT, path) for path in own if path.is_file()]
-    found = sources.closure(ROOT, *SERVING, *LOADED_BY_NAME, *sorted(readers), *started, extensions=extensions)
+    found = sources.closure(ROOT, *SERVING, SIMULATOR_FILE, *sorted(readers), *started, extensions=extensions)
     return {sources.name(source, extensions): ROOT / source for source in found}
 
 

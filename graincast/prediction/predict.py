@@ -15,13 +15,9 @@ from graincast.figures import probability_map
 from graincast.figures.style import save
 from graincast.files import csv_table
 from graincast.files.atomic import whole
-from graincast.microstructure import BadInput
-from graincast.prediction import grain_table, map_prediction, trained_model, xdmf
+from graincast.prediction import grain_table, map_prediction, runs, trained_model, xdmf
 from graincast.prediction.columns import OUTPUT
 from graincast.prediction.map_prediction import MapPrediction
-from graincast.program.progress import track
-from graincast.raw import manifest
-from graincast.raw.sources import SOURCES
 
 DRAWN = 50
 """The most maps that are drawn; of more, such as a folder of training graphs, the table alone is of use."""
@@ -44,33 +40,22 @@ def predict(
     model = trained_model.load(model_file, threshold, extensions)
     map_prediction.check_model(model)
     settings = settings or model.about["raw"]["reading"]
-    runs = SOURCES[settings["source"]].runs
-    assert runs is not None  # else no data set can be read from there
-    found = runs(data)
-    if not found:
-        raise BadInput(f"{data}: no data of source {settings['source']} there")
-    if out.exists() and not (out / TABLE).is_file():
-        raise BadInput(f"{out}: there already, and not a prediction's folder; name another")
-    root = data if data.is_dir() else data.parent
+    found = runs.found(data, settings)
+    runs.check_folder(out, TABLE, "a prediction")
     rejected: list[tuple[str, str]] = []
     rows: list[list] = []
+
+    def predicted(path: Path, name: str) -> MapPrediction:
+        return map_prediction.of_run(model, path, name, settings, extensions)
+
     with whole(out) as folder:
         folder.mkdir()
-        for path in track(found, "predict", len(found), "maps"):
-            name = manifest.printable(manifest.run_name(path, root))
-            try:
-                prediction = map_prediction.of_run(model, path, name, settings, extensions)
-            except BadInput as error:
-                rejected.append((name, manifest.printable(str(error))))
-                print(f"rejected: {name}: {error}")
-                continue
+        for name, prediction in runs.each(found, data, "predict", predicted, rejected):
             for warning in prediction.warnings:
                 print(f"{name}: beyond the training data: {warning}")
             rows += grain_table.candidate_rows(prediction)
             if len(found) <= DRAWN:
                 _write(folder / name.replace("/", "_"), prediction, model)
-        if not rows:
-            raise BadInput(f"{data}: none of {len(found)} maps could be used; {rejected[0][0]}: {rejected[0][1]}")
         column = OUTPUT[model.about["target"]["kind"]]
         csv_table.write(folder / TABLE, grain_table.header(column), rows)
         csv_table.write(folder / REJECTED, ["file", "reason"], rejected)

@@ -123,6 +123,9 @@ def test_the_name_of_a_feature_set_in_another_stands_for_its_features(tmp_path):
     assert sets["both"]["nodes"] == ["area", "perimeter", "type", "red_area"]
     assert sets["more"]["nodes"] == ["degree", "area", "perimeter", "type", "red_area"]
     assert "has non-unique elements" in rejection(tmp_path, {"feature_sets.more": "[degree, degree]"})
+    assert "feature_sets.more.nodes.0: ['area'] is not text" in rejection(tmp_path, {"feature_sets.more": "[[area]]"})
+    wrong = {"feature_sets.more": "[both]", "feature_sets.both": "type"}
+    assert "feature_sets.both.nodes: 'type' is not a list" in rejection(tmp_path, wrong)
     around = {"feature_sets.a": "[b]", "feature_sets.b": "[c, area]", "feature_sets.c": "[a]"}
     assert "feature_sets.a: contains itself, by way of b and c" in rejection(tmp_path, around)
 

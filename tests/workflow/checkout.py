@@ -44,6 +44,25 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=HOUR)
 
 
+def as_written(folder: Path, command: str, **environment: str) -> str:
+    """The output of a command of the documentation, with this environment in place of the one that make sets up."""
+    venv = sys.prefix
+    if re.match(r"make\b", command):
+        command = command.replace("make", f"make VENV={venv} -o {venv}/.ready-cpu -o {venv}/.ready", 1)
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=folder,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=HOUR,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 def _run(folder: Path, module: list[str], timeout: float, environment: dict[str, str]) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", *module],

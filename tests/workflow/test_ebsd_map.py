@@ -1,10 +1,7 @@
 """Each command of docs/ebsd-map.md, on a small map that this test makes and with fewer simulations."""
 
 import csv
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -43,23 +40,8 @@ def folder(tmp_path_factory) -> Path:
 
 
 def run(folder: Path, command: str) -> str:
-    """The output of a command, with this environment in place of one that make would set up."""
-    venv = sys.prefix
-    ready = [f"-o {venv}/.ready-cpu -o {venv}/.ready" if command.startswith("make") else ""]
-    command = command.replace("make ", f"make VENV={venv} {ready[0]} ", 1)
-    environment = os.environ | {"RAW_DATA_ROOT": str(folder.parent / "raw")}
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=checkout.HOUR,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    """The output of a command that finds raw data beside the folder."""
+    return checkout.as_written(folder, command, RAW_DATA_ROOT=str(folder.parent / "raw"))
 
 
 def test_the_page_leads_from_a_map_to_probabilities(folder):

@@ -1,10 +1,7 @@
 """Each command of docs/tutorial.md, in order, with fewer and smaller microstructures and shorter training."""
 
 import csv
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,26 +30,6 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def run(folder: Path, command: str) -> str:
-    """The output of a command, with this environment in place of the one that make would set up."""
-    venv = sys.prefix
-    if re.match(r"make\b", command):
-        command = command.replace("make", f"make VENV={venv} -o {venv}/.ready-cpu -o {venv}/.ready", 1)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=checkout.HOUR,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def write(folder: Path, block: str) -> None:
     """Write a file of the page, whose name is its first line."""
     path = folder / block.partition("\n")[0].removeprefix("# ")
@@ -74,7 +51,7 @@ def test_the_page_leads_from_make_to_a_model_of_ones_own(folder):
             write(folder, block)
             continue
         for command in block.splitlines():
-            said.setdefault(command, []).append(run(folder, command))
+            said.setdefault(command, []).append(checkout.as_written(folder, command))
 
     assert (folder / "pictures/run-000001.graph.png").is_file()
     assert rows(folder / "results/datasets/mine/rejected.csv") == []
