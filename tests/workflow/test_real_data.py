@@ -46,6 +46,7 @@ def test_sgc_on_published_graphs_reaches_its_known_accuracy_and_red_area_improve
             "training_curves_t10.png",
             "chosen_trial_t10.png",
             "reliability_t10.png",
+            "roc_and_precision_recall_t10.png",
             "confusion_matrix_t10.png",
             "accuracy_against_propagation_steps.png",
         }
