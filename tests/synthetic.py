@@ -10,7 +10,7 @@ from graincast.raw.coco_rle import encode_runs
 
 
 def encode(mask: np.ndarray) -> str:
-    """Run-length string of a mask [height, width], the inverse of `coco_rle.decode`."""
+    """Run-length string of a mask [height, width], the inverse of `coco_rle.paint_masks`."""
     flat = np.ascontiguousarray(np.asarray(mask, dtype=bool).T).reshape(-1)
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     start = [0, 0] if flat.size and flat[0] else [0]

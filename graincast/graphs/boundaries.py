@@ -76,6 +76,11 @@ def _unlike_pairs(labels, n, first, last):
         if low.size - count < 4 * width:
             low, high = _doubled(low), _doubled(high)
         here, below = labels[r], labels[(r + 1) % height]
+        any_grain = np.int32(0)
+        for c in range(width):
+            any_grain |= here[c]
+        if any_grain == 0:  # most rows of a graph that was cut
+            continue
         c = 0
         while c < width:
             stop = min(c + CHUNK, width)

@@ -6,6 +6,7 @@ the lowest first; a set sixth bit says that another group follows, the fifth bit
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,38 +35,26 @@ def parse_size(size: object) -> tuple[int, int]:
     return height, width
 
 
-def decode(counts: str, shape: tuple[int, int]) -> np.ndarray:
-    """Run lengths int64 [runs] of a mask on an image `shape`, in column-major order, background first.
+def paint_masks(masks: Mapping[str, object], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """An image of masks, given as {name: run-length string}: labels int32 [height, width], area int64 [masks].
 
-    Raises BadInput if the string is malformed or its runs do not fill the image exactly.
+    The sites of the first mask are 1, and so on; those of no mask are 0. Raises BadInput, with the mask's name, for a
+    malformed string, runs that do not fill the image exactly, an empty mask, and one that overlaps another.
     """
-    if not isinstance(counts, str):
-        raise BadInput(f"a mask's counts must be text, not {type(counts).__name__}")
-    try:
-        code = np.frombuffer(counts.encode("ascii"), np.uint8)
-    except UnicodeEncodeError:
-        raise BadInput("malformed run-length string of a mask") from None
-    runs = np.empty(code.size, np.int64)
-    size = shape[0] * shape[1]
-    count, total = _decode(code, size, runs)
-    if count == _MALFORMED:
-        raise BadInput("malformed run-length string of a mask")
-    if count == _NEGATIVE:
-        raise BadInput("negative run length in a mask")
-    if total != size:
-        raise BadInput(f"runs of {total} sites do not fit an image of {shape[0]} x {shape[1]}")
-    return runs[:count]
-
-
-def paint(labels: np.ndarray, runs: np.ndarray, label: int) -> int:
-    """Write `label` into labels int32 [height, width] where the mask is; returns its number of sites.
-
-    Raises BadInput, with the labels partly painted, if a site already has another label.
-    """
-    area = _paint(labels, runs, label)
-    if area < 0:
-        raise BadInput("the mask overlaps another one")
-    return area
+    labels, area = np.zeros(shape, np.int32), np.zeros(len(masks), np.int64)
+    ends = []
+    for name, counts in masks.items():
+        if not isinstance(counts, str):
+            raise BadInput(f"{name}: a mask's counts must be text, not {type(counts).__name__}")
+        if not counts.isascii():
+            raise BadInput(f"{name}: {_FAULTS[_MALFORMED]}")
+        ends.append(len(counts))
+    code = np.frombuffer("".join(masks.values()).encode("ascii"), np.uint8)  # type: ignore[arg-type]
+    wrong, fault, total = _paint_masks(code, np.cumsum([0, *ends]), labels, area)
+    if fault:
+        reason = _FAULTS[fault].format(total=total, height=shape[0], width=shape[1])
+        raise BadInput(f"{list(masks)[wrong]}: {reason}")
+    return labels, area
 
 
 def encode_runs(runs: np.ndarray) -> str:
@@ -75,7 +64,32 @@ def encode_runs(runs: np.ndarray) -> str:
     return code[: _encode(runs, code)].tobytes().decode("ascii")
 
 
-_MALFORMED, _NEGATIVE = -1, -2
+_MALFORMED, _NEGATIVE, _UNFIT, _EMPTY, _OVERLAP = -1, -2, -3, -4, -5
+_FAULTS = {
+    _MALFORMED: "malformed run-length string of a mask",
+    _NEGATIVE: "negative run length in a mask",
+    _UNFIT: "runs of {total} sites do not fit an image of {height} x {width}",
+    _EMPTY: "its mask is empty",
+    _OVERLAP: "the mask overlaps another one",
+}
+
+
+@compiled
+def _paint_masks(code, start, labels, area):
+    """Paint masks, strings start[i] … start[i + 1] of `code`; (mask, fault, its sites) of the first fault, or zeros."""
+    runs = np.empty(code.size, np.int64)
+    for i in range(area.size):
+        count, total = _decode(code[start[i] : start[i + 1]], labels.size, runs)
+        if count < 0:
+            return i, count, 0
+        if total != labels.size:
+            return i, _UNFIT, total
+        area[i] = _paint(labels, runs[:count], i + 1)
+        if area[i] < 0:
+            return i, _OVERLAP, 0
+        if area[i] == 0:
+            return i, _EMPTY, 0
+    return 0, 0, 0
 
 
 @compiled

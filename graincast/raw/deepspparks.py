@@ -26,7 +26,7 @@ import numpy as np
 from graincast.graphs.boundaries import adjacency
 from graincast.graphs.time_steps import ascending
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
-from graincast.raw.coco_rle import decode, paint, parse_size
+from graincast.raw.coco_rle import paint_masks, parse_size
 from graincast.raw.limits import regular_file
 
 _EDGES = re.compile(r"^\( *([0-9]+) *, *([0-9]+) *\)$", re.MULTILINE)
@@ -133,19 +133,17 @@ def _grain_type(key: str, grain: dict) -> int:
 
 
 def _paint_masks(keys: list[str], grains: list[dict], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    labels, area = np.zeros(shape, np.int32), np.zeros(len(keys), np.int64)
-    for i, (key, grain) in enumerate(zip(keys, grains, strict=True)):
+    masks = {}
+    for key, grain in zip(keys, grains, strict=True):
         mask = _get(grain, "rle", dict, "node", key)
         try:
             size = parse_size(_get(mask, "size", None, "rle"))
-            if size != shape:
-                raise BadInput(f"a mask of size {list(size)} does not fit an image of {list(shape)}")
-            area[i] = paint(labels, decode(_get(mask, "counts", str, "rle"), shape), i + 1)
+            masks[f"node {key}"] = _get(mask, "counts", None, "rle")
         except BadInput as error:
             raise BadInput(f"node {key}: {error}") from None
-        if area[i] == 0:
-            raise BadInput(f"node {key}: its mask is empty")
-    return labels, area
+        if size != shape:
+            raise BadInput(f"node {key}: a mask of size {list(size)} does not fit an image of {list(shape)}")
+    return paint_masks(masks, shape)
 
 
 def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from graincast.microstructure import BadInput
-from graincast.raw.coco_rle import decode, encode_runs, paint, parse_size
+from graincast.raw.coco_rle import encode_runs, paint_masks, parse_size
+from graincast.raw.deepspparks_writing import masks
 from tests.synthetic import encode
 
 
@@ -16,45 +17,49 @@ def mask_of(runs, shape):
     return np.repeat(values, runs).reshape(shape[::-1]).T
 
 
+def painted(counts, runs, shape):
+    """The image of one mask, by the reader and by the reference."""
+    return paint_masks({"mask": counts}, shape)[0], mask_of(runs, shape)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (5, 9), (64, 33)])
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_masks_survive_a_round_trip(shape, fraction):
     rng = np.random.default_rng(3)
     for _ in range(10):
         mask = rng.random(shape) < fraction
-        runs = decode(encode(mask), shape)
-        assert runs.dtype == np.int64
-        np.testing.assert_array_equal(mask_of(runs, shape), mask)
-        labels = np.zeros(shape, np.int32)
-        assert paint(labels, runs, 7) == mask.sum()
-        np.testing.assert_array_equal(labels, 7 * mask)
+        parts = {name: part for name, part in (("grains", mask), ("others", ~mask)) if part.any()}
+        labels, area = paint_masks({name: encode(part) for name, part in parts.items()}, shape)
+        assert labels.dtype == np.int32 and area.tolist() == [part.sum() for part in parts.values()]
+        for label, part in enumerate(parts.values(), 1):
+            np.testing.assert_array_equal(labels == label, part)
 
 
 def test_a_string_worked_by_hand():
     """Runs 3 2 4 40 3 (sum 52): 40 - 2 = 38 takes two groups of bits, 3 - 4 = -1 takes one."""
     assert encode_runs([3, 2, 4, 40, 3]) == "324V1O"
-    assert decode("324V1O", (26, 2)).tolist() == [3, 2, 4, 40, 3]
+    np.testing.assert_array_equal(*painted("324V1O", [3, 2, 4, 40, 3], (26, 2)))
 
 
 def test_published_masks_are_restored_exactly(raw_data):
     paths = sorted((raw_data / "deepspparks-json").glob("*.json"))
     if not paths:
         pytest.skip(f"no DeepSPPARKS graphs in {raw_data}")
-    for i, path in enumerate(paths):
-        for node in json.loads(path.read_bytes())["nodes"].values():
-            counts = node["rle"]["counts"]
-            runs = decode(counts, (512, 512))
-            assert encode_runs(runs) == counts
-            if i % 100 == 0:
-                assert encode(mask_of(runs, (512, 512))) == counts
+    for path in paths:
+        counts = {key: node["rle"]["counts"] for key, node in json.loads(path.read_bytes())["nodes"].items()}
+        labels, _ = paint_masks(counts, (512, 512))
+        assert masks(labels, len(counts)) == list(counts.values())
 
 
 def test_overlapping_masks_are_refused():
-    labels = np.zeros((4, 4), np.int32)
-    runs = decode(encode(np.eye(4)), (4, 4))
-    paint(labels, runs, 1)
-    with pytest.raises(BadInput, match="overlaps"):
-        paint(labels, runs, 2)
+    diagonal, corner = np.eye(4), np.diag([0, 0, 0, 1])
+    with pytest.raises(BadInput, match="node 7: the mask overlaps another one"):
+        paint_masks({"node 3": encode(diagonal), "node 7": encode(corner)}, (4, 4))
+
+
+def test_empty_masks_are_refused():
+    with pytest.raises(BadInput, match="node 3: its mask is empty"):
+        paint_masks({"node 3": encode(np.zeros((4, 4)))}, (4, 4))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +79,8 @@ def test_overlapping_masks_are_refused():
     ],
 )
 def test_malformed_strings_are_refused(counts, reason):
-    with pytest.raises(BadInput, match=reason):
-        decode(counts, (26, 2))
+    with pytest.raises(BadInput, match=f"node 7: .*{reason}"):
+        paint_masks({"node 3": encode(np.eye(26, 2)), "node 7": counts}, (26, 2))
 
 
 def test_sizes_are_read_from_lists_and_texts():
