@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from skimage.measure import regionprops_table
 
 from graincast.features.regionprops import measure
-from graincast.raw.coco_rle import decode, paint, parse_size
+from graincast.raw.coco_rle import paint_masks, parse_size
 from graincast.raw.deepspparks import read
 
 SCIKIT_IMAGE = {
@@ -73,10 +73,8 @@ def compare(slow, fast):
 
 
 def shapes_of(masks):
-    shape = parse_size(masks[0]["size"])
-    labels = np.zeros(shape, np.int32)
-    for i, mask in enumerate(masks):
-        paint(labels, decode(mask["counts"], shape), i + 1)
+    counts = {str(i): mask["counts"] for i, mask in enumerate(masks)}
+    labels, _ = paint_masks(counts, parse_size(masks[0]["size"]))
     return measure(labels, len(masks))
 
 
