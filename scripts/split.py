@@ -12,6 +12,8 @@ from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
 from graincast.raw import manifest
 
+OPTIONAL = sorted({key for keys in splits.METHOD_KEYS.values() for key in keys})
+
 
 def main(args: argparse.Namespace) -> None:
     if args.manifests:
@@ -20,7 +22,7 @@ def main(args: argparse.Namespace) -> None:
     else:
         group_of = shards.groups(args.graphs)
     try:
-        parameters = args.recipe.take("method", optional=("seed", "validation", "test", "folds", "repeats", "stratify"))
+        parameters = args.recipe.take("method", optional=OPTIONAL)
         ratios = growth_ratios(args.graphs or []) if parameters.get("stratify") else None
         subsets = splits.subsets_by_fold(group_of, parameters, args.table, ratios)
     except ValueError as error:
@@ -51,7 +53,7 @@ if __name__ == "__main__":
     listed = p.add_mutually_exclusive_group(required=True)
     listed.add_argument("--graphs", type=Path, nargs="+", help="the data set's shards")
     listed.add_argument("--manifests", type=Path, nargs="+", help="a data set of images: its manifests")
-    add_argument(p, '{"method": "fractions", "seed": 0, "validation": 0.2, "test": 0.2}')
+    add_argument(p, '{"method": "fractions", "seed": 0, "validation": 0.2, "test": 0.2, "train_fraction": 1}')
     p.add_argument("--table", type=Path, help="given CSV with the columns microstructure, split, for method file")
     p.add_argument("--out", type=Path, required=True, help="CSV, one column per fold")
     run(main, p)

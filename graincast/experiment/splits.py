@@ -17,8 +17,8 @@ from graincast.microstructure import BadInput
 
 SUBSETS = ("train", "validation", "test")
 METHOD_KEYS = {
-    "fractions": ("seed", "validation", "test"),
-    "k-fold": ("seed", "validation", "folds", "repeats", "stratify"),
+    "fractions": ("seed", "validation", "test", "train_fraction"),
+    "k-fold": ("seed", "validation", "folds", "repeats", "stratify", "train_fraction"),
     "file": (),
 }
 """The settings that each split method needs."""
@@ -32,6 +32,23 @@ def fractions(groups: Sequence[str], validation: float, test: float, seed: int) 
         return "test" if u < test else "validation" if u < test + validation else "train"
 
     return {"all": [subset(group) for group in groups]}
+
+
+def with_train_fraction(
+    folds: Mapping[str, Sequence[str]], groups: Sequence[str], fraction: float, seed: int
+) -> dict[str, list[str]]:
+    """The folds with about this fraction of their training groups left; the others get no subset ("").
+
+    Which ones goes by a hash for each fold, so that a smaller fraction leaves some of those that a larger one leaves.
+    """
+
+    def subset(fold: str, group: str, given: str) -> str:
+        return "" if given == "train" and uniform("train fraction", seed, fold, group) >= fraction else given
+
+    return {
+        fold: [subset(fold, group, given) for group, given in zip(groups, given_by_group, strict=True)]
+        for fold, given_by_group in folds.items()
+    }
 
 
 def read_table(path: str | os.PathLike) -> dict[str, str]:
@@ -105,11 +122,13 @@ def subsets_by_fold(
         raise ValueError(f"the split lacks {lacking[0]}, which its method {split['method']} needs")
     groups = list(group_of.values())
     if split["method"] == "fractions":
-        return fractions(groups, split["validation"], split["test"], split["seed"])
+        folds = fractions(groups, split["validation"], split["test"], split["seed"])
+        return with_train_fraction(folds, groups, split["train_fraction"], split["seed"])
     if split["method"] == "k-fold":
         growth_ratio = mean_growth_ratios(group_of, growth_ratios or {}) if split["stratify"] else None
-        folds, repeats = split["folds"], split["repeats"]
-        return k_fold(groups, folds, repeats, split["validation"], split["seed"], growth_ratio)
+        settings = (split["folds"], split["repeats"], split["validation"], split["seed"])
+        folds = k_fold(groups, *settings, growth_ratio)
+        return with_train_fraction(folds, groups, split["train_fraction"], split["seed"])
     assert table is not None  # the method needs one
     return by_table(group_of, table)
 

@@ -125,19 +125,20 @@ def _target(kind: str, grains: str, aggregate: str, fraction: float, thresholds:
 
 
 def _split(name: str, split: Mapping[str, Any]) -> str:
-    method = split.get("method")
+    method, share = split.get("method"), split.get("train_fraction", 1)
+    learned = f" Of the training data {share:g} was used." if share < 1 else ""
     if method == "k-fold":
         repeats = f"{split['repeats']} times repeated " if split["repeats"] > 1 else ""
         strata = ", stratified by growth ratio" if split.get("stratify") else ""
         return (
             f"Split {name}: {repeats}{split['folds']}-fold cross-validation{strata}; of the data that a fold does not "
-            f"test, a fraction {split['validation']} is for validation."
+            f"test, a fraction {split['validation']} is for validation.{learned}"
         )
     if method == "fractions":
         train = round(1 - split["validation"] - split["test"], 6)
         return (
             f"Split {name}: random fractions of {train:g} for training, {split['validation']} for validation and "
-            f"{split['test']} for the test."
+            f"{split['test']} for the test.{learned}"
         )
     return f"Split {name}: as given in a table." if method == "file" else ""
 

@@ -16,10 +16,11 @@ from tests.recipes import recipe
 from tests.tables import microstructure
 
 NAMES = [f"run-{i:04d}" for i in range(1000)]
+K_FOLD = {"method": "k-fold", "folds": 4, "repeats": 2, "validation": 0.25, "seed": 3, "train_fraction": 1}
 METHODS = {
-    "fractions": {"method": "fractions", "validation": 0.2, "test": 0.3, "seed": 3},
-    "k-fold": {"method": "k-fold", "folds": 4, "repeats": 2, "validation": 0.25, "seed": 3, "stratify": False},
-    "stratified": {"method": "k-fold", "folds": 4, "repeats": 2, "validation": 0.25, "seed": 3, "stratify": True},
+    "fractions": {"method": "fractions", "validation": 0.2, "test": 0.3, "seed": 3, "train_fraction": 1},
+    "k-fold": K_FOLD | {"stratify": False},
+    "stratified": K_FOLD | {"stratify": True},
 }
 every_method = pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS)
 
@@ -107,7 +108,7 @@ def test_folds_are_equal_and_complete(folds, validation, stratify):
     for seed, groups in enumerate([max(folds, 4), folds + 1, 12, 23, 50]):
         if groups < max(folds, 4):
             continue
-        split = {"method": "k-fold", "folds": folds, "repeats": 2, "validation": validation, "seed": seed}
+        split = K_FOLD | {"folds": folds, "validation": validation, "seed": seed}
         by_fold = split_groups(maps(groups, seed), {**split, "stratify": stratify}, seed)
         assert list(by_fold) == [f"r{repeat}f{fold}" for repeat in (1, 2) for fold in range(1, folds + 1)]
         counts = {fold: Counter(subset_of.values()) for fold, subset_of in by_fold.items()}
@@ -286,3 +287,22 @@ def test_the_program_stratifies_by_the_growth_of_the_candidate(tmp_path):
         one.areas[0][-1, one.candidate_index] = i * one.areas[0][0, one.candidate_index]
     for subset_of in program(tmp_path, graphs, **METHODS["stratified"]).values():
         assert [int(name[1:]) // 4 for name, subset in subset_of.items() if subset == "test"] == [0, 1, 2, 3]
+
+
+@every_method
+def test_training_fractions_leave_nested_training_data_and_the_other_subsets_alone(settings):
+    group_of = maps(400)
+    shares = (1, 0.5, 0.1)
+    by_fraction = {share: split_groups(group_of, {**settings, "train_fraction": share}) for share in shares}
+    for fold, whole in by_fraction[1].items():
+        larger = {group for group, subset in whole.items() if subset == "train"}
+        for fraction, by_fold in by_fraction.items():
+            others = {group: subset for group, subset in by_fold[fold].items() if subset not in ("train", "")}
+            assert others == {group: subset for group, subset in whole.items() if subset != "train"}
+            left = {group for group, subset in by_fold[fold].items() if subset == "train"}
+            assert left <= larger and abs(len(left) - fraction * sum(s == "train" for s in whole.values())) < 40
+            larger = left
+    folds = [
+        frozenset(g for g, subset in by_fold.items() if subset == "train") for by_fold in by_fraction[0.1].values()
+    ]
+    assert len(set(folds)) == len(folds)  # each fold learns from others

@@ -193,6 +193,7 @@ KEYS = {
     "splits.folds": (SMALL, {"splits.folds.folds": 3}, SPLIT["folds"]),
     "splits.repeats": (SMALL, {"splits.folds.repeats": 2}, SPLIT["folds"]),
     "splits.stratify": (SMALL, {"splits.folds.stratify": True}, SPLIT["folds"]),
+    "splits.train_fraction": (SMALL, {"splits.folds.train_fraction": 0.9}, SPLIT["folds"]),
     "splits.path": (SMALL, {"splits.table.path": "$RAW_DATA_ROOT/copy/split.csv"}, NOTHING),
     "feature_sets.nodes": (SMALL, {"feature_sets.plain": ["type", "area", "red_area"]}, FEATURES["made"]),
     "feature_sets.edges": (SMALL, {"feature_sets.plain": {"nodes": ["type", "area"], "edges": []}}, FEATURES["made"]),
