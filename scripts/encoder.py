@@ -14,6 +14,7 @@ from graincast.files import csv_table, declaration, hdf5
 from graincast.files.atomic import whole
 from graincast.files.declaration import check_keys
 from graincast.microstructure import BadInput
+from graincast.program import threads
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
@@ -31,8 +32,7 @@ def main(args: argparse.Namespace) -> None:
     total = sum(method.total_steps(*both, encoder) for both in samples.values())
     progress = Progress(f"encoder {args.name}", total, "patches")
     with threadpool_limits(args.threads):
-        if encoder["method"] != "pca":
-            importlib.import_module("torch").set_num_threads(args.threads)
+        threads.limit(args.threads)
         encoders = {}
         for kind, (train, validation) in samples.items():
 

@@ -4,25 +4,23 @@ import argparse
 import shutil
 from pathlib import Path
 
-import torch
-
 from graincast.evaluation import selection
 from graincast.experiment import grid, splits, targets
 from graincast.experiment.growth import with_growth
 from graincast.experiment.record import read_record
 from graincast.experiment.trained import write_members
 from graincast.models import by_name
-from graincast.program import cost, extensions
+from graincast.program import cost, extensions, threads
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
 
 
 def main(args: argparse.Namespace) -> None:
-    torch.set_num_threads(args.threads)
     parameters = args.recipe.take("model", "select", "ensemble")
     extensions.install(args.extensions)
     model = by_name.load(parameters["model"], args.extensions)
+    threads.limit(args.threads)
     records = [read_record(folder) for folder in args.trials]
     first, trials = records[0], [trial for record in records for trial in record["trials"]]
     data = with_growth(model.read(args.features), first["experiment"])

@@ -4,8 +4,6 @@ import argparse
 import shutil
 from pathlib import Path
 
-import torch
-
 from graincast.experiment import declaration, grid, splits, targets, validation_file
 from graincast.experiment.declaration import Declaration
 from graincast.experiment.growth import with_growth
@@ -14,18 +12,18 @@ from graincast.experiment.trained import predictions, write
 from graincast.files.declaration import check_keys
 from graincast.microstructure import BadInput
 from graincast.models import by_name
-from graincast.program import cost, extensions
+from graincast.program import cost, extensions, threads
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
 
 
 def main(args: argparse.Namespace) -> None:
-    torch.set_num_threads(args.threads)
     parameters = args.recipe.take("model", "target", "grid", "training")
     training = parameters["training"]
     extensions.install(args.extensions)
     model = by_name.load(parameters["model"], args.extensions)
+    threads.limit(args.threads)
     declared = declaration.read(parameters["model"], args.extensions)
     axes = axes_of(args.recipe.path, parameters, declared)
     data = with_growth(model.read(args.features), args.name)

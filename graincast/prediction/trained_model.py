@@ -18,15 +18,17 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from graincast.experiment.trained import REFITTED
 from graincast.files import hdf5, nested
 from graincast.microstructure import BadInput
 from graincast.prediction.columns import OUTPUT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT: hdf5.Format = {"format": "graincast model", "version": 1}
 NO_THRESHOLD = "-"
@@ -48,7 +50,7 @@ class TrainedModel:
         self.about, self.models, self.ranges, self._extensions = about, models, ranges, extensions
         self._module = by_name.load(about["model"], extensions)
 
-    def predict(self, data: pd.DataFrame | str | os.PathLike | Sequence[str | os.PathLike]) -> pd.DataFrame:
+    def predict(self, data: "pd.DataFrame | str | os.PathLike | Sequence[str | os.PathLike]") -> "pd.DataFrame":
         """Predictions, one row per microstructure, or per grain if the model predicts all grains.
 
         data  a raw file or folder, a list of them, or a frame: with a column `path` of raw files and folders, with one
@@ -56,6 +58,8 @@ class TrainedModel:
         Returns the columns microstructure, grain (for all grains) and OUTPUT of the kind of target.
         Raises BadInput for what is none of these.
         """
+        import pandas as pd  # takes longer than evaluating a model, which needs none
+
         kind = self.about["target"]["kind"]
         names, table, grains = self._table(data)
         by_fold = self.by_fold(table)
@@ -75,6 +79,8 @@ class TrainedModel:
         return np.stack([ensemble.predict(self._module, model, table) for model in self.models.values()])
 
     def _table(self, data: Any) -> tuple[list[str], Any, list[np.ndarray]]:
+        import pandas as pd
+
         from graincast.prediction import frames
 
         features, raw = self.about["features"], self.about["raw"]
