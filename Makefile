@@ -60,6 +60,9 @@ test: $(READY) $(SERVER_READY) $(DOCS_READY) lint  ## all checks and tests
 test-unit: $(READY)  ## the unit tests alone (ARGS="-k sgc" for some of them)
 	@python -m pytest tests/unit -n 2 --dist loadfile $(ARGS)
 
+bench: $(READY)  ## measure again every figure of speed that the documentation quotes (NAMES="potts sgc" for some)
+	@python -m benchmarks $(NAMES)
+
 fuzz: $(READY)  ## damage raw files in many more ways than the unit tests do (GRAINCAST_FUZZ=times as many)
 	@GRAINCAST_FUZZ=$${GRAINCAST_FUZZ:-20} python -m pytest tests/unit/test_fuzzed_readers.py -s $(ARGS)
 

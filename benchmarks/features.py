@@ -1,29 +1,28 @@
 """CPU time of grain shapes, against one full mask and one `regionprops` per grain: `python -m benchmarks.features`.
 
-1. Stored graphs (DeepSPPARKS JSON): from the run-length masks to five shapes of every grain, and from the file to
-   shapes, degrees and types; against decoding each mask to the full image, rolling it to its centre and measuring it
-   with scikit-image. Needs raw data under RAW_DATA_ROOT or ../shared/data; skipped without.
-2. A 512 x 512 periodic Voronoi microstructure of 445 grains: `measure`, against `regionprops_table` on each mask.
+1. Stored graphs (DeepSPPARKS JSON under RAW_DATA_ROOT or ../shared/data; left out without them): from the run-length
+   masks to five shapes of every grain, and from the file to shapes, degrees and types; against decoding each mask to
+   the full image, rolling it to its centre and measuring it with scikit-image.
+2. A periodic Voronoi microstructure of 512 x 512 sites and 445 grains, against `regionprops_table` on each mask.
 
-Both methods process all graphs, one after the other in one process, and their results are compared. Times are CPU time
-of the process, the median over graphs or repeats (a single pass for the masks of the Voronoi case).
+Both ways give the same results, which is checked. CPU time of the process; writes benchmarks/results.json.
 """
 
 import argparse
 import ast
 import json
-import os
-import time
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial import cKDTree
 from skimage.measure import regionprops_table
 
+from benchmarks import results
+from benchmarks.comparison import figures, in_turn, raw_data_root
 from graincast.features.regionprops import measure
 from graincast.raw.coco_rle import paint_masks, parse_size
 from graincast.raw.deepspparks import read
 
+REFERENCE = "one full mask and regionprops per grain"
 SCIKIT_IMAGE = {
     "area": "area",
     "perimeter": "perimeter",
@@ -34,42 +33,31 @@ SCIKIT_IMAGE = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graphs", type=int, default=60, help="stored graphs to read")
-    parser.add_argument("--repeats", type=int, default=20, help="repeats of graincast in the Voronoi case")
+    parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-
-    rows = []
-    root = Path(os.environ.get("RAW_DATA_ROOT", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    paths = sorted((root / "deepspparks-json").glob("*.json"))
+    root = raw_data_root() / "deepspparks-json"
+    paths = sorted(root.glob("*.json"))
+    found = {}
     if paths:
         chosen = paths[:: max(len(paths) // args.graphs, 1)]
-        rows.append(("masks of one graph", *masks_of_graphs(chosen)))
-        rows.append(("JSON file to features", *stored_graphs(chosen)))
+        masks = [[node["rle"] for node in json.loads(path.read_text())["nodes"].values()] for path in chosen]
+        found["shapes of the grains of a graph"] = compared(masks, shapes_of, shapes_by_masks, args.repeats)
+        found["JSON file to shapes, degrees and types"] = compared(chosen, features_of, features_by_masks, args.repeats)
     else:
-        print(f"no DeepSPPARKS graphs under {root}: skipping the first case")
-    rows.append(("512 x 512, 445 grains", *voronoi_microstructure(args.repeats)))
-
-    print(f"{'case':<24}{'mask per grain, ms':>20}{'graincast, ms':>16}{'ratio':>8}{'largest difference':>22}")
-    for case, slow, fast, difference in rows:
-        print(f"{case:<24}{1e3 * slow:>20.2f}{1e3 * fast:>16.2f}{slow / fast:>8.0f}{difference:>22.1e}")
+        print(f"no DeepSPPARKS graphs in {root}: their figures are left out")
+    found["shapes of 445 grains, 512²"] = compared([voronoi(445, 512)], shapes_of_image, shapes_by_images, args.repeats)
+    print(json.dumps(found, indent=2))
+    results.write("features", found, ["numpy", "numba", "scikit-image"])
 
 
-def masks_of_graphs(paths):
-    """As `stored_graphs`, but from a graph's run-length masks to the shapes of its grains."""
-    graphs = [[node["rle"] for node in json.loads(path.read_text())["nodes"].values()] for path in paths]
-    shapes_of(graphs[0])
-    shapes_by_masks(graphs[0])
-    fast = [timed(shapes_of, masks) for masks in graphs]
-    slow = [timed(shapes_by_masks, masks) for masks in graphs]
-    return compare(slow, fast)
-
-
-def compare(slow, fast):
-    """Median CPU seconds of both methods, and the largest difference of their results."""
-    results = [(actual, expected) for (_, actual), (_, expected) in zip(fast, slow, strict=True)]
-    difference = max(largest_difference(actual, expected) for actual, expected in results)
-    return np.median([seconds for seconds, _ in slow]), np.median([seconds for seconds, _ in fast]), difference
+def compared(inputs, ours, theirs, repeats):
+    """Times per input of both, whose results are compared first."""
+    difference = max(largest_difference(ours(one), theirs(one)) for one in inputs)
+    assert difference < 1e-9, difference
+    times = in_turn(lambda: [ours(one) for one in inputs], lambda: [theirs(one) for one in inputs], repeats)
+    return figures(*times, REFERENCE, scale=1e3 / len(inputs))
 
 
 def shapes_of(masks):
@@ -83,13 +71,20 @@ def shapes_by_masks(masks):
     return {key: np.array([shape[key] for shape in shapes]) for key in SCIKIT_IMAGE}
 
 
-def stored_graphs(paths):
-    """Median CPU seconds per graph by masks and by graincast, and the largest difference of their features."""
-    features_of(paths[0])  # compiles, or loads the compiled code
-    features_by_masks(paths[0])
-    fast = [timed(features_of, path) for path in paths]
-    slow = [timed(features_by_masks, path) for path in paths]
-    return compare(slow, fast)
+def shapes_of_image(labels):
+    return measure(labels, labels.max())
+
+
+def shapes_by_images(labels):
+    shapes = [shape_by_mask(labels == grain) for grain in range(1, labels.max() + 1)]
+    return {key: np.array([shape[key] for shape in shapes]) for key in SCIKIT_IMAGE}
+
+
+def voronoi(n, size):
+    """A periodic Voronoi microstructure of n grains, int32 [size, size]."""
+    points = np.random.default_rng(0).random((n, 2)) * size
+    sites = np.stack(np.indices((size, size)), axis=-1).reshape(-1, 2)
+    return (cKDTree(points, boxsize=size).query(sites)[1] + 1).reshape(size, size).astype(np.int32)
 
 
 def features_of(path):
@@ -110,19 +105,6 @@ def features_by_masks(path):
         "degree": np.array([degree[i] for i in ids]),
         "grain_type": np.array([nodes[i]["grain_type"] for i in ids]),
     }
-
-
-def voronoi_microstructure(repeats):
-    """CPU seconds by masks (one pass) and by graincast (median), and the largest difference of their shapes."""
-    n, size = 445, 512
-    points = np.random.default_rng(0).random((n, 2)) * size
-    pixels = np.stack(np.indices((size, size)), axis=-1).reshape(-1, 2)
-    labels = (cKDTree(points, boxsize=size).query(pixels)[1] + 1).reshape(size, size).astype(np.int32)
-    measure(labels, n)
-    fast = np.median([timed(measure, labels, n)[0] for _ in range(repeats)])
-    slow, mask_shapes = timed(lambda: [shape_by_mask(labels == grain) for grain in range(1, n + 1)])
-    expected = {key: np.array([shape[key] for shape in mask_shapes]) for key in SCIKIT_IMAGE}
-    return slow, fast, largest_difference(measure(labels, n), expected)
 
 
 def shape_by_mask(mask):
@@ -153,12 +135,6 @@ def full_mask(rle):
 def largest_difference(actual, expected):
     """Over all features and grains, relative where a value is above 1."""
     return max(np.max(np.abs(actual[key] - expected[key]) / np.maximum(np.abs(expected[key]), 1)) for key in expected)
-
-
-def timed(function, *args):
-    begin = time.process_time()
-    result = function(*args)
-    return time.process_time() - begin, result
 
 
 if __name__ == "__main__":

@@ -6,32 +6,40 @@ several epochs, after one that warms the page cache; both methods alternate, as 
 """
 
 import argparse
-import os
-import statistics
+import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch_geometric.data import Batch, Data, Dataset
 from torch_geometric.loader import DataLoader
 
-from benchmarks.sgc import published, synthetic
+from benchmarks import results
+from benchmarks.comparison import figures, in_turn
+from benchmarks.sgc import graphs_here
 from graincast.features.table import FeatureTable
 from graincast.training import graph_batches
+
+REFERENCE = "PyTorch Geometric, a file per graph"
+
+
+def in_memory(data: FeatureTable) -> list[Data]:
+    """The graphs as PyTorch Geometric holds them."""
+    graphs = graph_batches.of_table(data)
+    batches = (graphs.batch(torch.tensor([i])) for i in range(len(data.name)))
+    return [Data(x=one.x, edge_index=one.edge_index, edge_attr=one.edge_attr, y=one.y) for one in batches]
 
 
 class Files(Dataset):
     """A data set as is usual in PyTorch Geometric: one file per graph."""
 
-    def __init__(self, data: FeatureTable, folder: Path) -> None:
+    def __init__(self, graphs: Sequence[Data], folder: Path) -> None:
         super().__init__()
-        self.paths = [folder / f"{i}.pt" for i in range(len(data.name))]
-        graphs = graph_batches.of_table(data)
-        for i, path in enumerate(self.paths):
-            graph = graphs.batch(torch.tensor([i]))
-            torch.save(Data(x=graph.x, edge_index=graph.edge_index, edge_attr=graph.edge_attr, y=graph.y), path)
+        self.paths = [folder / f"{i}.pt" for i in range(len(graphs))]
+        for path, graph in zip(self.paths, graphs, strict=True):
+            torch.save(graph, path)
 
     def len(self) -> int:
         return len(self.paths)
@@ -50,12 +58,6 @@ def epoch_from_files(loader: DataLoader) -> None:
         pass
 
 
-def seconds(epoch: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    epoch()
-    return time.perf_counter() - start
-
-
 def check(graphs: graph_batches.Graphs, files: Files) -> None:
     """Both methods build the same batch."""
     indices = torch.arange(len(files))[::7]
@@ -70,26 +72,23 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, nargs="+", default=[8, 32, 128])
     args = parser.parse_args()
     torch.set_num_threads(1)
-    root = Path(os.environ.get("RAW_DATA_ROOT", "."), "deepspparks-json")
-    data = published(root) if root.is_dir() else synthetic()
-
-    start = time.perf_counter()
+    data, source = graphs_here()
     graphs = graph_batches.of_table(data)
-    prepared = time.perf_counter() - start
-    print(f"{len(data.name)} graphs ({'published' if root.is_dir() else 'synthetic'}), {len(data.x)} grains, one core")
-    print(f"tensors built once, in {1e3 * prepared:.1f} ms")
-    print(f"{'batch size':>14}{'PyTorch Geometric':>24}{'graincast':>24}{'ratio':>8}")
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
-        files = Files(data, Path(folder))
+        files = Files(in_memory(data), Path(folder))
         check(graphs, files)
         for batch_size in args.batch_size:
             loader, generator = DataLoader(files, batch_size, shuffle=True), torch.Generator().manual_seed(0)
-            methods = (lambda: epoch_from_files(loader)), (lambda: epoch_in_memory(graphs, batch_size, generator))  # noqa: B023
-            for epoch in methods:
-                epoch()
-            pairs = [[seconds(epoch) for epoch in methods] for _ in range(args.epochs)]
-            slow, fast = (1 / statistics.median(times) for times in zip(*pairs, strict=True))
-            print(f"{batch_size:>14}{slow:>15.2f} epochs/s{fast:>15.1f} epochs/s{fast / slow:>8.0f}")
+            times = in_turn(
+                lambda: epoch_in_memory(graphs, batch_size, generator),  # noqa: B023
+                lambda: epoch_from_files(loader),  # noqa: B023
+                args.epochs,
+                time.perf_counter,
+            )
+            found[f"an epoch of {len(files)} graphs in batches of {batch_size}"] = figures(*times, REFERENCE, "ms")
+    print(source, json.dumps(found, indent=2), sep="\n")
+    results.write("loading", found, ["torch", "torch_geometric"])
 
 
 if __name__ == "__main__":

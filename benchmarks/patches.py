@@ -7,7 +7,7 @@
 """
 
 import argparse
-import os
+import json
 import resource
 import time
 from pathlib import Path
@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from benchmarks import results
+from benchmarks.comparison import figures, in_turn, raw_data_root
 from graincast.encoders import patches, pca
 from graincast.encoders.stream import LabelRuns, Sample
 from graincast.graphs.boundaries import adjacency
@@ -75,19 +77,24 @@ def dilated(mask: np.ndarray) -> np.ndarray:
     return mask
 
 
-def compare(microstructures: list[tuple]) -> None:
+def compare(microstructures: list[tuple], repeats: int) -> None:
     cases = (
-        ("grains, 96 x 96", patches.grains, grains_by_masks, 2),
-        ("boundaries, 48 x 48", patches.boundaries, boundaries_by_masks, 3),
+        ("grain patches, 96²", patches.grains, grains_by_masks, 2),
+        ("boundary patches, 48²", patches.boundaries, boundaries_by_masks, 3),
     )
-    print(f"{'case':<22}{'patches':>9}{'masks, per second':>20}{'graincast, per second':>23}{'ratio':>8}  equal")
+    found = {}
     for case, fast, slow, arguments in cases:
-        fast(*microstructures[0][:arguments])  # compiles, or loads the compiled code
-        bulk, fast_s = timed(lambda fast=fast, k=arguments: [fast(*arrays[:k]) for arrays in microstructures])
-        by_masks, slow_s = timed(lambda slow=slow, k=arguments: [slow(*arrays[:k]) for arrays in microstructures])
-        n = sum(map(len, bulk))
-        equal = all(np.array_equal(a, b) for a, b in zip(bulk, by_masks, strict=True))
-        print(f"{case:<22}{n:>9,}{n / slow_s:>20,.0f}{n / fast_s:>23,.0f}{slow_s / fast_s:>8.0f}  {equal}")
+        inputs = [arrays[:arguments] for arrays in microstructures]
+        bulk = [fast(*arrays) for arrays in inputs]
+        assert all(np.array_equal(a, slow(*arrays)) for a, arrays in zip(bulk, inputs, strict=True)), case
+        times = in_turn(
+            lambda: [fast(*arrays) for arrays in inputs],  # noqa: B023
+            lambda: [slow(*arrays) for arrays in inputs],  # noqa: B023
+            repeats,
+        )
+        found[case] = figures(*times, "full masks in NumPy", "CPU µs per patch", 1e6 / sum(map(len, bulk)))
+    print(json.dumps(found, indent=2))
+    results.write("patches", found, ["numpy", "numba"])
 
 
 def million(count: int) -> None:
@@ -125,15 +132,10 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def timed(function):
-    begin = time.process_time()
-    result = function()
-    return result, time.process_time() - begin
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.patches", description=__doc__.splitlines()[0])
     parser.add_argument("--graphs", type=int, default=60, help="stored graphs to read")
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--million", type=int, default=0, metavar="N", help="boundary patches for the PCA; 0: none")
     parser.add_argument("--limit-gib", type=float, default=4, help="address space of the process with --million")
     args = parser.parse_args()
@@ -142,9 +144,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         million(args.million)
         return
-    root = Path(os.environ.get("RAW_DATA_ROOT", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    root /= "deepspparks-json"
-    compare(published(root, args.graphs) if root.is_dir() else [voronoi(seed) for seed in range(2)])
+    root = raw_data_root() / "deepspparks-json"
+    compare(published(root, args.graphs) if root.is_dir() else [voronoi(seed) for seed in range(2)], args.repeats)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ Reads `spparks-sample-run/` and `spparks-runs/` under RAW_DATA_ROOT (default: ..
 
 import argparse
 import json
-import os
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +22,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import results
+from benchmarks.comparison import FASTER, raw_data_root
 from benchmarks.tree_kmc import TreeKmc
 from graincast.microstructure import CANDIDATE
 from graincast.potts import protocol
@@ -44,12 +44,6 @@ class SpparksState:
     end: float
     ratios: list[float]
     counts: list[int]
-
-
-def raw_data_root() -> Path:
-    """The folder of raw data: RAW_DATA_ROOT, or ../shared/data beside the repository."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("RAW_DATA_ROOT", beside))
 
 
 def read_state(run: Path) -> SpparksState:
@@ -121,7 +115,7 @@ def cost(sample: SpparksState, seeds: int, flips: int) -> dict:
     figures: dict[str, Any] = {name: _figures([timing[name] for timing in timings]) for name in cases}
     one, copies = list(cases)[2:]
     ratios = [timing[copies].own / timing[one].own for timing in timings]
-    figures[copies]["times the cost of one copy"] = results.spread(ratios, 2)
+    figures[copies]["times the cost of one copy"] = results.spread(ratios)
     figures["initial state, 1024²"] = {"peak bytes per site": round(_peak_of_initial_state(1024) / 1024**2, 1)}
     return figures
 
@@ -157,11 +151,11 @@ class Case(NamedTuple):
 
 def _figures(timings: list[Timing]) -> dict:
     own, reference, draws, size = np.array(timings).T
-    figures = {"CPU ns per flip": results.spread(own, 1), "draws per flip": round(draws.mean(), 3)}
+    figures = {"CPU ns per flip": results.spread(own), "draws per flip": round(draws.mean(), 3)}
     figures["bytes per site"] = round(size[-1], 1)
     if not np.isnan(reference).any():
-        figures["plain kinetic Monte Carlo, CPU ns per flip"] = results.spread(reference, 1)
-        figures["times faster"] = results.spread(reference / own, 2)
+        figures["plain kinetic Monte Carlo, CPU ns per flip"] = results.spread(reference)
+        figures[FASTER] = results.spread(reference / own)
     return figures
 
 

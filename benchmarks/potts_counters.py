@@ -39,7 +39,8 @@ def main() -> None:
     if arguments.run:
         sample_lattice(**np.load(arguments.state)).advance(max_events=arguments.run)
         return
-    from benchmarks.potts import raw_data_root, read_state  # its imports would cost minutes under valgrind
+    from benchmarks.comparison import raw_data_root
+    from benchmarks.potts import read_state  # its imports would cost minutes under valgrind
 
     sample = read_state(raw_data_root() / "spparks-sample-run")
     with tempfile.TemporaryDirectory() as folder:

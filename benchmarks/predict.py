@@ -7,12 +7,14 @@ of prediction counts. Beside each: the same without shared work, one candidate a
 """
 
 import argparse
-import time
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from benchmarks import results
+from benchmarks.comparison import figures, in_turn
 from graincast.experiment import declaration
 from graincast.experiment.targets import of_data
 from graincast.features import table
@@ -66,31 +68,26 @@ def trained(name: str) -> TrainedModel:
     return TrainedModel(about, {"all": next(iter(result.models.values()))}, ranges)
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """The shortest of three CPU times."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
 def main(args: argparse.Namespace) -> None:
     whole = tessellation(args.size, args.grains, 99)
     few = whole[:: max(1, len(whole) // 10)]
     models: Mapping[str, TrainedModel] = {name: trained(name) for name in FEATURES}
+    found = {}
     for name, model in models.items():
-        of_samples(model, few)  # compiles
-        together = seconds(lambda model=model: of_samples(model, whole))
-        apart = seconds(lambda model=model: [of_samples(model, [one]) for one in few]) * len(whole) / len(few)
-        print(
-            f"{name}: {len(whole)} candidates {together:.2f} s, one by one {apart:.1f} s: {apart / together:.0f} times"
+        together, apart = in_turn(
+            lambda: of_samples(model, whole),  # noqa: B023
+            lambda: [of_samples(model, [one]) for one in few],  # noqa: B023
+            args.repeats,
         )
+        apart = [value * len(whole) / len(few) for value in apart]
+        found[f"{name}, {len(whole)} candidates of a map"] = figures(together, apart, "one by one", "CPU s", 1.0)
+    print(json.dumps(found, indent=2))
+    results.write("predict", found, ["torch", "numpy", "numba"])
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--size", type=int, default=512, help="sites along each side")
     p.add_argument("--grains", type=int, default=445)
+    p.add_argument("--repeats", type=int, default=3)
     run(main, p)

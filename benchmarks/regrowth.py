@@ -1,6 +1,6 @@
 """Does the simulator grow SPPARKS's states as SPPARKS does? A rank test on the states that have runs of both.
 
-    python -m benchmarks.regrowth --data $RAW_DATA_ROOT/spparks-runs --runs 20
+    python -m benchmarks.regrowth --runs 20
 
 Each state is grown `--runs` times to the end of its SPPARKS runs. Within each state, the candidate's growth ratios of
 both are ranked together, and the ranks of SPPARKS's runs are added up over all states (a stratified Wilcoxon test; van
@@ -10,11 +10,14 @@ kernel that is made 10 % slower on purpose, which is grown to nine tenths of the
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata
 
+from benchmarks import results
+from benchmarks.comparison import raw_data_root
 from graincast.microstructure import Microstructure
 from graincast.potts import protocol
 from graincast.program.main import run
@@ -50,17 +53,29 @@ def p_value(pairs: list[tuple[np.ndarray, np.ndarray]], permutations: int, seed:
 def main(args: argparse.Namespace) -> None:
     states = [spparks.read(folder, folder.name) for folder in run_folders(args.data)]
     theirs = [state.candidate_growth_ratios for state in states]
+    found: dict = {}
     for name, speed in (("this simulator", 1.0), ("made 10 % slower", 0.9)):
         pairs = [(ratios(state, args.runs, speed), other) for state, other in zip(states, theirs, strict=True)]
         p = p_value(pairs, args.permutations)
-        verdict = "rejected" if p < LEVEL else "not rejected"
         mean, other = (float(np.mean([np.mean(kind) for kind in kinds])) for kinds in zip(*pairs, strict=True))
-        print(f"{name}: p = {p:.4f}, {verdict} at {LEVEL:.0%}; mean growth ratio {mean:.3f}, SPPARKS {other:.3f}")
+        found[name] = {
+            "p": round(p, 4),
+            f"rejected at {LEVEL:.0%}": p < LEVEL,
+            "mean growth ratio": round(mean, 3),
+            "of SPPARKS": round(other, 3),
+        }
+    print(json.dumps(found, indent=2))
+    results.write("regrowth", found, ["numpy", "numba", "scipy"])
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--data", type=Path, required=True, help="SPPARKS run folders with several growth runs")
+    p.add_argument(
+        "--data",
+        type=Path,
+        default=raw_data_root() / "spparks-runs",
+        help="SPPARKS run folders with several growth runs",
+    )
     p.add_argument("--runs", type=int, default=20, help="growth runs of this simulator per state")
     p.add_argument("--permutations", type=int, default=10000)
     run(main, p)

@@ -54,7 +54,7 @@ def machine() -> str:
     return " ".join([models[0] if models else platform.processor(), platform.machine()]).strip()
 
 
-def spread(values: Sequence[float], digits: int = 2) -> dict:
-    """Median, lowest and highest of repeated measurements."""
-    rounded = [round(float(value), digits) for value in (statistics.median(values), min(values), max(values))]
+def spread(values: Sequence[float]) -> dict:
+    """Median, lowest and highest of repeated measurements, to four significant digits."""
+    rounded = [float(f"{value:.4g}") for value in (statistics.median(values), min(values), max(values))]
     return dict(zip(("median", "lowest", "highest"), rounded, strict=True)) | {"runs": len(values)}

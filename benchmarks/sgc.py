@@ -5,18 +5,19 @@ graphs are the published ones if RAW_DATA_ROOT has them, else synthetic ones of 
 """
 
 import argparse
-import os
-import time
+import json
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch_geometric.nn import SGConv
 
+from benchmarks import results
+from benchmarks.comparison import figures, in_turn, raw_data_root
 from graincast.experiment.targets import Target
 from graincast.features import table
-from graincast.features.nodes import features
-from graincast.graphs.k_hop_subgraph import k_hop_subgraph
+from graincast.features.rows import row
 from graincast.models import sgc
 from graincast.raw import deepspparks
 from graincast.raw.sources import json_graphs
@@ -32,13 +33,15 @@ GRID = {
 
 
 def published(root: Path) -> table.FeatureTable:
-    rows = []
-    for path in json_graphs(root):
-        graph = k_hop_subgraph(deepspparks.read(path, path.stem), None)
-        edge_x = graph.boundary_length[:, None].astype(float)
-        arrays = {"edges": graph.edges, "edge_x": edge_x, "candidate": graph.candidate}
-        rows.append({"name": graph.name, "x": features(graph, COLUMNS), "growth_ratio": graph.growth_ratios, **arrays})
-    return table.assemble(COLUMNS, rows)
+    edges = ["boundary_length"]
+    rows = [row(deepspparks.read(path, path.stem), COLUMNS, edges) for path in json_graphs(root)]
+    return table.assemble(COLUMNS, rows, edges)
+
+
+def graphs_here() -> tuple[table.FeatureTable, str]:
+    """The published graphs, or synthetic ones of the same size where they are not here, and which."""
+    root = raw_data_root() / "deepspparks-json"
+    return (published(root), "published graphs") if root.is_dir() else (synthetic(), "synthetic graphs")
 
 
 def synthetic(graphs: int = 600, grains: int = 29) -> table.FeatureTable:
@@ -78,27 +81,27 @@ def train_sgconv(data: table.FeatureTable, subset: np.ndarray, label: np.ndarray
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sgc", description=__doc__)
     parser.add_argument("--iterations", type=int, default=500)
-    iterations = parser.parse_args().iterations
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    iterations = args.iterations
     torch.set_num_threads(1)
-    root = Path(os.environ.get("RAW_DATA_ROOT", "."), "deepspparks-json")
-    data = published(root) if root.is_dir() else synthetic()
+    data, source = graphs_here()
     subset = np.random.default_rng(0).choice(["train", "validation", "test"], len(data.name), p=[0.6, 0.2, 0.2])
     ratios = np.array([runs.mean() for runs in data.candidate_ratios()])
     labels = {threshold: ratios > threshold for threshold in GRID["threshold"]}
 
-    start = time.process_time()
     target = Target("abnormal", "candidate", labels)
-    result = sgc.train(data, {"all": subset}, target, GRID, {"iterations": iterations, "evaluate_every": 10})
-    sweep_seconds = time.process_time() - start
-    start = time.process_time()
-    train_sgconv(data, subset, labels[10.0], iterations)
-    single_seconds = time.process_time() - start
-    trials = len(result.models)
-    source, per_trial = "published" if root.is_dir() else "synthetic", sweep_seconds / trials
-    print(f"{len(data.name)} graphs ({source}), {iterations} iterations, one core")
-    print(f"graincast, {trials} trials together   {sweep_seconds:6.2f} s of CPU   {1000 * per_trial:6.1f} ms per trial")
-    ratio = single_seconds / per_trial
-    print(f"SGConv alone, one trial          {single_seconds:6.2f} s of CPU   {ratio:6.0f} times as much")
+    settings = {"iterations": iterations, "evaluate_every": 10}
+    times = in_turn(
+        lambda: sgc.train(data, {"all": subset}, target, GRID, settings),
+        lambda: train_sgconv(data, subset, labels[10.0], iterations),
+        args.repeats,
+    )
+    trials = math.prod(map(len, GRID.values()))
+    times = [time / trials for time in times[0]], times[1]
+    found = {f"a trial of {trials}, {len(data.name)} graphs": figures(*times, "one SGConv by PyTorch Geometric")}
+    print(source, json.dumps(found, indent=2), sep="\n")
+    results.write("sgc", found, ["torch", "torch_geometric"])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from benchmarks import results
 from graincast.tracking import api as tracking
 from graincast.tracking import notes
 from scripts import track
@@ -51,8 +52,7 @@ def main(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = make_results(Path(temporary, "root"))
         with mlflow_server(Path(temporary, "server")) as address:
-            print("| store | script, one trial | CPU time | of a one-minute job | each further trial | CPU time |")
-            print("|---|---|---|---|---|---|")
+            found = {}
             for name, store in (("SQLite", f"sqlite:///{root}/sweep.db"), ("server", address)):
                 settings = settings_of(root, store=store)
                 tracking.connect(settings)
@@ -75,8 +75,15 @@ def main(args: argparse.Namespace) -> None:
                     tracking.log_trials(job, notes.read(job / track.UNSENT), settings)
                     costs.append((time.perf_counter() - started, time.process_time() - cpu))
                 wall, cpu = ((all_trials - first) / args.trials for first, all_trials in zip(*costs[1:], strict=True))
-                fraction = f"{script:.1f} s | {script_cpu:.1f} s | {script / MINUTE:.1%}"
-                print(f"| {name} | {fraction} | {wall:.2f} s | {cpu:.2f} s |")
+                found[name] = {
+                    "script, one trial, s": round(script, 2),
+                    "script, one trial, CPU s": round(script_cpu, 2),
+                    "share of a one-minute job": round(script / MINUTE, 3),
+                    "each further trial, s": round(wall, 3),
+                    "each further trial, CPU s": round(cpu, 3),
+                }
+            print(json.dumps(found, indent=2))
+            results.write("tracking", found, ["mlflow"])
 
 
 if __name__ == "__main__":

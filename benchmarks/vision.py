@@ -2,13 +2,15 @@
 
 1. Images of 224 x 224 through VGG16 with random weights up to fc1, by batch size; weights do not affect the time.
 2. 600 images with 4096 synthetic features, five folds x 3 fractions of variance x 2 x 5 C: all points together, against
-   scikit-learn's PCA and SVC for each point of one fold, with a comparison of predictions. --table: that file instead.
+   scikit-learn's PCA and SVC for each point of one fold, whose time is taken for each of the five; the predictions
+   are compared. --table: that file instead of synthetic features.
 
-Wall-clock time on --threads cores.
+Wall-clock time on --threads cores; writes benchmarks/results.json.
 """
 
 import argparse
 import itertools
+import json
 import time
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from benchmarks import results
+from benchmarks.comparison import figures, in_turn
 from graincast.experiment import splits, targets
 from graincast.models import svm
 from graincast.vision import table, vgg16
@@ -30,6 +34,7 @@ GRID = {"variance": [0.5, 0.8, 0.95], "whiten": [False, True], "c": [0.1, 1, 10,
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vision", description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2, help="of the SVMs")
     parser.add_argument("--images", type=int, default=64, help="images for VGG16; 0: none")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4, 8, 16, 32])
     parser.add_argument("--table", type=Path, help="vision table of microstructures, instead of synthetic features")
@@ -38,7 +43,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     with threadpool_limits(args.threads):
         rates(args.images, args.batch)
-        svms(table.read(args.table) if args.table else synthetic(), args.threshold)
+        svms(table.read(args.table) if args.table else synthetic(), args.threshold, args.repeats)
 
 
 def rates(count: int, batches: list[int]) -> None:
@@ -51,28 +56,35 @@ def rates(count: int, batches: list[int]) -> None:
         print(f"{name}: {count / (time.perf_counter() - start):.2f} images/s in batches of {batch}")
 
 
-def svms(data: table.VisionTable, threshold: float) -> None:
+def svms(data: table.VisionTable, threshold: float, repeats: int) -> None:
     names = splits.k_fold(data.group, folds=5, repeats=1, validation=0.2, seed=0)
     subsets = {fold: np.array(subset) for fold, subset in names.items()}
     target, grid = targets.of_data(data, [threshold]), {"threshold": [threshold], **GRID}
-    start = time.perf_counter()
-    trained = svm.train(data, subsets, target, grid, {})
-    seconds = time.perf_counter() - start
-    print(f"{len(trained.models)} SVMs on {data.x.shape} features trained together in {seconds:.1f} s")
-    start = time.perf_counter()
-    probabilities = {key: svm.predict(model, data) for key, model in trained.models.items()}
-    print(f"predictions for all images in {time.perf_counter() - start:.1f} s")
-
     abnormal, (first, subset) = target.values[threshold], next(iter(subsets.items()))
-    train, different = subset == "train", 0
-    start = time.perf_counter()
-    for variance, whiten, c in itertools.product(*GRID.values()):
-        pipeline = make_pipeline(PCA(variance, whiten=whiten, svd_solver="full"), SVC(C=c))
-        labels = pipeline.fit(data.x[train], abnormal[train]).predict(data.x)
-        different += int(np.sum(labels != (probabilities[(threshold, variance, whiten, c), first] > 0.5)))
-    seconds = time.perf_counter() - start
-    count = len(trained.models) // len(subsets)
-    print(f"scikit-learn, {count} of them one by one with predictions: {seconds:.1f} s; {different} labels differ")
+    train = subset == "train"
+    found: dict = {}
+
+    def together() -> None:
+        trained = svm.train(data, subsets, target, grid, {})
+        found["together"] = {key: svm.predict(model, data) for key, model in trained.models.items()}
+
+    def one_by_one() -> None:
+        for point in itertools.product(*GRID.values()):
+            variance, whiten, c = point
+            pipeline = make_pipeline(PCA(variance, whiten=whiten, svd_solver="full"), SVC(C=c))
+            found[point] = pipeline.fit(data.x[train], abnormal[train]).predict(data.x)
+
+    times = in_turn(together, one_by_one, repeats, time.perf_counter)
+    probabilities = found.pop("together")
+    different = sum(
+        np.sum(labels != (probabilities[(threshold, *point), first] > 0.5)) for point, labels in found.items()
+    )
+    print(f"{different} of {abnormal.size * len(found)} labels differ")
+    times = times[0], [value * len(subsets) for value in times[1]]
+    name = f"{len(probabilities)} SVMs on {len(data.x)} x {data.x.shape[1]:,} features"
+    figure = figures(*times, "scikit-learn, one by one", "s", 1.0)
+    print(json.dumps(figure, indent=2))
+    results.write("vision", {name: figure}, ["numpy", "scikit-learn"])
     print_selected(probabilities, subsets, abnormal)
 
 

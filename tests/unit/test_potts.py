@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import linalg, stats
 
-from benchmarks.potts import ranks_among_spparks, raw_data_root, spparks_states
+from benchmarks.comparison import raw_data_root
+from benchmarks.potts import ranks_among_spparks, spparks_states
 from graincast.potts import protocol
 from graincast.potts.events import CLASS_SIZE, PLACE, RATE, SITE_SIZE, SITES, START, UNIT
 from graincast.potts.lattice import Lattice
