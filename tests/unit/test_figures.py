@@ -188,8 +188,8 @@ def test_the_frequency_of_each_bin_lies_within_its_whiskers():
     probability = rng.random(300)
     true = rng.random(300) < probability
     (axes,) = reliability(true, {"as predicted": probability, "calibrated": probability**2}, 1, "x").axes
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
-    whiskers = [line for line in axes.lines[1:] if line.get_marker() != "o"]
+    dots = [line for line in axes.lines if line.get_marker() != "None"]
+    whiskers = [line for line in axes.lines[1:] if line.get_marker() == "None"]
     assert len(dots) == len(whiskers) == 20
     for dot, whisker in zip(dots, whiskers, strict=True):
         (low, high), (frequency,) = whisker.get_ydata(), dot.get_ydata()
