@@ -3,7 +3,7 @@
 import io
 
 from graincast.program.log_file import cause, last_lines
-from snakemake_logger_plugin_graincast import plain
+from snakemake_logger_plugin_graincast.errors import plain
 from snakemake_logger_plugin_graincast.screen import Screen
 from snakemake_logger_plugin_graincast.stages import Running, Stage, stages
 
