@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
         path = addresses.sqlite_file(addresses.address(args.tracking))
         if args.existing and path and not path.is_file():
             raise BadInput(f"{path}: there is no store yet; run the workflow first")
-        if args.port is not None:
+        if args.existing and args.port is not None:
             port.check_free(args.port)
         attempt(lambda tracking, advance: tracking.connect(args.tracking), args.tracking)
         return
