@@ -1,8 +1,8 @@
 """Each mistake of mistakes.py ends in one line that says what is wrong and how to mend it, and leaves nothing behind.
 
 What works though it looks like a mistake (another folder, --directory, two configurations, plain snakemake) is in
-test_called_from_elsewhere.py. Of tests/unit, test_results_folder.py has missing permissions, test_predict.py maps that do
-not fit a model, test_tracking_failures.py servers that are down.
+test_called_from_elsewhere.py. Of tests/unit, test_results_folder.py has missing permissions, test_predict.py maps that
+do not fit a model, test_tracking_failures.py servers that are down.
 """
 
 import contextlib
