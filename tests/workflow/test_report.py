@@ -142,6 +142,18 @@ def test_the_rule_makes_the_report_once(finished, tmp_path):
     assert checkout.stale(folder, *CONFIG) == set()
 
 
+def test_snakemakes_own_report_has_captions_and_makes_nothing_stale(finished, tmp_path):
+    folder, page = shutil.copytree(finished, tmp_path / "copy", symlinks=True), tmp_path / "own.html"
+    ran = checkout.run(folder, *CONFIG, "--report", str(page), "--", "all")
+    assert ran.returncode == 0, ran.stdout
+    text = page.read_text(encoding="utf-8")
+    captions = {path.stem: path.read_text().split("{{")[0].strip() for path in Path("rules/captions").glob("*.rst")}
+    assert captions.keys() >= {"comparison", "figures"}
+    assert [name for name, start in captions.items() if start.splitlines()[0] not in text] == ["report"]  # not made here
+    assert "training_curves" in text and "tiny: error_against_components" in text
+    assert checkout.stale(folder, *CONFIG) == set()
+
+
 # ---- A real browser
 
 
