@@ -1,8 +1,15 @@
 """graincast: from raw grain-growth data to trained, tested and tracked models of abnormal grain growth."""
 
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.20")
+
+if not workflow.current_basedir.is_local:
+    sys.exit(
+        "error: graincast runs programs of its own folder: clone it, and name the clone's Snakefile, not an address"
+    )
 
 
 # A configuration given on the command line replaces the default instead of being merged into it.

@@ -20,10 +20,7 @@ def fail(message):
 
 
 # Where graincast lies: as a module, workflow.basedir is the folder of the Snakefile that uses it.
-PROJECT = workflow.current_basedir.get_path_or_uri(secret_free=True)
-if "://" in PROJECT:
-    fail("graincast runs programs of its own folder: clone it, and name its Snakefile there as the module's")
-PROJECT = Path(PROJECT).resolve().parent
+PROJECT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
 if str(workflow.modifier.modify_path("results")) != "results":
     fail("graincast finds results by their paths: no prefix and no storage can change them; use `--directory FOLDER`")
 sys.path.insert(0, str(PROJECT))
