@@ -6,10 +6,8 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 
-if not workflow.current_basedir.is_local:
-    sys.exit(
-        "error: graincast runs programs of its own folder: clone it, and name the clone's Snakefile, not an address"
-    )
+if "://" in workflow.current_basedir.get_path_or_uri(secret_free=True):
+    sys.exit("error: rules run programs beside this file: clone graincast, and name the clone's Snakefile, no address")
 
 
 # A configuration given on the command line replaces the default instead of being merged into it.

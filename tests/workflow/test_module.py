@@ -110,4 +110,4 @@ def test_an_address_is_refused_in_one_line(tmp_path):
     ran = checkout.run(tmp_path / "deployed", "--dry-run")
     assert ran.returncode == 1
     (line,) = [line for line in ran.stdout.splitlines() if not line.startswith("Using workflow specific profile")]
-    assert line.startswith("error: graincast runs programs of its own folder: clone it, and name the clone's Snakefile")
+    assert line.startswith("error: rules run programs beside this file: clone graincast, and name the clone's")
