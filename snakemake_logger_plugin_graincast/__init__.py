@@ -118,7 +118,7 @@ class LogHandler(LogHandlerBase):
         if self.screen is not None and exception == "RuleException" and "CalledProcessError in" in message:
             return  # comes with the job's own error
         if not any(told in message for told in TOLD):
-            self._once(plain(message) if exception else message)
+            self._once(plain(message) if exception not in (None, "KeyboardInterrupt") else message)
 
     def _once(self, message: str) -> None:
         if message not in self.seen:

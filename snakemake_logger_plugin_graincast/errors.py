@@ -1,5 +1,6 @@
 """Snakemake's errors as one line each, with a remedy in the words of `make`."""
 
+import builtins
 import re
 
 WORDS = (
@@ -30,19 +31,23 @@ WORDS = (
 )
 """What Snakemake says, as a pattern of the whole message, and what to say instead."""
 PLACE = re.compile(r'\s+File "|Traceback|WorkflowError|\s*[\^~]+\s*\Z')
-CLASS = re.compile(r"\A(?:\w+\.)*\w+(?:Error|Exception)(?: in [^:]*)?:\s*")
+CLASS = re.compile(r"\A(?:\w+\.)*(?P<name>\w+(?:Error|Exception))(?: in [^:]*)?:\s*")
 
 
 def plain(message: str) -> str:
     """An error without class names and places in source files, which no user can mend.
 
-    Of a traceback, only its last line tells the cause.
+    Of a traceback, only its last line tells the cause. An error that nobody foresaw keeps its class.
     """
     lines = [line for line in message.splitlines() if line.strip() and not PLACE.match(line)]
     if "Traceback (most recent call last)" in message:
         lines = lines[-1:]
-    text = CLASS.sub("", " ".join(line.strip() for line in lines))
-    for pattern, words in WORDS:
-        if found := re.fullmatch(pattern, text.removeprefix("Error: ")):
-            text = found.expand(words)
-    return "error: " + text.removeprefix("Error: ")
+    text = " ".join(line.strip() for line in lines)
+    words = CLASS.sub("", text).removeprefix("Error: ")
+    for pattern, ours in WORDS:
+        if found := re.fullmatch(pattern, words):
+            return "error: " + found.expand(ours)
+    raised = CLASS.match(text)
+    if raised and hasattr(builtins, raised["name"]):
+        return f"error: {raised['name']}: {words}; VERBOSE=1 shows where"
+    return "error: " + words
