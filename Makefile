@@ -15,6 +15,7 @@ VERBOSE ?=
 
 # The environment is complete when this file holds the pins it was made from.
 PINS := envs/install.sh envs/requirements.lock envs/requirements-dev.lock envs/torch-$(TORCH).lock
+$(if $(wildcard envs/torch-$(TORCH).lock),,$(error no TORCH=$(TORCH): choose one of $(patsubst envs/torch-%.lock,%,$(wildcard envs/torch-*.lock))))
 READY := $(VENV)/.ready-$(TORCH)
 SERVER_READY := $(VENV)/.server-ready
 DOCS_READY := $(VENV)/.docs-ready
@@ -86,7 +87,7 @@ format: $(READY)  ## put Python and Snakemake files into the checked style
 
 ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
 	@case "$${MLFLOW_TRACKING_URI:-}" in http*) echo "MLFLOW_TRACKING_URI names a server: its pages are at its address" >&2; exit 2;; esac
-	@python -m scripts.track --tracking "$$(python -m graincast config "$(CONFIG)" tracking)" store --existing
+	@python -m scripts.track --tracking "$$(python -m graincast config "$(CONFIG)" tracking)" store --existing --port "$${PORT:-5000}"
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
 
 sync-tracking: $(READY)  ## send what could not be sent to MLflow (ALL=1: all results that the store does not have)
@@ -129,6 +130,7 @@ docs: $(DOCS_READY)  ## build the documentation site in site/, which opens from 
 	@echo "site/index.html"
 
 $(READY): $(PINS)
+	@command -v $(PYTHON) >/dev/null || { echo "no program $(PYTHON); name a Python 3.11 or newer with PYTHON=…" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "graincast needs Python 3.11 or newer; name one with PYTHON=…")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (a few minutes, once)"

@@ -1,8 +1,13 @@
 """graincast: from raw grain-growth data to trained, tested and tracked models of abnormal grain growth."""
 
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.20")
+
+if "://" in workflow.current_basedir.get_path_or_uri(secret_free=True):
+    sys.exit("error: rules run programs beside this file: clone graincast, and name the clone's Snakefile, no address")
 
 
 # A configuration given on the command line replaces the default instead of being merged into it.

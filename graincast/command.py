@@ -13,6 +13,7 @@ from pathlib import Path
 from graincast.program.main import OneLineParser, run
 
 DEFAULT = Path("config/config.yaml")
+HELD = "results/: another run is using it; wait until it has ended"
 READING = {
     "types": "which grains are red, such as '{by: misorientation, above: 15}'",
     "candidates": "grains to predict: largest, all, interior, '{ids: [17]}'",
@@ -66,6 +67,7 @@ def adopt(arguments: argparse.Namespace) -> None:
     from graincast.planning import adoption
     from graincast.planning.status import ON_REQUEST
 
+    _refuse_held_results()
     _, notes, states = _planned(arguments.config)
     for note in notes:
         print(note)
@@ -88,6 +90,7 @@ def verify(arguments: argparse.Namespace) -> None:
             outputs = read_made_from(note)["outputs"]
         except BadInput as error:
             print(error)
+            checked += 1
             broken += 1
             continue
         for path, expected in outputs.items():
@@ -260,7 +263,16 @@ def _hold_results() -> None:
     from graincast.planning import lock
 
     if not lock.take():
-        raise BadInput("results/: another run is using it; wait until it has ended")
+        raise BadInput(HELD)
+
+
+def _refuse_held_results() -> None:
+    """Raise BadInput where another process is using the results."""
+    from graincast.microstructure import BadInput
+    from graincast.planning import lock
+
+    if lock.holder() is not None:
+        raise BadInput(HELD)
 
 
 def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
@@ -274,9 +286,12 @@ def _planned(config_file: Path) -> tuple[set[str], list[str], list]:
     from graincast.planning.jobs import finished, finished_ceilings, jobs
     from graincast.planning.plan import Plan
 
+    try:
+        planned = Plan(load(read(config_file), config_file))  # its errors say more than Snakemake's of the same file
+    except BaseException:
+        process.communicate()
+        raise
     running, notes = dry_run.finish(process)
-    content = load(read(config_file), config_file)
-    planned = Plan(content)
     ceilings = finished_ceilings(Path("results/datasets"))
     every = jobs(planned, sorted({*planned.test_metrics(), *finished(Path("results/experiments"))}), ceilings)
     written = recipes.written(every)

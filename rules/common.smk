@@ -20,10 +20,7 @@ def fail(message):
 
 
 # Where graincast lies: as a module, workflow.basedir is the folder of the Snakefile that uses it.
-PROJECT = workflow.current_basedir.get_path_or_uri(secret_free=True)
-if "://" in PROJECT:
-    fail("graincast runs programs of its own folder: clone it, and name its Snakefile there as the module's")
-PROJECT = Path(PROJECT).resolve().parent
+PROJECT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
 if str(workflow.modifier.modify_path("results")) != "results":
     fail("graincast finds results by their paths: no prefix and no storage can change them; use `--directory FOLDER`")
 sys.path.insert(0, str(PROJECT))
@@ -60,6 +57,7 @@ with errors_in_one_line():
 
 PLAN = Plan(CONFIG)
 RAW = RawData(PLAN, CONFIG_FILE)
+HELD = "another run, plan, adopt or prune holds results/: wait until it has ended"
 PARSED = Path("results/recipes/.sources.json")
 EXTENSIONS = f"--extensions {shlex.join(map(str, PLAN.extensions))}" if PLAN.extensions else ""
 STATES = []  # of all jobs, as the planner found them
@@ -89,7 +87,7 @@ wildcard_constraints:
 def check_start():
     """Raise an error where another process holds the results, or the worker image is needed and not there."""
     if not PLANS:
-        fail("another run, plan, adopt or prune holds results/: wait until it has ended")
+        fail(HELD)
     if found := problem(address(CONFIG["tracking"])):
         fail(f"{VARIABLE}: {found}")  # the configuration's own was checked on reading it
     store = sqlite_file(address(CONFIG["tracking"]))
@@ -110,12 +108,16 @@ def say(line):
 
 def write_recipes():
     """Bring the recipes of all jobs up to date; called when all rules are known. Jobs only read them."""
+    if not MAIN:
+        return
+    planned = jobs(PLAN, finished_experiments(), ceilings())
     if not PLANS:
+        if {job.name for job in planned} - recipes.written(planned).keys():
+            fail(HELD)  # Snakemake would say which inputs are missing
         return
     shells = {rule.name: rule.shellcmd or "" for rule in workflow.rules}
     if "train" not in shells:
         fail("graincast finds its rules by their names: write `use rule * from graincast`, without `as`")
-    planned = jobs(PLAN, finished_experiments(), ceilings())
     with errors_in_one_line():
         sources.recall(PARSED)
         wanted = recipes.build(PROJECT, planned, shells, PLAN.extensions)

@@ -49,7 +49,14 @@ rule encoder_figures:
         history="results/datasets/{dataset}/encoders/{encoder}/history.csv",
         samples="results/datasets/{dataset}/encoders/{encoder}/samples.h5",
     output:
-        figures=directory("results/datasets/{dataset}/encoders/{encoder}.figures"),
+        figures=report(
+            directory("results/datasets/{dataset}/encoders/{encoder}.figures"),
+            patterns=[f"{{name}}.{form}" for form in CONFIG["figures"]["formats"]],
+            caption="captions/encoder_figures.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "{encoder}: {name}"},
+        ),
         made_from="results/datasets/{dataset}/encoders/{encoder}.figures.made_from.json",
     log:
         "results/logs/encoder_figures/{dataset}/{encoder}.log",

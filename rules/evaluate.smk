@@ -58,8 +58,18 @@ rule evaluate:
         features=features_of,
         split=split_of,
     output:
-        metrics="results/experiments/{experiment}/test_metrics.json",
-        trials="results/experiments/{experiment}/trials.csv",
+        metrics=report(
+            "results/experiments/{experiment}/test_metrics.json",
+            caption="captions/test_metrics.rst",
+            category="Experiments",
+            subcategory="{experiment}",
+        ),
+        trials=report(
+            "results/experiments/{experiment}/trials.csv",
+            caption="captions/trials.rst",
+            category="Experiments",
+            subcategory="{experiment}",
+        ),
         predictions="results/experiments/{experiment}/predictions.csv",
         model="results/experiments/{experiment}/model.h5",
         sources="results/experiments/{experiment}/sources.zip",
@@ -91,7 +101,14 @@ rule figures:
         metrics="results/experiments/{experiment}/test_metrics.json",
         predictions="results/experiments/{experiment}/predictions.csv",
     output:
-        figures=directory("results/experiments/{experiment}/figures"),
+        figures=report(
+            directory("results/experiments/{experiment}/figures"),
+            patterns=[f"{{name}}.{form}" for form in CONFIG["figures"]["formats"]],
+            caption="captions/figures.rst",
+            category="Experiments",
+            subcategory="{experiment}",
+            labels={"figure": "{name}"},
+        ),
         made_from="results/experiments/{experiment}/figures.made_from.json",
     log:
         "results/logs/figures/{experiment}.log",

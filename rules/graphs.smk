@@ -102,7 +102,12 @@ rule ceiling:
         summary="results/datasets/{dataset}/summary.csv",
     output:
         ceiling="results/datasets/{dataset}/ceiling.json",
-        figure="results/datasets/{dataset}/ceiling.png",
+        figure=report(
+            "results/datasets/{dataset}/ceiling.png",
+            caption="captions/ceiling.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+        ),
         made_from="results/datasets/{dataset}/ceiling.json.made_from.json",
     log:
         "results/logs/ceiling/{dataset}.log",

@@ -19,8 +19,16 @@ rule compare:
         ceilings=ceilings(),
         predictions=[predictions_beside(path) for path in finished_experiments()],
     output:
-        table="results/comparison.csv",
-        leaderboard="results/leaderboard.csv",
+        table=report(
+            "results/comparison.csv",
+            caption="captions/comparison.rst",
+            category="Comparison",
+        ),
+        leaderboard=report(
+            "results/leaderboard.csv",
+            caption="captions/leaderboard.rst",
+            category="Comparison",
+        ),
         made_from="results/comparison.csv.made_from.json",
     log:
         "results/logs/compare.log",
@@ -45,7 +53,11 @@ rule comparison_figure:
         recipe=recipe("comparison_figure"),
         comparison="results/comparison.csv",
     output:
-        figures=PLAN.comparison_figures(),
+        figures=report(
+            PLAN.comparison_figures(),
+            caption="captions/comparison_figure.rst",
+            category="Comparison",
+        ),
         made_from=f"{PLAN.comparison_figures()[0]}.made_from.json",
     log:
         "results/logs/comparison_figure.log",
@@ -74,7 +86,11 @@ rule report:
         ],
         graphs=lambda wc: [path for dataset in PLAN.grains for path in PLAN.graph_shards(dataset)],
     output:
-        page="results/report.html",
+        page=report(
+            "results/report.html",
+            caption="captions/report.rst",
+            category="Comparison",
+        ),
         made_from="results/report.html.made_from.json",
     log:
         "results/logs/report.log",

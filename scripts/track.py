@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from graincast.files.atomic import write_text
 from graincast.microstructure import BadInput
+from graincast.program import port
 from graincast.program.main import describe, json_with, parser, run
 from graincast.program.recipe import Recipe, add_argument
 from graincast.tracking import addresses, notes
@@ -40,6 +41,8 @@ def main(args: argparse.Namespace) -> None:
         path = addresses.sqlite_file(addresses.address(args.tracking))
         if args.existing and path and not path.is_file():
             raise BadInput(f"{path}: there is no store yet; run the workflow first")
+        if args.existing and args.port is not None:
+            port.check_free(args.port)
         attempt(lambda tracking, advance: tracking.connect(args.tracking), args.tracking)
         return
     if args.what == "unsent":
@@ -187,6 +190,7 @@ if __name__ == "__main__":
     steps = p.add_subparsers(dest="what", required=True)
     step = steps.add_parser("store", help="make the store if it is an SQLite file that is missing")
     step.add_argument("--existing", action="store_true", help="fail where it is missing")
+    step.add_argument("--port", type=int, help="fail where another program listens on this port")
     for name, help_text in (
         ("trials", "log a training job's trials"),
         ("experiment", "log an experiment's test results"),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from snakemake_logger_plugin_graincast.errors import plain
+
 if TYPE_CHECKING:
     from snakemake_logger_plugin_graincast.screen import Screen
 
@@ -82,7 +84,7 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            if self.common_settings.dryrun:
+            if self.common_settings.dryrun and record.levelno < logging.ERROR:
                 self._pass(self.format(record))
             else:
                 self._show(record)
@@ -116,7 +118,7 @@ class LogHandler(LogHandlerBase):
         if self.screen is not None and exception == "RuleException" and "CalledProcessError in" in message:
             return  # comes with the job's own error
         if not any(told in message for told in TOLD):
-            self._once(plain(message) if exception == "WorkflowError" else message)
+            self._once(plain(message) if exception not in (None, "KeyboardInterrupt") else message)
 
     def _once(self, message: str) -> None:
         if message not in self.seen:
@@ -132,9 +134,3 @@ class LogHandler(LogHandlerBase):
             self.screen.say(message)
         else:
             print(message, file=self.stream, flush=True)
-
-
-def plain(message: str) -> str:
-    """An error of the workflow without the place in the Snakefile where it was raised, which no user can mend."""
-    lines = [line for line in message.splitlines() if not line.startswith(('  File "', "WorkflowError"))]
-    return "error: " + " ".join(line.strip() for line in lines if line.strip())

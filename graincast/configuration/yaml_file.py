@@ -6,17 +6,24 @@ from typing import Any
 
 import yaml
 
-from graincast.configuration.errors import ConfigError
+from graincast.configuration.errors import ConfigError, nearest
 from graincast.configuration.messages import shown
 from graincast.configuration.overrides import check_keys
 
 MOST_VALUES = 100_000
+REMEDY = "; correct the path, or work in the project's folder"
 
 
 def read(path: str | os.PathLike) -> dict:
     """The mapping in a YAML file. Raises ConfigError."""
+    path = Path(path)
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder; name a configuration file in it")
+    if not path.exists():
+        beside = {str(other) for other in path.parent.glob("*.yaml")}
+        raise ConfigError(f"{path}: no such file{nearest(str(path), beside) or REMEDY}")
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeyLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
     except yaml.MarkedYAMLError as error:
         problem = f"not valid YAML: {error.context}, {error.problem}" if error.context else error.problem
         assert error.problem_mark is not None  # the loader gives each error a position

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import h5py
+
 from graincast.files.expansion import expand
 from graincast.microstructure import BadInput
 
@@ -15,6 +17,8 @@ def find(model: str) -> Path:
     """
     path = expand(model, "model")
     if path.is_file():
+        if not h5py.is_hdf5(path):
+            raise BadInput(f"model {model}: no trained model; give a model.h5 or the name of an experiment")
         return path
     for folder in (path, EXPERIMENTS / model):
         if (folder / FILE).is_file():
@@ -23,6 +27,6 @@ def find(model: str) -> Path:
         raise BadInput(f"model {model}: no such file; give a trained model's file or the name of an experiment")
     there = sorted(found.parent.name for found in EXPERIMENTS.glob(f"*/{FILE}"))
     raise BadInput(
-        f"model {model}: {EXPERIMENTS / model / FILE} is not there; train the experiment first (make), or name one of "
-        f"{', '.join(there) or 'none here yet'}"
+        f"model {model}: {EXPERIMENTS / model / FILE} is not there; train the experiment first (make)"
+        + (f", or name one of {', '.join(there)}" if there else "")
     )

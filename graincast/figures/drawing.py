@@ -43,7 +43,8 @@ def shards_of(dataset: str, results: Path = Path("results")) -> list[Path]:
     paths = sorted((results / "datasets" / dataset / "graphs").glob("*.h5"))
     if not paths:
         others = sorted(path.parent.name for path in (results / "datasets").glob("*/graphs"))
-        raise BadInput(f"{results}: has no graphs of a data set {dataset} (it has {', '.join(others) or 'none'})")
+        remedy = f"name one of {', '.join(others)}" if others else "run the workflow first (make)"
+        raise BadInput(f"{results}: has no graphs of a data set {dataset}; {remedy}, or a file or folder of graphs")
     return paths
 
 

@@ -4,9 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from graincast.encoders.patches import KINDS
-from graincast.figures.style import BLUE, GREY, RED, titled
+from graincast.figures.style import BLUE, GREY, MARKERS, RED, titled
 
 COLOURS = dict(zip(KINDS, (BLUE, RED), strict=True))
+MARKER = dict(zip(KINDS, MARKERS, strict=False))
 NAMES = dict(zip(KINDS, ("single grains", "boundaries"), strict=True))
 MAX_SAMPLES = 8
 
@@ -22,8 +23,8 @@ def error_against_components(errors: dict[str, np.ndarray], curves: dict[str, np
     for kind, rows in errors.items():
         label = f"{NAMES[kind]} (mean patch: {rows[0, 2]:.4f})"
         components, train, validation = rows[1:, 0], rows[1:, 1] / rows[0, 1], rows[1:, 2] / rows[0, 2]
-        axes.plot(components, validation, color=COLOURS[kind], marker="o", label=label)
-        axes.plot(components, train, color=COLOURS[kind], marker=".", linestyle=":", linewidth=1)
+        axes.plot(components, validation, color=COLOURS[kind], marker=MARKER[kind], label=label)
+        axes.plot(components, train, color=COLOURS[kind], marker=MARKER[kind], markersize=3, linestyle=":", linewidth=1)
     ticks = sorted({int(components) for rows in errors.values() for components in rows[1:, 0]})
     axes.set(xscale="log", yscale="log", xlabel="components", ylabel="squared error relative to the mean patch")
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -36,7 +37,8 @@ def error_against_components(errors: dict[str, np.ndarray], curves: dict[str, np
     axes.legend(frameon=False, fontsize=8)
     for kind, rows in curves.items():
         for column, style in ((1, ":"), (2, "-")):
-            curve_axes[0].plot(rows[:, 0], rows[:, column] / errors[kind][0, column], style, color=COLOURS[kind])
+            line = {"color": COLOURS[kind], "marker": MARKER[kind], "markersize": 3, "markevery": 0.1}
+            curve_axes[0].plot(rows[:, 0], rows[:, column] / errors[kind][0, column], style, **line)
         curve_axes[0].set(xlabel="epochs")
         curve_axes[0].xaxis.get_major_locator().set_params(integer=True)
     figure.supxlabel("Solid: held-out microstructures. Dotted: training microstructures.", fontsize=7, color=GREY)

@@ -1,5 +1,6 @@
 """Figures of experiments: training curves, confusion matrices, predicted against true, scores, comparisons."""
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from scipy.special import stdtrit
 
 from graincast.evaluation.metrics import METRICS, headline, selection_score
 from graincast.evaluation.trial_table import interval, ranked
-from graincast.figures.style import BLUE, GREY, RED, WHISKERS, dots, titled
+from graincast.figures.style import BLUE, GREY, MARKERS, RED, WHISKERS, dots, titled
 from graincast.graphs.palette import BOUNDARY_COLOUR
 
 BAND = (0.1, 0.9)  # quantiles
@@ -37,11 +38,12 @@ def training_curves(
     """
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     for axes, first in zip(figure.subplots(1, 2), (0, 2), strict=True):
-        for column, name, colour in zip((first, first + 1), ("training", "validation"), (BLUE, RED), strict=True):
+        subsets = (("training", BLUE, "--"), ("validation", RED, "-"))
+        for column, (name, colour, style) in zip((first, first + 1), subsets, strict=True):
             values = curves[..., column]
             ran = ~np.isnan(values).all(axis=0)
             label = f"{name}, mean" if len(curves) > 1 else name
-            axes.plot(steps[ran], np.nanmean(values[:, ran], axis=0), color=colour, label=label)
+            axes.plot(steps[ran], np.nanmean(values[:, ran], axis=0), style, color=colour, label=label)
             if len(curves) > 1:
                 band = "{:.0%} to {:.0%} of {} folds".format(*BAND, len(curves))
                 low, high = np.nanquantile(values[:, ran], BAND, axis=0)
@@ -108,7 +110,7 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, ratio:
     thresholds = sorted({trial["params"].get("threshold") for trial in trials})
     folds = len(trials[0]["by_fold"])
     colours = mpl.colormaps["viridis"](np.linspace(0.25, 0.8, len(thresholds)))
-    for threshold, colour in zip(thresholds, colours, strict=True):
+    for threshold, colour, marker in zip(thresholds, colours, itertools.cycle(MARKERS)):
         best: dict[float, dict] = {}
         for trial in trials:
             position, metrics = trial["params"][axis], trial["validation"]
@@ -126,9 +128,9 @@ def score_against(trials: list[dict], axis: str, score: str, select: str, ratio:
         if folds > 1:
             limits = np.array([interval(best[at], score, ratio) or (math.nan, math.nan) for at in positions])
             whiskers = np.abs(limits - mean[:, None]).T
-            axes.errorbar(positions, mean, whiskers, color=colour, marker="o", capsize=3, label=label)
+            axes.errorbar(positions, mean, whiskers, color=colour, marker=marker, capsize=3, label=label)
         else:
-            axes.plot(positions, mean, color=colour, marker="o", label=label)
+            axes.plot(positions, mean, color=colour, marker=marker, label=label)
     axes.set(xlabel=AXIS_NAMES.get(axis, axis), ylabel=f"validation {METRICS[score].label}")
     if axis in LOGARITHMIC:
         axes.set_xscale("log")

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from graincast.evaluation.intervals import Interval
-from graincast.figures.style import BLUE, GRID, RED, WHISKERS, dots, titled
+from graincast.figures.style import BLUE, GRID, MARKERS, RED, WHISKERS, dots, titled
 
 SHOWN = 20
 
@@ -54,12 +54,12 @@ def hop_radius(curves: Mapping[str, Sequence[AtRadius]], experiment: str) -> Fig
     """Metrics against the number of hops within which grains are known; the last point knows all."""
     drawn = Figure(figsize=(4.8, 3.4), layout="constrained")
     axes = drawn.subplots()
-    for number, (name, colour) in enumerate(zip(curves, (BLUE, RED), strict=False)):
+    for number, (name, colour, marker) in enumerate(zip(curves, (BLUE, RED), MARKERS, strict=False)):
         curve = curves[name]
         place = np.arange(len(curve)) + 0.08 * number
         limits = np.array([_limits(one.interval) for one in curve]).reshape(-1, 2)
         axes.vlines(place, limits[:, 0], limits[:, 1], color=colour, linewidth=1.2)
-        axes.plot(place, [one.value for one in curve], color=colour, marker="o", markersize=4, label=name)
+        axes.plot(place, [one.value for one in curve], color=colour, marker=marker, markersize=4, label=name)
     longest = max(curves.values(), key=len)
     axes.set_xticks(range(len(longest)), ["all" if one.hops is None else str(one.hops) for one in longest])
     axes.set_xlabel("hops from the candidate within which grains are known")

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from graincast.figures.style import BLUE, GREY, WHISKERS, titled
+from graincast.figures.style import BLUE, GREY, MARKERS, WHISKERS, titled
 
 BINS = 10
 Z = 1.959963984540054
@@ -19,14 +19,15 @@ def reliability(true: np.ndarray, probability: dict[str, np.ndarray], copies: fl
     figure = Figure(figsize=(4.4, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-    for (label, values), colour, shift in zip(probability.items(), (GREY, BLUE), (-0.004, 0.004), strict=False):
+    series = zip(probability.items(), (GREY, BLUE), MARKERS, (-0.004, 0.004), strict=False)
+    for (label, values), colour, marker, shift in series:
         bins = np.minimum((BINS * values).astype(int), BINS - 1)
         for number, index in enumerate(np.unique(bins)):
             inside = bins == index
             x, frequency = values[inside].mean() + shift, true[inside].mean()
             axes.plot([x, x], wilson(frequency, inside.sum() / copies), color=colour, linewidth=1.2)
             name = label if number == 0 else None
-            axes.plot([x], [frequency], color=colour, marker="o", markersize=4, linestyle="", label=name)
+            axes.plot([x], [frequency], color=colour, marker=marker, markersize=4, linestyle="", label=name)
     axes.set(xlabel="probability of abnormal growth", ylabel="frequency of abnormal growth", xlim=(0, 1), ylim=(0, 1))
     axes.legend(frameon=False, fontsize=8)
     figure.supxlabel(f"{WHISKERS} n: {true.size / copies:.0f} microstructures.", fontsize=7, color=GREY)

@@ -16,6 +16,8 @@ from graincast.microstructure import BadInput
 BLUE, RED, GREY, GRID = "#2b6ca3", "#c8443a", "#8a8a8a", "#e6e6e6"
 WHISKERS = "Whiskers: 95 % intervals."
 TITLE_CHARACTERS = 13  # per inch of width
+MARKERS = ("o", "s", "^", "D", "v")
+"""Of series side by side, which are to be told apart without colour too."""
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """File formats of figures, and what to leave out of each so that equal figures give equal bytes."""
 mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})

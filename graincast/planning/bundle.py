@@ -67,7 +67,7 @@ def finished(experiment: str, results: Path) -> Path:
     names = sorted(path.name for path in experiments.glob("[!.]*") if path.is_dir())
     if experiment not in names:
         near = difflib.get_close_matches(experiment, names, 1)
-        there = f"did you mean {near[0]}?" if near else f"there: {', '.join(names) or 'none yet'}"
+        there = f"did you mean {near[0]}?" if near else f"there: {', '.join(names) or 'none yet, run make first'}"
         raise BadInput(f"{experiment}: no such experiment in {experiments}; {there}")
     folder = experiments / experiment
     for name in (*STEPS, *RESULTS, CONFIGURATION):

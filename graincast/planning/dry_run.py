@@ -8,9 +8,16 @@ from pathlib import Path
 
 from graincast.microstructure import BadInput
 
+SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
+"""Where Snakemake looks for its rules."""
+
 
 def start(config_file: Path) -> subprocess.Popen:
-    """Start a dry run; `finish` waits for it."""
+    """Start a dry run; `finish` waits for it. Raises BadInput where no Snakefile is."""
+    if not any(Path(name).is_file() for name in SNAKEFILES):
+        raise BadInput(
+            f"{Path.cwd()}: no Snakefile here; run this in graincast's folder, or in that of a workflow that uses it"
+        )
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--configfile", str(config_file)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path}
@@ -27,7 +34,8 @@ def finish(process: subprocess.Popen) -> tuple[set[str], list[str]]:
         lines = [line.strip() for line in (printed + errors).splitlines() if line.strip()]
         preamble = re.compile(r"Using workflow|File \"|[A-Za-z.]+Error in file|\w+Error:\Z")
         messages = [line for line in lines if not preamble.match(line)]
-        raise BadInput(messages[0] if messages else "planning failed")
+        ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        raise BadInput([*ours, *messages, "planning failed"][0])
     notes = [line for line in errors.splitlines() if line.startswith(("results/", "another run", "datasets."))]
     return _jobs(printed + errors), notes
 

@@ -21,6 +21,8 @@ REMEDIES = {
     errno.EACCES: "; check its permissions",
     errno.EPERM: "; check its owner and permissions",
     errno.EROFS: "; mount the file system for writing, or link to a folder elsewhere",
+    errno.ENOENT: "; correct the path",
+    errno.EISDIR: "; name a file in it",
     errno.ENOTDIR: "; a file lies where a folder belongs, move it away",
     errno.ENAMETOOLONG: "; choose a shorter name",
 }

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
+from matplotlib.lines import Line2D
 
+from graincast.encoders.patches import KINDS
 from graincast.evaluation import operating_curves
 from graincast.evaluation.test_data import Predictions
-from graincast.figures import dataset, experiment
+from graincast.figures import dataset, encoder, experiment
 from graincast.figures.microstructure import figure as draw_microstructure
 from graincast.figures.operating_curves import operating_curves as draw_operating_curves
 from graincast.figures.reliability import reliability, wilson
@@ -185,8 +188,8 @@ def test_the_frequency_of_each_bin_lies_within_its_whiskers():
     probability = rng.random(300)
     true = rng.random(300) < probability
     (axes,) = reliability(true, {"as predicted": probability, "calibrated": probability**2}, 1, "x").axes
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
-    whiskers = [line for line in axes.lines[1:] if line.get_marker() != "o"]
+    dots = [line for line in axes.lines if line.get_marker() != "None"]
+    whiskers = [line for line in axes.lines[1:] if line.get_marker() == "None"]
     assert len(dots) == len(whiskers) == 20
     for dot, whisker in zip(dots, whiskers, strict=True):
         (low, high), (frequency,) = whisker.get_ydata(), dot.get_ydata()
@@ -226,3 +229,30 @@ def test_a_gallery_shows_every_grain(periodic):
         assert left <= columns.min() - 0.5 and columns.max() + 0.5 <= right
         assert top <= rows.min() - 0.5 and rows.max() + 0.5 <= bottom
         assert right - left <= 2.2 * (np.ptp(columns) + 1)
+
+
+def several_thresholds() -> list[dict]:
+    return [
+        {**one, "params": {**one["params"], "threshold": threshold}} for threshold in (6, 8, 10) for one in trials(1)
+    ]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        experiment.training_curves(np.arange(10), curves(5), COLUMNS, np.arange(5), ""),
+        experiment.score_against(several_thresholds(), "propagation_steps", "accuracy", "nll", 0.25, ""),
+        reliability(RATIOS > 8, {"as predicted": TESTED.predicted, "calibrated": TESTED.predicted**2}, 1, ""),
+        encoder.error_against_components(
+            dict.fromkeys(KINDS, np.array([[0, 1, 1], [1, 0.5, 0.6], [2, 0.3, 0.4]])),
+            dict.fromkeys(KINDS, np.array([[0, 1, 1], [1, 0.5, 0.6]])),
+            "",
+        ),
+    ],
+    ids=["training curves", "score against propagation_steps", "reliability", "encoder"],
+)
+def test_series_are_told_apart_without_colour(figure):
+    handles, _ = figure.axes[0].get_legend_handles_labels()
+    lines = [one[0] if isinstance(one, ErrorbarContainer) else one for one in handles]
+    looks = [(one.get_linestyle(), one.get_marker()) for one in lines if isinstance(one, Line2D)]
+    assert len(set(looks)) == len(looks) > 1

@@ -65,8 +65,8 @@ def test_bad_input_and_file_errors_become_one_line(monkeypatch, capsys, error, l
 def test_hdf5_errors_name_the_file_in_one_line(monkeypatch, capsys, tmp_path, where):
     path = tmp_path / where
     status, text = ended(lambda _: h5py.File(path, "w" if where == "missing/out.h5" else "r"), monkeypatch, capsys)
-    reason = "Is a directory" if where == "." else "No such file or directory"
-    assert (status, text) == (1, f"python -m scripts.x: error: {path}: {reason}\n")
+    remedy = "Is a directory; name a file in it" if where == "." else "No such file or directory; correct the path"
+    assert (status, text) == (1, f"python -m scripts.x: error: {path}: {remedy}\n")
 
 
 def test_a_mistake_in_the_program_keeps_its_traceback(monkeypatch, capsys):

@@ -2,8 +2,10 @@
 
 import io
 
+import pytest
+
 from graincast.program.log_file import cause, last_lines
-from snakemake_logger_plugin_graincast import plain
+from snakemake_logger_plugin_graincast.errors import plain
 from snakemake_logger_plugin_graincast.screen import Screen
 from snakemake_logger_plugin_graincast.stages import Running, Stage, stages
 
@@ -85,8 +87,27 @@ def test_a_reader_that_is_gone_does_not_end_the_run():
     screen.show_causes()
 
 
-def test_an_error_of_the_workflow_is_one_line():
-    message = (
-        'WorkflowError in file "/x/rules/common.smk", line 34:\nsmall.yaml: hopps is unknown\n  File "/x", line 3, in y'
-    )
-    assert plain(message) == "error: small.yaml: hopps is unknown"
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            'WorkflowError in file "/x/common.smk", line 34:\nsmall.yaml: hopps is unknown\n  File "/x", line 3, in y',
+            "small.yaml: hopps is unknown",
+        ),
+        (
+            'KeyError in file "/x/common.smk", line 34:\n\'hops\'\n  File "/x", line 3, in y',
+            "KeyError: 'hops'; VERBOSE=1 shows where",
+        ),
+        (
+            'Traceback (most recent call last):\n\n  File "/x", line 3, in y\n    f(z)\n    ^^^^\n\nTypeError: z is 3',
+            "TypeError: z is 3; VERBOSE=1 shows where",
+        ),
+        (
+            "MissingInputException in rule graphs in file /x/g.smk, line 3:\nMissing input files for rule graphs:\n"
+            "    affected files:\n        a.json",
+            "Missing input files for rule graphs: affected files: a.json",
+        ),
+    ],
+)
+def test_an_error_of_snakemakes_is_one_line(message, line):
+    assert plain(message) == f"error: {line}"

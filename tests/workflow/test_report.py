@@ -24,6 +24,7 @@ SECTIONS = [
     "origin",
 ]
 REPORT = "results/report.html"
+CAPTIONS = checkout.PROJECT / "rules/captions"
 
 
 class Elements(HTMLParser):
@@ -139,6 +140,17 @@ def test_the_rule_makes_the_report_once(finished, tmp_path):
     style = folder / "graincast/report/templates/page.css"
     style.write_text(style.read_text() + "p { margin: 1rem; }\n")
     assert checkout.stale(folder, *CONFIG, "--", REPORT) == {"report"}
+    assert checkout.stale(folder, *CONFIG) == set()
+
+
+def test_snakemakes_own_report_has_captions_and_makes_nothing_stale(finished, tmp_path):
+    folder, page = shutil.copytree(finished, tmp_path / "copy", symlinks=True), tmp_path / "own.html"
+    ran = checkout.run(folder, *CONFIG, "--report", str(page), "--", "all")
+    assert ran.returncode == 0, ran.stdout
+    text = page.read_text(encoding="utf-8")
+    captions = {path.stem: path.read_text().split("{{")[0].splitlines()[0] for path in CAPTIONS.glob("*.rst")}
+    assert {name for name, start in captions.items() if start not in text} == {"report"}  # which is not made here
+    assert "training_curves" in text and "tiny: error_against_components" in text
     assert checkout.stale(folder, *CONFIG) == set()
 
 
