@@ -224,6 +224,37 @@ def chosen_trial(trials: Sequence[dict], chosen: Mapping[str, str], select: str,
     return figure
 
 
+def study(folds: Sequence[Mapping[int, float | None]], count: int, select: str, title: str) -> Figure:
+    """The best validation score so far against the number of trials: each fold's, and the mean of all.
+
+    folds  {number of the trial: its score by the metric `select`}, without trials that ended early
+    count  of each fold's trials
+    """
+    best = np.full((len(folds), count), np.nan)
+    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for i, scores in enumerate(folds):
+        at = sorted(number for number in scores if scores[number] is not None)
+        axes.plot([number + 1 for number in at], [scores[number] for number in at], ".", color=GREY, markersize=3)
+        for number in range(count):
+            so_far = [scores[other] for other in at if other <= number]
+            best[i, number] = max(so_far, key=lambda score: selection_score(select, score), default=math.nan)
+    numbers = np.arange(1, count + 1)
+    if len(folds) > 1:
+        axes.plot(numbers, best.T, color=BLUE, linewidth=0.6, alpha=0.4, drawstyle="steps-post")
+    axes.plot(numbers, best.mean(axis=0), color=BLUE, linewidth=2, drawstyle="steps-post")
+    axes.set(xlabel="trial", ylabel=f"validation {METRICS[select].label}")
+    low, high = np.nanmin(best), np.nanmax(best)
+    margin = 0.5 * (high - low) or 0.1 * abs(high) or 1
+    axes.set_ylim(low - margin, high + margin)  # where the choice is made; poor trials lie far off
+    ended = count * len(folds) - sum(map(len, folds))
+    line = "Thick: the best so far, mean over n folds; thin: of each." if len(folds) > 1 else "Line: the best so far."
+    caption = f"{line} Dots: trials. n: {len(folds)} of {count} trials each, {ended} of them ended early."
+    figure.supxlabel(caption, fontsize=7, color=GREY)
+    titled(figure, title)
+    return figure
+
+
 def _name(row: Mapping[str, str]) -> str:
     """An experiment with the network of its features and its number of test predictions."""
     network = f" ({row['network']})" if row["network"] else ""
