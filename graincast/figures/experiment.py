@@ -234,10 +234,10 @@ def study(folds: Sequence[Mapping[int, float | None]], count: int, select: str, 
     figure = Figure(figsize=(5, 3.4), layout="constrained")
     axes = figure.subplots()
     for i, scores in enumerate(folds):
-        at = sorted(number for number in scores if scores[number] is not None)
-        axes.plot([number + 1 for number in at], [scores[number] for number in at], ".", color=GREY, markersize=3)
+        found = {number: score for number, score in sorted(scores.items()) if score is not None}
+        axes.plot([number + 1 for number in found], list(found.values()), ".", color=GREY, markersize=3)
         for number in range(count):
-            so_far = [scores[other] for other in at if other <= number]
+            so_far = [score for other, score in found.items() if other <= number]
             best[i, number] = max(so_far, key=lambda score: selection_score(select, score), default=math.nan)
     numbers = np.arange(1, count + 1)
     if len(folds) > 1:

@@ -270,14 +270,14 @@ class Plan:
     def training_job(self, experiment: str, job: str) -> dict:
         """What a training job depends on besides its data: model, target, its part of the grid, training settings."""
         one = self.experiments[experiment]
+        of_study = {"search": one["search"], "select": one["select"], "fold": job.rpartition("_")[2]}
         return {
             "model": one["model"],
             "target": self.target(experiment),
             "grid": self.training_jobs(experiment)[job],
             "training": one["training"],
-        } | (
-            {"search": one["search"], "select": one["select"], "fold": job.rpartition("_")[2]} if one["search"] else {}
-        )
+            **(of_study if one["search"] else {}),
+        }
 
     def mlflow_context(self, experiment: str) -> dict:
         """Experiment metadata logged to MLflow, and how raw files become what its model takes."""

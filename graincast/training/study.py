@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from graincast.microstructure import BadInput
@@ -117,7 +117,7 @@ def _opened(journal: Path) -> optuna.Study:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_Alone()))
+            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_Alone(str(journal))))
             return optuna.create_study(storage=storage, study_name="study", load_if_exists=True)
     except (ValueError, LookupError, TypeError, AssertionError) as error:
         raise BadInput(f"{journal}: damaged ({error}); remove it and run again") from None
@@ -143,7 +143,7 @@ def _distribution(axis: Range | list) -> BaseDistribution:
     return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
-class _Alone(BaseJournalFileLock):
+class _Alone(JournalFileOpenLock):
     """The lock of a journal that one process alone writes: a kill leaves nothing behind that the next waits for."""
 
     def acquire(self) -> bool:
