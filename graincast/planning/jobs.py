@@ -328,6 +328,7 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
         "tables": results[1:3],
         "model": results[3:],
         "figures": [f"{folder}/figures"],
+        "card": [f"{folder}/MODEL_CARD.md"],
         "trials": plan.trial_files(experiment, "sent.json"),
     }
     yield Job("log_experiment", own, context, inputs, [f"{folder}/sent.json"])

@@ -46,6 +46,8 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
     log_dataset(client, run_id, result)
     for file in FILES:
         client.log_artifact(run_id, str(folder / file))
+    if (folder / champions.CARD).is_file():  # results of an earlier release have none
+        client.log_artifact(run_id, str(folder / champions.CARD))
     if (folder / "figures").is_dir():
         client.log_artifacts(run_id, str(folder / "figures"), "figures")
     if note["configuration"]:
