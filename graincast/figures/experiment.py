@@ -249,7 +249,7 @@ def study(folds: Sequence[Mapping[int, float | None]], count: int, select: str, 
     axes.set_ylim(low - margin, high + margin)  # where the choice is made; poor trials lie far off
     ended = count * len(folds) - sum(map(len, folds))
     line = "Thick: the best so far, mean over n folds; thin: of each." if len(folds) > 1 else "Line: the best so far."
-    caption = f"{line} Dots: trials. n: {len(folds)} of {count} trials each, {ended} of them ended early."
+    caption = f"{line} Dots: trials.\nn: {len(folds)} folds of {count} trials each; {ended} trials ended early."
     figure.supxlabel(caption, fontsize=7, color=GREY)
     titled(figure, title)
     return figure

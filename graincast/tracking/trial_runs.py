@@ -52,6 +52,7 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
             parents.RECIPE: note["recipe"],
             **record_tags(record, note),
             **_trial_tags(trial),
+            **({"graincast.rule": "study"} if "search" in record else {}),
         }
         if former:
             tags["graincast.replaces"] = ",".join(run.info.run_id for run in former)
