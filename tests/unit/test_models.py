@@ -1,8 +1,8 @@
 """What models and encoders declare: complete, consistent, and what their modules take."""
 
+import inspect
 from pathlib import Path
 
-import inspect
 import numpy as np
 import pytest
 
