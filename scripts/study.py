@@ -1,6 +1,7 @@
 """Search the ranges of an experiment on one fold, one trial after another, and predict validation data with each."""
 
 import argparse
+import inspect
 import shutil
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def main(args: argparse.Namespace) -> None:
     axes = {axis: parameters["grid"][axis] for axis in declared.prefixes if axis in parameters["grid"]}
     fixed = {axis: given[0] for axis, given in axes.items() if isinstance(given, list) and len(given) == 1}
     space = {axis: searched(given, declared, axis) for axis, given in axes.items() if axis not in fixed}
+    if search["prune"] and "watch" not in inspect.signature(model.train).parameters:
+        raise BadInput(f"model {declared.name}: its train takes no watch, so no trial can end early; set prune: false")
     data = with_growth(model.read(args.features), args.name)
     subsets = {name: subset for name, subset in splits.subsets_of(args.split, data.name).items() if name == fold}
     if not subsets:

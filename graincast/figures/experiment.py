@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.special import stdtrit
 
 from graincast.evaluation.metrics import METRICS, headline, selection_score
@@ -246,6 +247,7 @@ def study(folds: Sequence[Mapping[int, float | None]], count: int, select: str, 
     axes.set(xlabel="trial", ylabel=f"validation {METRICS[select].label}")
     low, high = np.nanmin(best), np.nanmax(best)
     margin = 0.5 * (high - low) or 0.1 * abs(high) or 1
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(low - margin, high + margin)  # where the choice is made; poor trials lie far off
     ended = count * len(folds) - sum(map(len, folds))
     line = "Thick: the best so far, mean over n folds; thin: of each." if len(folds) > 1 else "Line: the best so far."

@@ -9,7 +9,7 @@ from graincast.report.results import Results
 CAPTIONS = {
     "training_curves": "Training curves of the chosen trial.",
     "chosen_trial": "Why the trial was chosen: whiskers that overlap mean trials that are about as good.",
-    "search": "Whether more trials would have helped: a curve that still falls says so.",
+    "search": "Whether more trials would have helped: a curve that still improves says so.",
     "predicted_against_true": "A perfect prediction lies on the dotted line.",
     "confusion_matrix": "Rows are true classes, columns predicted ones.",
     "reliability": "A calibrated probability lies on the dotted line.",

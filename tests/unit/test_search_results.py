@@ -10,10 +10,11 @@ import pytest
 from graincast.experiment import splits
 from graincast.experiment.grid import study_trial_name, study_trial_number
 from graincast.experiment.record import read_record
+from graincast.experiment.trained import read_members
 from graincast.features import table
 from graincast.figures.of_experiment import figures, stored
 from graincast.files import csv_table
-from scripts import evaluate, measure, model_card, study
+from scripts import evaluate, measure, members, model_card, study
 from tests.recipes import recipe
 from tests.tables import feature_table
 from tests.tracked import experiment_of, run_track, runs_of, settings_of
@@ -154,6 +155,21 @@ def test_each_trial_is_a_run_and_the_card_goes_with_the_champion(root, rows):
     assert "artifacts/MODEL_CARD.md" in {
         one.path for one in client.list_logged_model_artifacts(models[0].model_id, "artifacts")
     }
+
+
+def test_an_ensemble_has_further_seeds_of_what_each_fold_chose(root, result):
+    parameters = recipe(root / "recipes/members.json", model="sgc", select="nll", ensemble=3)
+    files = {"features": root / "results/datasets/made/features/three.h5", "split": root / "split.csv"}
+    options = {"extensions": [], "threads": 1, "device": "cpu", "out": root / "members"}
+    folders = [job_of(root, fold) for fold in FOLDS]
+    members.main(argparse.Namespace(recipe=parameters, trials=folders, **files, **options))
+    found = {
+        fold: (trial, list(seeds))
+        for trial, by_fold in read_members(root / "members/members.h5").items()
+        for fold, seeds in by_fold.items()
+    }
+    chosen = result["thresholds"]["10"]["chosen_by_fold"]
+    assert found == {fold: (trial, ["1", "2"]) for fold, trial in chosen.items()}
 
 
 def test_the_record_is_that_of_a_fold(root):
