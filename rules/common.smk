@@ -227,6 +227,11 @@ def trial_files(name):
     return lambda wc: PLAN.trial_files(wc.experiment, name)
 
 
+def experiments_that(search):
+    """A constraint of the wildcard experiment: those that search ranges, or those that train the points of a grid."""
+    return "|".join(re.escape(name) for name in PLAN.experiments if PLAN.searches(name) == search) or "-"
+
+
 def finished_experiments():
     """Test results of this configuration's experiments, and of all others that have run in this folder."""
     return sorted({*PLAN.test_metrics(), *finished(Path("results/experiments"))})

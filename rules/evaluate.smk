@@ -162,6 +162,7 @@ rule log_experiment:
         tables=["results/experiments/{experiment}/trials.csv", "results/experiments/{experiment}/predictions.csv"],
         model=["results/experiments/{experiment}/model.h5", "results/experiments/{experiment}/sources.zip"],
         figures="results/experiments/{experiment}/figures",
+        card="results/experiments/{experiment}/MODEL_CARD.md",
         trials=trial_files("sent.json"),
     output:
         sent="results/experiments/{experiment}/sent.json",

@@ -1,5 +1,7 @@
 """Train: the trials of one job of an experiment together; then measured on validation data; then logged to MLflow.
 
+The job of an experiment with `search` is a study: trials one after another, on one fold.
+
 in   results/datasets/{dataset}/features/{features}.h5, splits/{split}.csv
 out  results/experiments/{experiment}/trials/{job}/trained.json, history.h5, models.h5, validation.h5
      results/experiments/{experiment}/trials/{job}/trials.json     each trial's validation metrics
@@ -50,6 +52,8 @@ rule train:
         "results/logs/train/{experiment}/{job}.log",
     benchmark:
         "results/benchmarks/train/{experiment}/{job}.jsonl"
+    wildcard_constraints:
+        experiment=experiments_that(search=False),
     conda:
         "../envs/conda.yaml"
     threads: 1
@@ -62,6 +66,39 @@ rule train:
         folder=lambda wc, output: Path(output.trained).parent,
     shell:
         "python -m scripts.train --recipe {input.recipe} --name {wildcards.experiment}/{wildcards.job}"
+        " --features {input.features} --split {input.split} --device {params.device} --threads {threads}"
+        " {params.extensions} --out {params.folder} 2>&1 | tee {log}"
+
+
+rule study:
+    input:
+        recipe=recipe("study", "experiment", "job"),
+        features=features_of,
+        split=split_of,
+    output:
+        trained="results/experiments/{experiment}/trials/{job}/trained.json",
+        history="results/experiments/{experiment}/trials/{job}/history.h5",
+        models="results/experiments/{experiment}/trials/{job}/models.h5",
+        validation="results/experiments/{experiment}/trials/{job}/validation.h5",
+        made_from="results/experiments/{experiment}/trials/{job}/trained.json.made_from.json",
+    log:
+        "results/logs/study/{experiment}/{job}.log",
+    benchmark:
+        "results/benchmarks/study/{experiment}/{job}.jsonl"
+    wildcard_constraints:
+        experiment=experiments_that(search=True),
+    conda:
+        "../envs/conda.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=lambda wc, attempt: 240 * attempt,
+    params:
+        device=CONFIG["device"],
+        extensions=EXTENSIONS,
+        folder=lambda wc, output: Path(output.trained).parent,
+    shell:
+        "python -m scripts.study --recipe {input.recipe} --name {wildcards.experiment}/{wildcards.job}"
         " --features {input.features} --split {input.split} --device {params.device} --threads {threads}"
         " {params.extensions} --out {params.folder} 2>&1 | tee {log}"
 

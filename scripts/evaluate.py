@@ -71,7 +71,9 @@ def main(args: argparse.Namespace) -> None:
     csv_table.write(args.out / "predictions.csv", testing.header(kind), tested.predictions)
     groups = testing.groups_by_subset(subsets, data.group)
     ratio = trial_table.validation_to_train(groups)
-    csv_table.write(args.out / "trials.csv", *trial_table.rows(trials, chosen, kind, parameters["select"], ratio))
+    pruned = [trial for record in records for trial in record["pruned"]] if "search" in first else None
+    rows = trial_table.rows(trials, chosen, kind, parameters["select"], ratio, pruned)
+    csv_table.write(args.out / "trials.csv", *rows)
     about = described(first, tested, parameters, args.extensions)
     in_training = np.any([subset == "train" for subset in subsets.values()], axis=0)
     trained_model.write(args.out / "model.h5", about, tested.models, ranges(data, in_training))
@@ -82,6 +84,7 @@ def main(args: argparse.Namespace) -> None:
         "groups": groups,
         "jobs": [record["job"] for record in records],
         **({"ensemble": size_of(tested)} if members else {}),
+        **({"search": first["search"]} if "search" in first else {}),
         "thresholds": tested.thresholds,
     }
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")

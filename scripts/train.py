@@ -7,6 +7,7 @@ from pathlib import Path
 from graincast.experiment import declaration, grid, splits, targets, validation_file
 from graincast.experiment.declaration import Declaration
 from graincast.experiment.growth import with_growth
+from graincast.experiment.record import described
 from graincast.experiment.split_check import check_split
 from graincast.experiment.trained import predictions, write
 from graincast.files.declaration import check_keys
@@ -44,23 +45,8 @@ def main(args: argparse.Namespace) -> None:
         {threshold: {fold: values[rows[fold]] for fold in subsets} for threshold, values in target.values.items()},
         {name: predictions(trial, trained, rows, data, model) for name, trial in trials.items()},
     )
-    experiment, _, job = args.name.partition("/")
     record = {
-        "experiment": experiment,
-        "job": job,
-        "model": parameters["model"],
-        "unit": declared.unit,
-        "target": {"kind": target.kind, "grains": target.grains, **parameters["target"]},
-        "grid": axes,
-        "training": training,
-        "dataset": args.features.parents[1].name,
-        "features": args.features.stem,
-        "columns": data.columns,
-        "edge_columns": getattr(data, "edge_columns", []),
-        "network": getattr(data, "network", None),
-        "classes": getattr(data, "classes", None),
-        "split": args.split.stem,
-        "fingerprint": data.fingerprint,
+        **described(args.name, {**parameters, "grid": axes}, declared, target, args.features, args.split, data),
         "folds": list(subsets),
         "curves": list(trained.columns),
         "trials": [

@@ -216,6 +216,7 @@ def check_experiment(
             f"{path}: select: {experiment['select']!r} cannot choose a trial of kind {target['kind']} "
             f"(choose {', '.join(names)}){nearest(experiment['select'], names)}"
         )
+    _check_search(path, experiment, models)
     _check_limits(path, written, experiment, dataset, model)
     if experiment["grid"].get(FEATURE_SUBSETS):
         _check_subsets(path, experiment, config)
@@ -326,13 +327,40 @@ def _check_limits(path: str, written: dict, experiment: dict, dataset: dict, mod
                 continue
             limit = dataset.get(limiting) if of == "dataset" else experiment[of][limiting]
             value = experiment[section][key]
-            largest = max(value) if isinstance(value, list) else value
+            largest = max(value) if isinstance(value, list) else value["to"] if isinstance(value, dict) else value
             if limit is not None and largest > limit:
                 name = f"datasets.{experiment['dataset']}.{limiting}" if of == "dataset" else f"{of}.{limiting}"
                 raise ConfigError(
                     f"{path}: {section}.{key}: {largest} is more than {name} ({limit}); "
                     "lower the one or raise the other"
                 )
+
+
+def _check_search(path: str, experiment: dict, models: Mapping[str, Declaration]) -> None:
+    """Raise ConfigError for ranges without a search or the reverse, and for ranges that hold nothing."""
+    search, grid = experiment["search"], experiment["grid"]
+    ranges = {axis: given for axis, given in grid.items() if axis != FEATURE_SUBSETS and isinstance(given, dict)}
+    for axis, given in ranges.items():
+        where, low, high = f"{path}: grid.{axis}", given["from"], given["to"]
+        if search is None:
+            raise ConfigError(f"{where}: a range needs the key 'search', such as {{trials: 30}}; or write a list")
+        if low >= high:
+            raise ConfigError(f"{where}: from {low} is not below to {high}; write the smaller first")
+        if given["log"] and low <= 0:
+            raise ConfigError(f"{where}: from {low} has no logarithm; raise it above 0 or remove log")
+    if search is None:
+        return
+    if not ranges:
+        raise ConfigError(f"{path}: search: no axis of the grid is a range, such as {{from: 1, to: 4}}; or remove it")
+    if grid.get(FEATURE_SUBSETS):
+        raise ConfigError(f"{path}: grid.{FEATURE_SUBSETS}: not with search, which does not try all of them")
+    if experiment["fan_out"]:
+        raise ConfigError(f"{path}: fan_out: no effect with search, whose jobs are its studies; remove it")
+    if search["prune"] and not models[experiment["model"]].unit:
+        others = _models(models, lambda other: bool(other.unit))
+        raise ConfigError(
+            f"{path}: search.prune: model {experiment['model']} is not trained in steps; it is for {others}"
+        )
 
 
 def _check_subsets(path: str, experiment: dict, config: dict) -> None:

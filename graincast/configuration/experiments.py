@@ -31,7 +31,7 @@ def load(
     """
     path = str(folder / f"{name}.yaml") if content is None else f"{file}: experiments.{name}"
     written, inherited = _inherited(name, folder, file) if content is None else _merged(path, content, folder, file)
-    schema = of_experiment(written.get("model"), extensions)
+    schema = of_experiment(written.get("model"), extensions, written.get("grid"))
     written = _without_removed(written, schema)
     models = {name: declaration.read(name, extensions) for name in declaration.names(extensions)}
     try:

@@ -104,19 +104,21 @@ def of_encoder(method: object = None) -> dict:
     return {**every, "properties": taken, "elsewhere": no_effect(f"method {method}", taken, known)}
 
 
-def of_experiment(model: object = None, extensions: Sequence[Path] = ()) -> dict:
-    """The schema of an experiment with a model; for none or an unknown one, with the keys of all models."""
+def of_experiment(model: object = None, extensions: Sequence[Path] = (), written: object = None) -> dict:
+    """The schema of an experiment with a model; for none or an unknown one, with the keys of all models.
+
+    written  the experiment's grid: axes with a mapping are ranges
+    """
     schema = copy.deepcopy(shared()["$defs"]["experiment"])
     known = {name: model_declarations.read(name, extensions) for name in model_declarations.names(extensions)}
     schema["properties"]["model"]["enum"] = list(known)
     one = known.get(model) if isinstance(model, str) else None
     grid = one.grid if one else _joined(other.grid for other in known.values())
     training = one.training if one else _joined(other.training for other in known.values())
-    for section, settings, written in (("grid", grid, _axis), ("training", training, _setting)):
-        schema["properties"][section] |= {
-            "properties": {key: written(setting) for key, setting in settings.items()},
-            "additionalProperties": False,
-        }
+    ranges = {key for key, value in written.items() if isinstance(value, dict)} if isinstance(written, dict) else set()
+    axes = {key: (_range if key in ranges else _axis)(setting) for key, setting in grid.items()}
+    for section, settings in (("grid", axes), ("training", {key: _setting(one) for key, one in training.items()})):
+        schema["properties"][section] |= {"properties": settings, "additionalProperties": False}
     if one:
         others = {name: (*other.grid, *other.training) for name, other in known.items()}
         taken = (*grid, *training)
@@ -169,6 +171,25 @@ def _axis(setting: dict) -> dict:
         return value
     outer = {key: value.pop(key) for key in ("description", "default") if key in value}
     return {**outer, "type": "array", "minItems": 1, "uniqueItems": True, "items": value}
+
+
+def _range(setting: dict) -> dict:
+    """The schema of an axis that is written as a range; of one that has no range, that of a list."""
+    if "axis" in setting or setting.get("type") not in ("number", "integer"):
+        return _axis(setting)
+    value = {key: part for key, part in _setting(setting).items() if key not in ("description", "default")}
+    return {
+        "description": setting["description"],
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["from", "to"],
+        "of": "a range",
+        "properties": {
+            "from": {"description": "Lower end.", **value},
+            "to": {"description": "Upper end.", **value},
+            "log": {"description": "Whether its logarithm is evenly spread.", "type": "boolean", "default": False},
+        },
+    }
 
 
 def _setting(setting: dict) -> dict:

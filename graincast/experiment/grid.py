@@ -20,6 +20,16 @@ def trial_name(point: dict, prefixes: Mapping[str, str]) -> str:
     )
 
 
+def study_trial_name(job: str, trial: int) -> str:
+    """The name of a trial of a study by its number, e.g. t10_r1f1_007; it stays the same when the study gets longer."""
+    return f"{job}_{trial:03d}"
+
+
+def study_trial_number(name: str) -> int:
+    """The number of a trial of a study, from 0, by its name."""
+    return int(name.rpartition("_")[2])
+
+
 def number(value: float | None) -> str:
     """A number as unambiguous text without a plus sign: 10, 0.001, 1e-05; "" for None."""
     if value is None:

@@ -1,8 +1,12 @@
 """The records of a training job: trained.json as it was trained, trials.json with validation metrics."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from graincast.experiment.declaration import Declaration
+from graincast.experiment.targets import Target
 from graincast.microstructure import BadInput
 
 KEYS = ("experiment", "job", "model", "target", "dataset", "features", "columns", "split", "fingerprint", "trials")
@@ -19,3 +23,39 @@ def read_record(folder: Path, name: str = "trials.json") -> dict:
     if missing:
         raise BadInput(f"{path}: lacks {missing[0]}; remove it and run again")
     return record
+
+
+def described(
+    name: str, parameters: dict, declared: Declaration, target: Target, features: Path, split: Path, data: Any
+) -> dict:
+    """What a record says of a training job, except its folds and trials.
+
+    name             experiment/job
+    parameters       of the job's recipe
+    features, split  their files
+    data             the table that the target was computed from
+    """
+    experiment, _, job = name.partition("/")
+    return {
+        "experiment": experiment,
+        "job": job,
+        "model": parameters["model"],
+        "unit": declared.unit,
+        "target": {"kind": target.kind, "grains": target.grains, **parameters["target"]},
+        "grid": parameters["grid"],
+        "training": parameters["training"],
+        "dataset": features.parents[1].name,
+        "features": features.stem,
+        "columns": data.columns,
+        "edge_columns": getattr(data, "edge_columns", []),
+        "network": getattr(data, "network", None),
+        "classes": getattr(data, "classes", None),
+        "split": split.stem,
+        "fingerprint": data.fingerprint,
+    }
+
+
+def pruned_trials(record: dict) -> Iterator[dict]:
+    """The trials of a study that ended early, each as one without metrics."""
+    for trial in record.get("pruned", []):
+        yield {**trial, "validation": {}, "by_fold": {}}

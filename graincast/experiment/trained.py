@@ -4,8 +4,10 @@ The folder of a training job; each file is written whole or not at all:
 
     trained.json  the job's record: model, data, target, and each trial's point of the grid and kept iterations
     trials.json   the same with each trial's validation metrics in place of its iterations
+                  (both list the trials of a study that ended early apart, as `pruned`)
     validation.h5 predictions for validation data, see validation_file.py
-    history.h5    steps [evaluations]; curves [trials, folds, evaluations, columns]; attribute columns
+    history.h5    steps [evaluations]; curves [trials, folds, evaluations, columns], of those that ended early last;
+                  attribute columns
     models.h5     {trial: {fold: parameters and normalisation}}, see files/nested.py
 
 The folder of an experiment's ensemble has members.h5: {trial: {fold: {seed: parameters and normalisation}}}, of the
@@ -62,14 +64,20 @@ def predictions(
     return {fold: model.predict(trained.models[trial, fold], data)[inside] for fold, inside in rows.items()}
 
 
-def write(folder: Path, record: dict, trained: Trained, trials: dict[str, tuple]) -> None:
-    """Write history.h5, models.h5 and trained.json. trials: {trial name: tuple of its values}."""
-    folds = record["folds"]
+def write(
+    folder: Path, record: dict, trained: Trained, trials: dict[str, tuple], pruned: dict[str, tuple] | None = None
+) -> None:
+    """Write history.h5, models.h5 and trained.json.
+
+    trials  {trial name: tuple of its values}
+    pruned  the same of trials that ended early, which have curves only
+    """
+    folds, drawn = record["folds"], {**trials, **(pruned or {})}
     with hdf5.written(folder / "history.h5") as file:
-        curves = np.array([[trained.curves[trial, fold] for fold in folds] for trial in trials.values()], float)
+        curves = np.array([[trained.curves[trial, fold] for fold in folds] for trial in drawn.values()], float)
         file.create_dataset("steps", data=np.asarray(trained.steps, int))
         file.create_dataset("curves", data=curves, **({"compression": "gzip"} if curves.size else {}))
-        file.create_dataset("trial", data=list(trials), dtype=h5py.string_dtype())
+        file.create_dataset("trial", data=list(drawn), dtype=h5py.string_dtype())
         file.attrs["columns"] = np.array(trained.columns, "S")
     models = {name: {fold: trained.models[trial, fold] for fold in folds} for name, trial in trials.items()}
     nested.write(folder / "models.h5", FORMAT, models, {"experiment": record["experiment"], "job": record["job"]})

@@ -30,9 +30,12 @@ def method(name: str, extensions: Sequence[Path] = ()) -> Attribute:
     )
 
 
-def attribute(trained: TrainedModel, data: FeatureTable, extensions: Sequence[Path] = ()) -> Attributions:
+def attribute(
+    trained: TrainedModel, data: FeatureTable, extensions: Sequence[Path] = (), folds: Sequence[str] | None = None
+) -> Attributions:
     """The attributions of a trained model's predictions of the candidates of a table; extensions must be installed.
 
+    folds  whose models are explained; None: all
     Raises BadInput for a model of all grains, or one without a method.
     """
     if trained.about["target"].get("grains", CANDIDATE) != CANDIDATE:
@@ -40,5 +43,5 @@ def attribute(trained: TrainedModel, data: FeatureTable, extensions: Sequence[Pa
             "this model predicts all grains of a microstructure at once, not candidates; train one that does"
         )
     of_model = method(trained.about["model"], extensions)
-    found = [of_model(one, data) for fold in trained.models.values() for one in ensemble.members(fold)]
+    found = [of_model(one, data) for fold in folds or trained.models for one in ensemble.members(trained.models[fold])]
     return attributions.mean(found)

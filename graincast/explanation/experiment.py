@@ -4,6 +4,7 @@ The folder that is written holds
 
     importance.csv, importance.png    permutation importance of each feature (importance.py)
     hop_radius.csv, hop_radius.png    the metrics if no grain beyond h hops is known (hop_radius.py)
+    examples.csv                      what drove the best and the worst predictions (examples.py)
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ import numpy as np
 from graincast.evaluation.intervals import Interval
 from graincast.evaluation.metrics import METRICS
 from graincast.experiment import splits, targets
+from graincast.experiment.grid import number
 from graincast.experiment.growth import with_growth
-from graincast.explanation import hop_radius
+from graincast.explanation import examples, hop_radius
 from graincast.explanation.explain import KIND
 from graincast.explanation.importance import importance, metric
 from graincast.features import table as feature_table
@@ -60,7 +62,8 @@ def explain(model_file: Path, out: Path, threshold: float | None = None, extensi
     if about["fingerprint"] != data.fingerprint:
         raise BadInput(f"{features}: changed since {about['experiment']} was trained; run the workflow, then explain")
     data = with_growth(data, about["experiment"])
-    write(model, data, splits.subsets_of(split, data.name), out, model_threshold(model_file, threshold), extensions)
+    subsets, chosen = splits.subsets_of(split, data.name), model_threshold(model_file, threshold)
+    write(model, data, subsets, out, chosen, extensions, model_file.with_name("predictions.csv"))
 
 
 def model_threshold(model_file: Path, threshold: float | None) -> float | None:
@@ -78,8 +81,13 @@ def write(
     out: Path,
     threshold: float | None,
     extensions: Sequence[Path] = (),
+    predictions: Path | None = None,
 ) -> None:
-    """Measure, and write the folder; subsets: {fold: subset of each microstructure, str [g]}."""
+    """Measure, and write the folder.
+
+    subsets      {fold: subset of each microstructure, str [g]}
+    predictions  the experiment's predictions.csv, to explain some of them
+    """
     about = model.about
     kind = about["target"]["kind"]
     module = by_name.load(about["model"], extensions)
@@ -106,6 +114,12 @@ def write(
         csv_table.write(folder / "hop_radius.csv", ("hops", "metric", "value", "low", "high"), points)
         labels = {METRICS[name].label: curve for name, curve in curves.items()}
         save(figures.hop_radius(labels, about["experiment"]), folder / "hop_radius.png")
+        if predictions and predictions.is_file():
+            try:
+                found_examples = examples.rows(model, data, subsets, predictions, number(threshold), extensions)
+                csv_table.write(folder / examples.FILE, examples.HEADER, found_examples)
+            except BadInput as error:
+                print(f"no {examples.FILE}: {error}")
     top = found[0]
     print(f"{about['experiment']}: most important: {top.feature} ({top.of}), {label} loses {top.loss:.3f}: {out}")
     if hidden := hop_radius.described(data):

@@ -42,7 +42,7 @@ def figure(
     left, right = drawn.subplots(1, 2, width_ratios=(1.15, 1))
     _draw_map(drawn, left, microstructure, added, f"added to the {unit}")
     _draw_bars(right, features)
-    right.set_xlabel(f"added to the {unit}:\n{baseline:+.2f} at the mean of all features, {output:+.2f} here")
+    right.set_xlabel(f"added to the {unit}:\n{baseline:+.2f} at the mean of all features,\n{output:+.2f} here")
     titled(drawn, title)
     return drawn
 

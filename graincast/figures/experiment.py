@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.special import stdtrit
 
 from graincast.evaluation.metrics import METRICS, headline, selection_score
@@ -221,6 +222,38 @@ def chosen_trial(trials: Sequence[dict], chosen: Mapping[str, str], select: str,
     axes.set_xlabel(f"validation {METRICS[select].label}{of_folds}")
     whiskers = f"{WHISKERS} " if len(chosen) > 1 else ""
     caption = f"{whiskers}Blue: chosen, in brackets by how many folds. Shown: {len(shown)} of {len(trials)} trials."
+    figure.supxlabel(caption, fontsize=7, color=GREY)
+    titled(figure, title)
+    return figure
+
+
+def study(folds: Sequence[Mapping[int, float | None]], count: int, select: str, title: str) -> Figure:
+    """The best validation score so far against the number of trials: each fold's, and the mean of all.
+
+    folds  {number of the trial: its score by the metric `select`}, without trials that ended early
+    count  of each fold's trials
+    """
+    best = np.full((len(folds), count), np.nan)
+    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for i, scores in enumerate(folds):
+        found = {number: score for number, score in sorted(scores.items()) if score is not None}
+        axes.plot([number + 1 for number in found], list(found.values()), ".", color=GREY, markersize=3)
+        for number in range(count):
+            so_far = [score for other, score in found.items() if other <= number]
+            best[i, number] = max(so_far, key=lambda score: selection_score(select, score), default=math.nan)
+    numbers = np.arange(1, count + 1)
+    if len(folds) > 1:
+        axes.plot(numbers, best.T, color=BLUE, linewidth=0.6, alpha=0.4, drawstyle="steps-post")
+    axes.plot(numbers, best.mean(axis=0), color=BLUE, linewidth=2, drawstyle="steps-post")
+    axes.set(xlabel="trial", ylabel=f"validation {METRICS[select].label}")
+    low, high = np.nanmin(best), np.nanmax(best)
+    margin = 0.5 * (high - low) or 0.1 * abs(high) or 1
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(low - margin, high + margin)  # where the choice is made; poor trials lie far off
+    ended = count * len(folds) - sum(map(len, folds))
+    line = "Thick: the best so far, mean over n folds; thin: of each." if len(folds) > 1 else "Line: the best so far."
+    caption = f"{line} Dots: trials.\nn: {len(folds)} folds of {count} trials each; {ended} trials ended early."
     figure.supxlabel(caption, fontsize=7, color=GREY)
     titled(figure, title)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from graincast.evaluation import ablation, classification, metrics, operating_curves, test_data, trial_table
 from graincast.evaluation.metrics import METRICS
-from graincast.experiment.grid import number
+from graincast.experiment.grid import number, study_trial_number
 from graincast.experiment.record import read_record
 from graincast.experiment.targets import ABNORMAL, GROWTH_RATIO
 from graincast.figures import experiment, reliability
@@ -39,6 +39,11 @@ class Stored:
     def trials(self) -> list[dict]:
         """The entries of all jobs' trials."""
         return [trial for record in self.records.values() for trial in record["trials"]]
+
+    @property
+    def searched(self) -> bool:
+        """Whether each fold has a study of its own in place of the points of a grid."""
+        return "search" in self.result
 
     @property
     def kind(self) -> str:
@@ -73,11 +78,11 @@ def figures(of: Stored) -> Iterator[Drawn]:
         suffix = f"_t{threshold}" if threshold else ""
         task = f"{of.title}, growth ratio > {threshold}" if threshold else of.title
         yield from _training_curves(of, outcome["chosen_trial"], suffix)
-        yield from _chosen_trial(of, threshold, outcome, task, suffix)
+        yield from (_study if of.searched else _chosen_trial)(of, threshold, outcome, task, suffix)
         yield from _tested(of, threshold, outcome, task, suffix)
     score, select = metrics.headline(of.kind), of.result["select"]
     ratio = trial_table.validation_to_train(of.result["groups"])
-    for axis in AGAINST:
+    for axis in () if of.searched else AGAINST:
         values = {trial["params"].get(axis) for trial in of.trials}
         if len(values) > 1:
             figure = experiment.score_against(of.trials, axis, score, select, ratio, of.title)
@@ -134,6 +139,24 @@ def _chosen_trial(of: Stored, threshold: str, outcome: dict, task: str, suffix: 
         best = f"The best of {len(trials)} trials of {task} by validation {METRICS[select].label}"
         words = f"{best}; chosen was {outcome['chosen_trial']}."
         yield Drawn(f"chosen_trial{suffix}", figure, words)
+
+
+def _study(of: Stored, threshold: str, outcome: dict, task: str, suffix: str) -> Iterator[Drawn]:
+    """What more trials brought, in each fold."""
+    select = of.result["select"]
+    by_fold: dict[str, dict[int, float | None]] = {}
+    for trial in of.trials:
+        if number(trial["params"].get("threshold")) == threshold:
+            for fold, measured in trial["by_fold"].items():
+                by_fold.setdefault(fold, {})[study_trial_number(trial["trial"])] = measured[select]
+    count = of.result["search"]["trials"]
+    ended = count * len(by_fold) - sum(map(len, by_fold.values()))
+    figure = experiment.study(list(by_fold.values()), count, select, f"{task}: search of the ranges")
+    words = (
+        f"Best validation {METRICS[select].label} of {task} after each of {count} trials, in each of {len(by_fold)} "
+        f"folds; {ended} trials ended early."
+    )
+    yield Drawn(f"search{suffix}", figure, words)
 
 
 def _tested(of: Stored, threshold: str, outcome: dict, task: str, suffix: str) -> Iterator[Drawn]:

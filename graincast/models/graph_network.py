@@ -87,6 +87,7 @@ def train(
     advance: Callable[[int, str], None] = lambda epochs, note: None,
     device: str = "cpu",
     checkpoints: Path | None = None,
+    watch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Trained:
     """Train every point of a grid on every fold, one at a time.
 
@@ -101,6 +102,7 @@ def train(
     advance      called with the number of epochs done and a note of the validation loss
     checkpoints  a folder to resume from, with one file per trial and fold; the caller deletes it after saving the
                  result
+    watch        called with each epoch and the validation loss after it; it may raise an exception to end the training
     Features of nodes and edges are normalised with mean and std of the training set.
     """
     torch_device = device_of(device)
@@ -136,6 +138,7 @@ def train(
                 checkpoint=Path(checkpoints, file) if checkpoints else None,
                 identity=identity,
                 advance=advance,
+                watch=watch,
             )
             _record(result, (trial, fold), fitted)
             result.models[trial, fold] = {

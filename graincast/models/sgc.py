@@ -42,6 +42,7 @@ def train(
     advance: Callable[[int, str], None] = lambda iterations, note: None,
     device: str = "cpu",
     checkpoints: object = None,
+    watch: Callable[[int, float], None] = lambda iteration, loss: None,
 ) -> Trained:
     """Train every point of a grid on every fold.
 
@@ -52,6 +53,8 @@ def train(
               propagation_steps, learning_rate, weight_decay, seed
     training  iterations, evaluate_every
     advance   called with the number of iterations done and a note of the mean loss
+    watch     called with each evaluated iteration and the mean validation loss; it may raise an exception to end the
+              training
     The model of a trial and fold is the evaluated one with the lowest validation loss. Runs on the CPU without
     checkpoints: device and checkpoints have no effect.
     """
@@ -72,7 +75,7 @@ def train(
         def advance_chunk(iterations: int, note: str, number: int = number) -> None:
             advance(iterations * (number + 1) // len(chunks) - iterations * number // len(chunks), note)
 
-        results.append(_train_stack(stack, training, advance_chunk, list(subsets), normalisation, list(grid)))
+        results.append(_train_stack(stack, training, advance_chunk, watch, list(subsets), normalisation, list(grid)))
     merged = results[0]
     for result in results[1:]:
         for key in ("models", "iterations", "curves"):
@@ -189,7 +192,13 @@ class _Stack:
 
 
 def _train_stack(
-    stack: _Stack, training: dict, advance: Callable, folds: list, normalisation: list, axes: list
+    stack: _Stack,
+    training: dict,
+    advance: Callable,
+    watch: Callable,
+    folds: list,
+    normalisation: list,
+    axes: list,
 ) -> Trained:
     """Train a stack and split the result by trial and fold."""
     rates = stack.initial()
@@ -211,6 +220,7 @@ def _train_stack(
             steps.append(iteration)
             best = _keep_best(best, measured[1], rates, iteration)
             advance(iteration - (steps[-2] if iteration else 0), f"loss {measured[0].mean():.4f}")
+            watch(iteration, float(measured[1].mean()))
         if iteration < training["iterations"]:
             stack.training_loss(scores).backward()
             adam.step()

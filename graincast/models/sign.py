@@ -56,10 +56,12 @@ def train(
     advance: Callable[[int, str], None] = lambda epochs, note: None,
     device: str = "cpu",
     checkpoints: Path | None = None,
+    watch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Trained:
     """As graph_network.train, for each number of propagation steps in the grid."""
     others = {axis: values for axis, values in grid.items() if axis != STEPS}
     options: dict[str, Any] = {"advance": advance, "device": device, "checkpoints": checkpoints}
+    options["watch"] = watch
     target = replace(target, all_values=None, all_soft=None)
     result: Trained | None = None
     parts = {steps: propagated(data, range(steps + 1)) for steps in grid[STEPS]}

@@ -32,6 +32,8 @@ TABLES = (".csv", ".json", ".png")
 """What is bundled of the steps before: tables, records and pictures, no arrays and no folders."""
 OF_ALL = ("ceiling", "figures")
 """Rules whose settings come from all experiments of a configuration, so that of one alone has others."""
+TRAINING = ("train", "study")
+"""Rules that train an experiment's trials."""
 VERSION = 1
 
 
@@ -122,7 +124,8 @@ def _commits(chain: Chain) -> list[str]:
 def _check_settings(chain: Chain, jobs: Iterable[Job], configuration: Path) -> None:
     """Raise BadInput where the configuration says otherwise than what the steps were made from."""
     made, jobs = chain.recipes, list(jobs)
-    if {path for path, one in made.items() if one["rule"] == "train"} != {j.recipe for j in jobs if j.rule == "train"}:
+    trained = {path for path, one in made.items() if one["rule"] in TRAINING}
+    if trained != {job.recipe for job in jobs if job.rule in TRAINING}:
         raise BadInput(f"{configuration}: has other training jobs than the results; run the workflow again")
     for job in jobs:
         if job.recipe in made and job.rule not in OF_ALL:

@@ -28,6 +28,7 @@ WORDS = {
     "vision_features": ("table of vision features", "tables of vision features"),
     "stacked_features": ("table of predictions to stack", "tables of predictions to stack"),
     "train": ("training job", "training jobs"),
+    "study": ("study", "studies"),
     "measure": ("measurement", "measurements"),
     "log_trials": ("MLflow record of trials", "MLflow records of trials"),
     "members": ("ensemble", "ensembles"),

@@ -289,7 +289,12 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
         job_folder = f"{folder}/trials/{job}"
         wildcards = own | {"job": job}
         trained = [f"{job_folder}/{file}" for file in ("trained.json", "history.h5", "models.h5", "validation.h5")]
-        yield Job("train", wildcards, plan.training_job(experiment, job), data, trained, ["scripts/train.py", *model])
+        parameters = plan.training_job(experiment, job)
+        if plan.searches(experiment):
+            chooses, programs = {METRICS: [settings["select"]]}, ["scripts/study.py", *model]
+            yield Job("study", wildcards, parameters, data, trained, programs, entries=chooses)
+        else:
+            yield Job("train", wildcards, parameters, data, trained, ["scripts/train.py", *model])
         inputs = {"trained": trained[:1], "validation": trained[3:]}
         measured = [f"{job_folder}/trials.json"]
         yield Job("measure", wildcards, {}, inputs, measured, ["scripts/measure.py"])
@@ -323,6 +328,7 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
         "tables": results[1:3],
         "model": results[3:],
         "figures": [f"{folder}/figures"],
+        "card": [f"{folder}/MODEL_CARD.md"],
         "trials": plan.trial_files(experiment, "sent.json"),
     }
     yield Job("log_experiment", own, context, inputs, [f"{folder}/sent.json"])

@@ -21,6 +21,7 @@ BEARING = {
     "matplotlib": ("matplotlib",),
     "numba": ("numba", "llvmlite"),
     "numpy": ("numpy",),
+    "optuna": ("optuna",),
     "PIL": ("pillow",),
     "scipy": ("scipy",),
     "sklearn": ("scikit-learn",),

@@ -26,6 +26,8 @@ PROJECT = Path(__file__).parents[2]
 
 
 SIMULATOR_FILE = module(*SIMULATOR.split(".")[1:])
+NONE = {"ensemble": 1, "search": None}
+"""Keys of an experiment that have no effect, with the value that says so."""
 
 
 class Plan:
@@ -231,7 +233,7 @@ class Plan:
         return [*simulator, *(of_path(PROJECT, path) for path in found if path.is_file())]
 
     def training_jobs(self, experiment: str) -> dict[str, dict]:
-        """An experiment's training jobs: the part of the grid that each trains, by the job's name."""
+        """An experiment's training jobs: the part of the grid that each trains, or searches, by the job's name."""
         return self._training_jobs[experiment]
 
     def _training_jobs_of(self, experiment: str) -> dict[str, dict]:
@@ -242,22 +244,45 @@ class Plan:
         if sizes:
             columns = self.config["feature_sets"][one["features"]]["nodes"]
             axes["feature_subset"] = grid.feature_subsets(columns, sizes["min"], sizes["max"])
-        return grid.jobs({axis: axes[axis] for axis in prefixes if axes.get(axis)}, one["fan_out"], prefixes)
+        axes = {axis: axes[axis] for axis in prefixes if axes.get(axis)}
+        if not one["search"]:
+            return grid.jobs(axes, one["fan_out"], prefixes)
+        thresholds = {axis: values for axis, values in axes.items() if axis == "threshold"}
+        return {
+            f"{grid.trial_name(point, prefixes)}_{fold}".removeprefix("_"): axes
+            | {axis: [value] for axis, value in point.items()}
+            for point in grid.points(thresholds)
+            for fold in self.folds(one["split"])
+        }
+
+    def folds(self, split: str) -> list[str]:
+        """The names of a split's folds."""
+        settings = self.config["splits"][split]
+        if settings["method"] != "k-fold":
+            return ["all"]
+        repeats, folds = (range(1, settings[key] + 1) for key in ("repeats", "folds"))
+        return [f"r{repeat}f{fold}" for repeat in repeats for fold in folds]
+
+    def searches(self, experiment: str) -> bool:
+        """Whether an experiment's training jobs are studies."""
+        return self.experiments[experiment]["search"] is not None
 
     def training_job(self, experiment: str, job: str) -> dict:
         """What a training job depends on besides its data: model, target, its part of the grid, training settings."""
         one = self.experiments[experiment]
+        of_study = {"search": one["search"], "select": one["select"], "fold": job.rpartition("_")[2]}
         return {
             "model": one["model"],
             "target": self.target(experiment),
             "grid": self.training_jobs(experiment)[job],
             "training": one["training"],
+            **(of_study if one["search"] else {}),
         }
 
     def mlflow_context(self, experiment: str) -> dict:
         """Experiment metadata logged to MLflow, and how raw files become what its model takes."""
         one = self.experiments[experiment]
-        found = {key: value for key, value in one.items() if key != "ensemble" or value > 1}
+        found = {key: value for key, value in one.items() if key not in NONE or value != NONE[key]}
         found["target"] = {key: value for key, value in one["target"].items() if key != "soft" or value}
         return {**found, "raw": self.raw_recipe(experiment)}
 

@@ -122,7 +122,10 @@ def _ceiling(kind: str, threshold: str, ceiling: Mapping[str, Any] | None) -> It
 def _choice(result: Mapping[str, Any], trials: Sequence[Mapping[str, str]]) -> Iterator[str]:
     select = METRICS[result["select"]].label
     yield f"By {select} on validation data, among {len(trials)} trials, for each fold apart; test data chose nothing."
-    for threshold, outcome in result["thresholds"].items():
+    if result.get("search"):
+        each, pruned = result["search"]["trials"], sum(trial["pruned"] != "" for trial in trials)
+        yield f"Each fold searched the ranges with {each} trials of its own; {pruned} of all ended early."
+    for threshold, outcome in {} if result.get("search") else result["thresholds"].items():
         said = f" at threshold {threshold}" if threshold else ""
         chosen = list(outcome["chosen_by_fold"].values())
         trial = outcome["chosen_trial"]

@@ -1,12 +1,17 @@
 """Best and worst predictions, as pictures of the microstructures, for the leader of each task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from graincast.evaluation import test_data
+from graincast.evaluation.examples import Example, best_and_worst
 from graincast.experiment.targets import ABNORMAL, LABEL
+from graincast.figures import attribution_map
 from graincast.figures import dataset as draw
+from graincast.files import csv_table
+from graincast.microstructure import Microstructure
 from graincast.report import microstructures, words
 from graincast.report.blocks import Note, Section, Text, photograph
 from graincast.report.results import Results
@@ -37,22 +42,18 @@ def _of(results: Results, row: dict[str, str]) -> list:
     tested = test_data.read(predictions, row["threshold"])
     if any(tested.grain):
         return [Note("No pictures: this experiment predicts every grain, not one for each microstructure.")]
-    names, index = np.unique(tested.microstructure.astype(str), return_inverse=True)
-    count = np.bincount(index)
-    true, predicted = (np.bincount(index, values) / count for values in (tested.true, tested.predicted))
-    order = np.argsort(np.abs(predicted - true), kind="stable")
-    rows = [("best", order[:SHOWN]), ("worst", order[::-1][: max(0, min(SHOWN, len(order) - SHOWN))])]
-    maps = microstructures.read(paths, [names[i] for _, chosen in rows for i in chosen])
+    rows = list(zip(("best", "worst"), best_and_worst(tested, SHOWN), strict=True))
+    maps = microstructures.read(paths, [one.name for _, chosen in rows for one in chosen])
 
-    def said(i: int) -> str:
+    def said(one: Example) -> str:
         if row["target"] == ABNORMAL:
-            return f"{'abnormal' if true[i] > 0.5 else 'normal'}; probability {predicted[i]:.2f}"
-        return f"growth ratio {true[i]:.2f}; predicted {predicted[i]:.2f}"
+            return f"{'abnormal' if one.true > 0.5 else 'normal'}; probability {one.predicted:.2f}"
+        return f"growth ratio {one.true:.2f}; predicted {one.predicted:.2f}"
 
     drawn = [
         (
             f"{heading} predictions",
-            [(maps[names[i]], f"{words.short(str(names[i]))}\n{said(i)}") for i in chosen if names[i] in maps],
+            [(maps[one.name], f"{words.short(one.name)}\n{said(one)}") for one in chosen if one.name in maps],
         )
         for heading, chosen in rows
     ]
@@ -62,9 +63,49 @@ def _of(results: Results, row: dict[str, str]) -> list:
             Note("No pictures: the grain graphs in these results do not hold the microstructures that were tested.")
         ]
     text = "; ".join(
-        f"{heading}: {_in_words([names[i] for i in chosen], [said(i) for i in chosen])}" for heading, chosen in rows
+        f"{heading}: {_in_words([one.name for one in chosen], [said(one) for one in chosen])}"
+        for heading, chosen in rows
     )
-    return [photograph(draw.gallery(drawn, ""), f"Initial states of {row['experiment']}. {text}.")]
+    gallery = photograph(draw.gallery(drawn, ""), f"Initial states of {row['experiment']}. {text}.")
+    there = [(one, f"{words.short(one.name)}: {said(one)}") for _, chosen in rows for one in chosen if one.name in maps]
+    return [gallery, *_explained(results, row, maps, there)]
+
+
+def _explained(
+    results: Results, row: dict[str, str], maps: Mapping[str, Microstructure], there: Sequence[tuple[Example, str]]
+) -> list:
+    """What drove these predictions, where that was measured."""
+    name = row["experiment"]
+    found = _attributions(results.explanation(name) / "examples.csv", row["threshold"])
+    if not found:
+        command = f"graincast explain --model {name} --out results/explanations/{name}"
+        return [Note(f"What drove these predictions is shown after: {command}, for models that it can attribute.")]
+    unit = "logit of abnormal growth" if row["target"] == ABNORMAL else "growth ratio"
+    drawn: list = [Text(f"What each grain and each feature added to the {unit}, starting from average grains.")]
+    for one, said in there:
+        if one.name in found:
+            baseline, output, of_grain, features = found[one.name]
+            microstructure = maps[one.name]
+            added = np.array([of_grain.get(grain, 0.0) for grain in range(microstructure.grain_id.size)])
+            most = max(features, key=lambda feature: abs(features[feature]))
+            figure = attribution_map.figure(
+                microstructure, added, features, title=said, unit=unit, baseline=baseline, output=output
+            )
+            drawn.append(photograph(figure, f"What drove the prediction for {said}: most of all {most}."))
+    return drawn
+
+
+def _attributions(path: Path, threshold: str) -> dict[str, tuple[float, float, dict[int, float], dict[str, float]]]:
+    """{microstructure: (baseline, output, {grain: added}, {feature: added})}; empty without the file."""
+    found: dict[str, tuple[float, float, dict[int, float], dict[str, float]]] = {}
+    for row in csv_table.records(path) if path.is_file() else ():
+        if row["threshold"] == threshold:
+            new: tuple = (float(row["baseline"]), float(row["output"]), {}, {})
+            _, _, of_grain, features = found.setdefault(row["microstructure"], new)
+            grain, feature, value = int(row["grain"]), row["feature"], float(row["attribution"])
+            of_grain[grain] = of_grain.get(grain, 0.0) + value
+            features[feature] = features.get(feature, 0.0) + value
+    return found
 
 
 def _in_words(names: Sequence[str], said: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from graincast.report.results import Results
 CAPTIONS = {
     "training_curves": "Training curves of the chosen trial.",
     "chosen_trial": "Why the trial was chosen: whiskers that overlap mean trials that are about as good.",
+    "search": "Whether more trials would have helped: a curve that still improves says so.",
     "predicted_against_true": "A perfect prediction lies on the dotted line.",
     "confusion_matrix": "Rows are true classes, columns predicted ones.",
     "reliability": "A calibrated probability lies on the dotted line.",
@@ -61,11 +62,12 @@ def _outcome(results: Results, name: str) -> Table:
     for row in sorted(rows, key=lambda row: float(row["threshold"] or 0)):
         outcome = found.get(row["threshold"]) or next(iter(found.values()))
         chosen = outcome["chosen_by_fold"].values()
+        searched = "search" in results.experiments[name]
         share = f" ({list(chosen).count(row['chosen_trial'])} of {len(chosen)} folds)" if len(chosen) > 1 else ""
         lines.append(
             (
                 words.task(row["target"], row["threshold"]),
-                row["chosen_trial"] + share,
+                f"one of each fold's own, such as {row['chosen_trial']}" if searched else row["chosen_trial"] + share,
                 words.tested(row),
                 row.get("interval_method", ""),
                 row["cautions"],

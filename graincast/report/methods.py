@@ -181,6 +181,13 @@ def _evaluation(results: Results) -> str:
         f"In each fold, the trial with {score} on the validation subset was chosen, and only this trial was measured "
         "on the test subset."
     )
+    if searched := [name for name, one in results.experiments.items() if one.get("search")]:
+        counts = sorted({results.experiments[name]["search"]["trials"] for name in searched})
+        texts.append(
+            f"The trials of {words.listed(searched)} came from a search of ranges, with "
+            f"{words.listed([str(count) for count in counts])} trials in each fold, by a tree-structured Parzen "
+            "estimator (Bergstra et al. 2011) in Optuna (Akiba et al. 2019)."
+        )
     methods = " ".join(row.get("interval_method", "") for row in results.rows)
     if "bootstrap" in methods:
         texts.append("95 % intervals come from a bootstrap over groups, widened for few groups (Hesterberg 2015).")

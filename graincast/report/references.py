@@ -1,6 +1,14 @@
 """What the paragraph of methods cites. A reference is listed where a text cites it by author and year."""
 
 REFERENCES = {
+    "Akiba et al. 2019": (
+        "T. Akiba et al. Optuna: a next-generation hyperparameter optimization framework. KDD, 2019.",
+        "https://arxiv.org/abs/1907.10902",
+    ),
+    "Bergstra et al. 2011": (
+        "J. Bergstra et al. Algorithms for hyper-parameter optimization. NeurIPS, 2011.",
+        "",
+    ),
     "Brody et al. 2022": (
         "S. Brody, U. Alon, E. Yahav. How attentive are graph attention networks? ICLR, 2022.",
         "https://arxiv.org/abs/2105.14491",

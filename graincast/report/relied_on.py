@@ -9,8 +9,6 @@ from graincast.files import csv_table
 from graincast.report.blocks import Note, Section, Text, chart
 from graincast.report.results import Results
 
-FOLDER = "explanations"
-
 
 @dataclass(frozen=True)
 class Loss:
@@ -43,10 +41,10 @@ def section(results: Results) -> Section:
 
 
 def _of(results: Results, name: str) -> list:
-    folder = results.folder / FOLDER / name
+    folder = results.explanation(name)
     losses, radii = folder / "importance.csv", folder / "hop_radius.csv"
     if not losses.is_file() or not radii.is_file():
-        command = f"graincast explain --model {name} --out results/{FOLDER}/{name}"
+        command = f"graincast explain --model {name} --out results/explanations/{name}"
         return [Note(f"Not measured; the report shows it after: {command}")]
     rows = csv_table.records(losses)
     found = [Loss(row["feature"], row["of"], _number(row["loss"]), _interval(row)) for row in rows]

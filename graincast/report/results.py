@@ -81,6 +81,10 @@ class Results:
         """The folder of a data set."""
         return self.folder / "datasets" / name
 
+    def explanation(self, name: str) -> Path:
+        """The folder in which `graincast explain` measured what an experiment relies on."""
+        return self.folder / "explanations" / name
+
     def jobs(self, name: str) -> list[Path]:
         """The folders of an experiment's training jobs that its test result was made from."""
         return [self.experiment(name) / "trials" / job for job in self.experiments[name].get("jobs", [])]

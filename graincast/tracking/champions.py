@@ -23,7 +23,7 @@ from graincast.tracking import served_frames, store
 ALIAS, DIGEST = "champion", "graincast.digest"
 NO_REGISTRY = ("FEATURE_DISABLED", "NOT_IMPLEMENTED", "ENDPOINT_NOT_FOUND")
 CODE = "graincast/prediction/pyfunc.py"
-MODEL, SOURCES = "model.h5", "sources.zip"
+MODEL, SOURCES, CARD = "model.h5", "sources.zip", "MODEL_CARD.md"
 
 
 def register(client: MlflowClient, parent: Run, name: str, folder: Path, threshold: str, about: dict) -> None:
@@ -64,6 +64,8 @@ def register(client: MlflowClient, parent: Run, name: str, folder: Path, thresho
 def _log(client: MlflowClient, parent: Run, folder: Path, threshold: str, about: dict) -> str:
     """Log the champion as a model of the parent run. Returns the model's id."""
     run_id = parent.info.run_id
+    files = {"model": MODEL, "sources": SOURCES, "card": CARD}
+    artifacts = {name: str(folder / file) for name, file in files.items() if (folder / file).is_file()}
     for model in client.search_logged_models([parent.info.experiment_id], filter_string=f"source_run_id = '{run_id}'"):
         if model.status != LoggedModelStatus.READY:
             client.delete_logged_model(model.model_id)  # left by an attempt that was interrupted
@@ -78,7 +80,7 @@ def _log(client: MlflowClient, parent: Run, folder: Path, threshold: str, about:
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=sources.extract(CODE, unpacked),
-                artifacts={"model": str(folder / MODEL), "sources": str(folder / SOURCES)},
+                artifacts=artifacts,
                 model_config={"threshold": threshold, "extensions": about["extensions"]},
                 pip_requirements=about["requirements"],
                 signature=served_frames.signature(about),

@@ -8,6 +8,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from graincast.experiment.record import pruned_trials, read_record
 from graincast.files import nested
 from graincast.prediction import trained_model
 from graincast.tracking import champions, parents, store
@@ -45,6 +46,8 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
     log_dataset(client, run_id, result)
     for file in FILES:
         client.log_artifact(run_id, str(folder / file))
+    if (folder / champions.CARD).is_file():  # results of an earlier release have none
+        client.log_artifact(run_id, str(folder / champions.CARD))
     if (folder / "figures").is_dir():
         client.log_artifacts(run_id, str(folder / "figures"), "figures")
     if note["configuration"]:
@@ -52,8 +55,8 @@ def _log(client: MlflowClient, folder: Path, result: dict, note: dict, tracking:
     advance()
     current = {
         trial["trial"]
-        for job in result["jobs"]
-        for trial in json.loads((folder / "trials" / job / "trials.json").read_text(encoding="utf-8"))["trials"]
+        for record in (read_record(folder / "trials" / job) for job in result["jobs"])
+        for trial in (*record["trials"], *pruned_trials(record))
     }
     trial_runs = parents.settle(client, experiment_id, name, parent, current)
     advance()

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from graincast.evaluation.metrics import main_metrics
-from graincast.experiment.record import read_record
+from graincast.experiment.record import pruned_trials, read_record
 from graincast.files import hdf5
 from graincast.tracking import parents, store
 
@@ -37,7 +37,7 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
     for run in store.runs_where(client, experiment_id, experiment=record["experiment"], job=record["job"], trial=None):
         earlier.setdefault(run.data.tags["graincast.trial"], []).append(run)
     created, parent = 0, None
-    for trial, curve in zip(record["trials"], curves, strict=True):
+    for trial, curve in zip([*record["trials"], *pruned_trials(record)], curves, strict=True):
         former = earlier.get(trial["trial"], [])
         same_note = [run for run in former if run.data.tags.get("graincast.note") == note["id"]]
         same_recipe = [run for run in former if note["again"] and run.data.tags.get(parents.RECIPE) == note["recipe"]]
@@ -52,6 +52,7 @@ def log_trials(folder: Path, note: dict, tracking: dict, advance: Callable[[], N
             parents.RECIPE: note["recipe"],
             **record_tags(record, note),
             **_trial_tags(trial),
+            **({"graincast.rule": "study"} if "search" in record else {}),
         }
         if former:
             tags["graincast.replaces"] = ",".join(run.info.run_id for run in former)
@@ -94,11 +95,12 @@ def record_tags(record: dict, note: dict) -> dict[str, str]:
 
 
 def _trial_tags(trial: dict) -> dict[str, str]:
-    folds = list(trial["by_fold"])
+    pruned = trial.get("pruned", {})
+    folds = list(trial["by_fold"]) or list(pruned)
     joined = ",".join(folds)
     if len(joined) > LONGEST_LIST:
         joined = f"{folds[0]} … {folds[-1]} ({len(folds)})"
-    tags = {"fold": joined}
+    tags = {"fold": joined, "pruned": ",".join(map(str, pruned.values()))}
     tags |= {key: _readable(trial["params"][key]) for key in ("threshold", "seed") if key in trial["params"]}
     return {f"graincast.{key}": value for key, value in tags.items() if value}
 

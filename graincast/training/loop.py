@@ -23,6 +23,10 @@ from graincast.training.generators import restore, seeded, states
 CHECKPOINT_FRACTION = 0.05  # of the time at most is spent on checkpoints, so not every short epoch writes one
 
 
+class Diverged(BadInput):
+    """The loss is no longer finite."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Training settings.
@@ -73,6 +77,7 @@ def fit(
     checkpoint: Path | None = None,
     identity: str = "",
     advance: Callable[[int, str], None] = lambda amount, note: None,
+    watch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Fitted:
     """Train a module and leave it on the device in its best state. Initialise it in `generators.seeded`.
 
@@ -82,7 +87,9 @@ def fit(
     checkpoint  a file to resume from and to write after epochs; the caller deletes it after saving the result
     identity    text that identifies model and data; checkpoints of another identity, settings or seed are ignored
     advance     called with the number of epochs done and a note of the loss; epochs skipped by an early stop count
-    Raises BadInput if the loss is not finite.
+    watch       called with each epoch, from 0, and the validation loss after it, again after a resumption; it may raise
+                an exception to end the training
+    Raises BadInput if the loss is not finite before training, Diverged if it is no longer.
     """
     torch_device = device_of(device)
     identity = f"{identity} {module} {asdict(settings)} seed {seed} {torch_device.type} torch {torch.__version__}"
@@ -94,6 +101,8 @@ def fit(
         else:
             training.load(content)
             advance(training.epoch, f"resumed after epoch {training.epoch}")
+        for epoch, row in enumerate(training.curves):
+            watch(epoch, row["validation_loss"])
         last_written, duration = time.monotonic(), 0.0
         while not training.finished:
             training.run_epoch(batches, loss)
@@ -103,7 +112,9 @@ def fit(
                 checkpoints.write(checkpoint, identity, training.content())
                 last_written = time.monotonic()
                 duration = last_written - begin
-            advance(1, f"loss {training.curves[-1]['validation_loss']:.4g}")
+            loss_now = training.curves[-1]["validation_loss"]
+            advance(1, f"loss {loss_now:.4g}")
+            watch(training.epoch, loss_now)
         if skipped := settings.epochs - training.epoch:
             advance(skipped, f"stopped early after epoch {training.epoch}")
     module.load_state_dict(training.best)
@@ -177,7 +188,7 @@ class _Training:
         if not self.epoch:
             raise BadInput("the loss is not finite before training; look for non-finite values in the data")
         rate = self.settings.learning_rate
-        raise BadInput(
+        raise Diverged(
             f"the loss is not finite after epoch {self.epoch}; lower the learning_rate ({rate:g}), or set clip"
         )
 

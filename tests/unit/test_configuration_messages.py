@@ -10,6 +10,8 @@ SIMULATE, GROWTH = "datasets.sim.simulate", "datasets.sim.simulate.growth"
 IMAGES = {"datasets.images": "{source: labelled-images, path: x}", "vision_sets": "{v: {network: {random: 0}}}"}
 PCA = {"encoders": "{pca: {method: pca}}"}
 CODES = {**PCA, "encoded_sets": "{codes: {encoder: pca, components: 2}}"}
+RATES = "{from: 0.01, to: 0.1}"
+RANGE = {"grid.learning_rate": RATES, "search.trials": 9}
 SVM = {"dataset": "images", "features": "v", "model": "svm", "target": "{kind: label}"}
 
 NAMED = ("datasets", "splits", "feature_sets", "encoded_sets", "encoders", "vision_sets")
@@ -129,6 +131,38 @@ WRONG_EXPERIMENT = [
         {"training": "{iterations: 4, evaluate_every: 5}"},
         "evaluate_every: 5 is more than training.iterations (4); lower the one or raise",
     ),
+    (
+        {"grid.learning_rate": RATES},
+        "grid.learning_rate: a range needs the key 'search', such as {trials: 30}; or write",
+    ),
+    ({"search.trials": 9}, "search: no axis of the grid is a range, such as {from: 1, to: 4}; or remove it"),
+    (RANGE | {"search": "{}"}, "search: the key 'trials' is missing (required: trials)"),
+    (
+        RANGE | {"grid.learning_rate.to": 0.01},
+        "grid.learning_rate: from 0.01 is not below to 0.01; write the smaller first",
+    ),
+    (RANGE | {"grid.learning_rate.to": 20}, "grid.learning_rate.to: 20 is greater than the maximum of 10"),
+    (RANGE | {"grid.learning_rate": "{from: 0.1}"}, "grid.learning_rate: a range needs the key 'to' (upper end)"),
+    (
+        RANGE | {"grid.learning_rate.lag": True},
+        "grid.learning_rate: unknown key 'lag'; did you mean 'log'? (known: from, to, log)",
+    ),
+    (
+        RANGE | {"grid.weight_decay": "{from: 0, to: 1, log: true}"},
+        "grid.weight_decay: from 0 has no logarithm; raise it above 0 or remove log",
+    ),
+    (RANGE | {"grid.propagation_steps": "{from: 1, to: 2.5}"}, "grid.propagation_steps.to: 2.5 is not an integer"),
+    (RANGE | {"grid.c": "{from: 1, to: 2}"}, "grid.c: no effect with model sgc"),
+    (RANGE | {"grid.feature_subsets": "{max: 1}"}, "grid.feature_subsets: not with search, which does not try all"),
+    (RANGE | {"fan_out": "[seed]"}, "fan_out: no effect with search, whose jobs are its studies; remove it"),
+    (
+        {"model": "logistic", "grid.c": "{from: 0.1, to: 1}", "search": "{trials: 9, prune: true}"},
+        "search.prune: model logistic is not trained in steps; it is for gat, gatv2, gin, pna, sgc, sign",
+    ),
+    (
+        {"model": "logistic", "grid.transform": "{from: a, to: b}", "search.trials": 9},
+        "grid.transform: {'from': 'a', 'to': 'b'} is not a list",
+    ),
     ({"grid.feature_subsets": "{min: 3}"}, "grid.feature_subsets: min 3 is more than max or than the 2 columns of two"),
     ({"features": "codes", "grid.feature_subsets": "{min: 1}"}, "needs features from feature_sets, not from"),
     (
@@ -227,7 +261,7 @@ def test_a_key_in_the_wrong_place_of_a_configuration_is_told_the_right_one(tmp_p
     ("model", "key", "expected"),
     [
         ("gat", "grid.hidden", "grid.hidden: belongs to training (known here: learning_rate, weight_decay, seed)"),
-        ("gat", "training.seed", "training.seed: belongs to grid (known here: epochs, "),
+        ("gat", "training.seed", "training.seed: belongs to grid or search (known here: epochs, "),
         ("gat", "learning_rate", "learning_rate: belongs to grid (known here: base, "),
         ("gat", "threshold", "threshold: belongs to target"),
         ("gat", "training.select", "training.select: belongs to the top level"),

@@ -9,6 +9,9 @@ import pytest
 from scipy.special import expit
 
 from graincast.command import main
+from graincast.evaluation import test_data
+from graincast.evaluation.examples import best_and_worst
+from graincast.explanation import examples
 from graincast.prediction import trained_model
 from tests.tracked import experiment_of
 from tests.unit.test_predict import data, root  # noqa: F401  # fixtures
@@ -78,6 +81,19 @@ def test_importance_and_radius_of_an_experiment(evaluated, tmp_path):
     assert last["1"] == last["all"]  # the model propagates once
     assert np.isfinite([float(one["value"]) for one in radius]).all()
     assert (out / "importance.png").is_file() and (out / "hop_radius.png").is_file()
+    tested = test_data.read(experiment_of(evaluated) / "predictions.csv", "2")
+    best, worst = best_and_worst(tested, examples.COUNT)
+    assert not {one.name for one in best} & {one.name for one in worst} and len(best) == examples.COUNT
+    far = np.abs(tested.predicted - tested.true)
+    assert max(abs(one.true - one.predicted) for one in best) <= np.median(far)
+    listed = rows(out / "examples.csv")
+    assert {one["microstructure"] for one in listed} == {one.name for one in (*best, *worst)}
+    for example in (*best, *worst):
+        own = [one for one in listed if one["microstructure"] == example.name]
+        total = float(own[0]["baseline"]) + sum(float(one["attribution"]) for one in own)
+        assert total == pytest.approx(float(own[0]["output"]), abs=1e-7)
+        # by the models that tested it: those of other folds predict otherwise
+        assert expit(total) == pytest.approx(example.predicted, abs=1e-6)
 
 
 def test_the_same_input_gives_the_same_bytes(root, data, tmp_path):  # noqa: F811

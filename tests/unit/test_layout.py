@@ -59,7 +59,7 @@ BARRED = {
     "configuration": {"torch", "mlflow"},
 }
 
-HEAVY = {"torch", "torch_geometric", "mlflow", "matplotlib", "sklearn"}
+HEAVY = {"torch", "torch_geometric", "mlflow", "matplotlib", "sklearn", "optuna"}
 """Packages that take long to load."""
 MAY_LOAD = {
     "ceiling": {"matplotlib"},
@@ -73,7 +73,8 @@ MAY_LOAD = {
     "train": {"torch", "torch_geometric", "sklearn"},
     "members": {"torch", "torch_geometric", "sklearn"},
     "vision_features": {"torch", "torch_geometric", "sklearn"},
-    "track": HEAVY,
+    "study": {"torch", "torch_geometric", "sklearn", "optuna"},
+    "track": HEAVY - {"optuna"},
 }
 """The heavy packages that a program may load; all other programs load none."""
 
@@ -181,7 +182,7 @@ def test_a_program_loads_no_heavy_package_it_does_not_need(path):
     assert loaded(path) & HEAVY <= MAY_LOAD.get(Path(path).stem, set())
 
 
-@pytest.mark.parametrize("name", ["evaluate", "members", "train", "vision_features"])
+@pytest.mark.parametrize("name", ["evaluate", "members", "study", "train", "vision_features"])
 def test_training_and_evaluation_do_not_import_tracking(name):
     assert not closure(f"scripts/{name}.py") & TRACKING
 

@@ -1,5 +1,6 @@
 """What models and encoders declare: complete, consistent, and what their modules take."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,11 @@ def test_a_declared_model_has_a_module_that_reads_trains_and_predicts(name):
     module = by_name.load(name)
     assert (ROOT / module_path("models", name)).samefile(module.__file__)
     assert all(callable(getattr(module, function)) for function in ("read", "total_steps", "train", "predict"))
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if models.read(name).unit])
+def test_a_model_that_is_trained_in_steps_can_be_watched(name):
+    assert "watch" in inspect.signature(by_name.load(name).train).parameters
 
 
 @pytest.mark.parametrize("name", models.names())

@@ -9,6 +9,7 @@ import yaml
 
 from graincast.configuration.load import load
 from graincast.configuration.yaml_file import read
+from graincast.experiment import splits
 from graincast.planning import recipes
 from graincast.planning.jobs import Job, jobs
 from graincast.planning.plan import Plan
@@ -34,6 +35,32 @@ def plan(tmp_path_factory) -> Plan:
 @pytest.fixture(scope="module")
 def planned(plan) -> list[Job]:
     return jobs_of(plan)
+
+
+@pytest.mark.parametrize("split", [{"method": "fractions"}, {"method": "k-fold", "folds": 3, "repeats": 2}])
+def test_a_search_has_a_study_for_each_threshold_and_fold_of_its_split(tmp_path, split):
+    small.write_configuration(tmp_path)
+    file, experiment = tmp_path / "small.yaml", tmp_path / "experiments/made.yaml"
+    config, made = read(file), yaml.safe_load(experiment.read_text())
+    made |= {"search": {"trials": 9}, "target": {"threshold": [2, 2.5]}, "split": "searched"}
+    made["grid"] = {"learning_rate": {"from": 0.01, "to": 1}, "propagation_steps": [1, 2]}
+    experiment.write_text(yaml.safe_dump(made))
+    plan = Plan(load({**config, "splits": config["splits"] | {"searched": split}}, file))
+    found = [job for job in jobs_of(plan) if job.rule in ("train", "study") and job.wildcards["experiment"] == "made"]
+    settings = plan.config["splits"]["searched"]
+    folds = list(splits.subsets_by_fold({str(group): str(group) for group in range(9)}, settings))
+    assert plan.folds("searched") == folds
+    assert [(job.rule, job.wildcards["job"]) for job in found] == [
+        ("study", f"t{threshold}_{fold}") for threshold in ("2", "2.5") for fold in folds
+    ]
+    for job in found:
+        threshold, _, fold = job.wildcards["job"][1:].partition("_")
+        assert job.parameters["fold"] == fold and job.parameters["grid"]["threshold"] == [float(threshold)]
+        assert job.parameters["grid"]["propagation_steps"] == [1, 2]
+        assert job.parameters["search"] == {"trials": 9, "prune": False, "seed": 0}
+    written = recipes.build(PROJECT, jobs_of(plan), {})
+    with_optuna = {recipe["rule"] for recipe in written.values() if "optuna" in recipe["packages"]}
+    assert with_optuna == {"study"} and "train/given/t2" in written
 
 
 def inputs(job: Job) -> list[str]:

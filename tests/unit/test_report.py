@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 from graincast.experiment import declaration
 from graincast.figures import experiment
 from graincast.files import csv_table
+from graincast.graphs import shards
 from graincast.microstructure import BadInput
-from graincast.report import costs, images, microstructures, page, relied_on, words
+from graincast.report import costs, examples, images, microstructures, page, relied_on, words
 from graincast.report.blocks import Code, Note, Picture, Reference, Section, Table, Text, chart, photograph
 from graincast.report.references import REFERENCES, cited
 from graincast.report.results import COLUMNS, Results
+from tests.tables import microstructure
 
 HOSTILE = "<script>alert('x')</script> & \"q\""
 
@@ -138,6 +140,30 @@ def test_the_templates_are_sources_of_the_report():
 
     there = sorted(path.relative_to(Path(page.__file__).parents[2]).as_posix() for path in page.TEMPLATES.iterdir())
     assert sorted(REPORT_TEMPLATES) == there
+
+
+def test_the_best_and_worst_predictions_are_explained_where_that_was_measured(tmp_path):
+    header = ["experiment", "dataset", "target", "threshold", "split", *COLUMNS]
+    csv_table.write(
+        tmp_path / "comparison.csv", header, [["one", "made", "abnormal", "8", "folds", *[""] * len(COLUMNS)]]
+    )
+    made = [microstructure(f"m{seed}", seed) for seed in range(3)]
+    shards.write(tmp_path / "datasets/made/graphs/0000.h5", made)
+    columns = ("microstructure", "group", "grain", "threshold", "fold", "subset", "trial", "abnormal", "probability")
+    tested = [(one.name, one.name, "", "8", "all", "test", "t", 1, 0.9 - 0.3 * i) for i, one in enumerate(made)]
+    csv_table.write(tmp_path / "experiments/one/predictions.csv", columns, tested)
+    results = Results(tmp_path)
+    (part,) = examples.section(results).parts
+    picture, note = part.blocks
+    assert "m0 (abnormal; probability 0.90)" in picture.image and "graincast explain --model one" in note.text
+    columns = ("threshold", "microstructure", "baseline", "output", "grain", "feature", "attribution")
+    added = [("8", "m2", 0.5, 1.0, 1, "area", 0.8), ("8", "m2", 0.5, 1.0, 0, "type", -0.3)]
+    added.append(("9", "m1", 0, 1, 0, "area", 1))  # of another threshold
+    csv_table.write(tmp_path / "explanations/one/examples.csv", columns, added)
+    (part,) = examples.section(results).parts
+    _, text, drawn = part.blocks
+    assert "logit of abnormal growth" in text.text
+    assert "What drove the prediction for m2: abnormal; probability 0.30: most of all area." in drawn.image
 
 
 def test_what_a_leader_relies_on_is_shown_where_it_was_measured(tmp_path):

@@ -28,7 +28,8 @@ TRAIN = {name: training(name, "all") | EVALUATE[name] for name in NAMES}
 TRAIN["given"] = training("given", "t2", "t3") | EVALUATE["given"]
 TRAIN["attended"] |= {"members:attended"}
 CEILING = {
-    name: {f"ceiling:{name}", *(f"model_card:{one}" for one in experiments)} | COMPARE
+    name: {f"ceiling:{name}", *(f"{rule}:{one}" for rule in ("model_card", "log_experiment") for one in experiments)}
+    | COMPARE
     for name, experiments in ON.items()
 }
 SUMMARISE = {name: {f"summarise:{name}", f"check_rejected:{name}"} | CEILING[name] for name in ("made", "given")}
@@ -74,6 +75,8 @@ EXTENSION = "own_models"
 MAPS = {"hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000", "types": {"by": "fraction"}}
 """A data set of maps, whatever their source."""
 SAME = ("dataset", "features", "model", "training")
+SEARCHED = {"grid.learning_rate": {"from": 0.01, "to": 1, "log": True}, "search": {"trials": 12}}
+STUDY = {f"{rule}:made/t2.5_all" for rule in ("study", "measure", "log_trials")} | EVALUATE["made"]
 INHERITED = {"base": "given", **dict.fromkeys(SAME, ...), "grid": None, "fan_out": None}
 READ = {"source": "spparks", "hops": 2, "shards": 2, "path": "results/datasets/made/runs/0000"}
 """Data that were simulated here, as raw data."""
@@ -85,7 +88,7 @@ KEYS = {
     "experiments": (
         SMALL,
         {"experiments": ["made", "tabled", "attended", "pictured"]},
-        SUMMARISE["given"] - {"model_card:given"},
+        SUMMARISE["given"] - {"model_card:given", "log_experiment:given"},
     ),
     "datasets.source": (
         SMALL,
@@ -311,6 +314,10 @@ KEYS = {
     "experiment.training.plateau_factor": (ATTENDED, {"training.plateau_factor": 0.1}, TRAIN["attended"]),
     "experiment.training.plateau_patience": (ATTENDED, {"training.plateau_patience": 1}, TRAIN["attended"]),
     "experiment.training.mixed_precision": (ATTENDED, {"training.mixed_precision": False}, TRAIN["attended"]),
+    **{
+        f"experiment.search.{key}": (MADE, SEARCHED | {f"search.{key}": value}, STUDY)
+        for key, value in {"trials": 20, "prune": True, "seed": 3}.items()
+    },
     "experiment.select": (MADE, {"select": "auc"}, relogged("made", "all") | EVALUATE["made"]),
     "experiment.ensemble": (MADE, {"ensemble": 2}, {"members:made"} | relogged("made", "all") | EVALUATE["made"]),
     "experiment.fan_out": (

@@ -29,6 +29,7 @@ NOT_IN_A_SMALL_RUN = (
     "results/predictions/",
     "results/report.html",
     "predicted_against_true",  # no experiment predicts growth ratios
+    "figures/search",  # or searches ranges
     "feature_subsets",  # nor compares subsets of features
     "feature_importance",
     "roc_and_precision_recall",  # too few test data of both classes, perhaps
