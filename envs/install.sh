@@ -6,7 +6,9 @@
 # torch comes in a call of its own, as its builds lie on different indexes. The CUDA build is that of PyPI, with hashes.
 # The CPU build has no hash, as each index has its own files of it.
 #
-# TORCH_INDEX  where the CPU build is found (default: PyTorch's index of CPU builds); "none": where pip itself would look
+# TORCH_INDEX  where the CPU build is found (default: PyTorch's index of CPU builds); "none": where pip itself would look.
+#              For cuda: another build of the same version with the libraries it needs, without hashes, such as
+#              https://download.pytorch.org/whl/cu126 for GPUs that CUDA 13 has left behind (default: the lock)
 # PIP_FLAGS    more arguments for pip
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,7 +32,13 @@ case $variant in
         if [ "$index" = none ]; then set --; else set -- --index-url "$index"; fi
         install --no-deps "$@" -r "$here/torch-cpu.lock"
         ;;
-    cuda) install --no-deps --require-hashes -r "$here/torch-cuda.lock" ;;
+    cuda)
+        if [ "${TORCH_INDEX:-none}" = none ]; then
+            install --no-deps --require-hashes -r "$here/torch-cuda.lock"
+        else
+            install --index-url "$TORCH_INDEX" "$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p' "$here/torch-cuda.lock")"
+        fi
+        ;;
     *) fail "the build of torch is cpu or cuda, not $variant" ;;
 esac
 [ "$(installed)" = "$variant" ] || fail "the torch that was installed is not the $variant build"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from snakemake.cli import get_argument_parser
+from snakemake_executor_plugin_slurm.partitions import read_partition_file
 
 from graincast.planning.containers import image_name
 from tools.conda_file import conda_file
@@ -230,3 +231,13 @@ def test_keys_in_use_and_keys_commented_out_are_both_found():
     names = set(keys(SLURM.read_text(encoding="utf-8")))
     assert {"executor", "slurm_account", "set-resources", "train", "gpu", "slurm-array-jobs", "rerun-triggers"} <= names
     assert not names & {"if", "over", "status", "them"}
+
+
+def test_the_partition_file_holds_limits_that_the_plugin_knows():
+    partitions = read_partition_file(ROOT / "profiles/slurm/partitions.yaml")
+    assert {partition.name: partition.limits.max_runtime for partition in partitions} == {
+        "short": 4 * 60,
+        "long": 7 * 24 * 60,
+        "gpu": 2 * 24 * 60,
+    }
+    assert [partition.name for partition in partitions if partition.limits.max_gpu] == ["gpu"]
