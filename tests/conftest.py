@@ -16,6 +16,27 @@ def raw_data() -> Path:
     return root
 
 
+LONGEST = ("finished", "test_published", "test_tutorial", "test_real_data", "test_extensions")
+"""Groups of tests that take longest: they start first, so that no worker is left with one at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """With several workers, files that need the finished workflow run on one of them, others on any.
+
+    The order is: unit tests, whose compiled functions later ones take over, then the longest, then the others.
+    """
+    need_it = {item.path for item in items if "finished" in item.fixturenames}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("finished" if item.path in need_it else item.path.stem))
+    items.sort(key=_rank)
+
+
+def _rank(item) -> tuple:
+    group = item.get_closest_marker("xdist_group").args[0]
+    longest = LONGEST.index(group) if group in LONGEST else len(LONGEST)
+    return "unit" not in item.path.parts, longest
+
+
 FAILED_SETUPS: dict[int, tuple[BaseException, str]] = {}
 """Exceptions raised while a test was set up (by id, and kept so that no id is used twice), and the first test."""
 

@@ -21,7 +21,7 @@ FIRST_METRIC = {"abnormal": "accuracy", "growth-ratio": "r2", "label": "accuracy
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
+def smoke(tmp_path_factory) -> Path:
     """A checkout in which all small experiments have run."""
     folder = checkout.copy_project(tmp_path_factory.mktemp("published") / "checkout")
     ran = checkout.run(folder, "--configfile", SMOKE, RAW_DATA_ROOT="")
@@ -30,9 +30,9 @@ def finished(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run_counts(finished) -> dict[str, int]:
+def run_counts(smoke) -> dict[str, int]:
     """How often each job has run: one line per run in its benchmark file."""
-    root = finished / "results/benchmarks"
+    root = smoke / "results/benchmarks"
     files = root.rglob("*.jsonl")
     return {str(file.relative_to(root).with_suffix("")): len(file.read_text().splitlines()) for file in files}
 
@@ -79,8 +79,8 @@ def assert_is_picture(path: Path) -> None:
 # ---- The whole run
 
 
-def test_every_job_ran_once(finished, run_counts):
-    assert checkout.stale(finished, "--configfile", SMOKE) == set()
+def test_every_job_ran_once(smoke, run_counts):
+    assert checkout.stale(smoke, "--configfile", SMOKE) == set()
     assert {f"evaluate/{experiment}" for experiment in EXPERIMENTS} <= run_counts.keys()
     assert {name for name in run_counts if name.startswith("encoder/")} == {
         "encoder/smoke/pca",
@@ -89,13 +89,13 @@ def test_every_job_ran_once(finished, run_counts):
     assert set(run_counts.values()) == {1}
 
 
-def test_the_comparison_holds_the_test_metrics_of_every_experiment(finished):
-    rows = table(finished / "results/comparison.csv")
-    expected = {(name, threshold) for name in EXPERIMENTS for threshold in metrics_of(finished, name)["thresholds"]}
+def test_the_comparison_holds_the_test_metrics_of_every_experiment(smoke):
+    rows = table(smoke / "results/comparison.csv")
+    expected = {(name, threshold) for name in EXPERIMENTS for threshold in metrics_of(smoke, name)["thresholds"]}
     assert {(row["experiment"], row["threshold"]) for row in rows} == expected
     assert len(rows) == len(expected)
     for row in rows:
-        result = metrics_of(finished, row["experiment"])
+        result = metrics_of(smoke, row["experiment"])
         outcome = result["thresholds"][row["threshold"]]
         assert row["target"] == result["target"]["kind"]
         assert int(row["folds"]) == len(outcome["test_by_fold"])
@@ -108,9 +108,9 @@ def test_the_comparison_holds_the_test_metrics_of_every_experiment(finished):
             assert row[metric] == ("" if value is None else f"{value:.6g}"), (row["experiment"], metric)
 
 
-def test_the_comparison_lists_the_best_first(finished):
+def test_the_comparison_lists_the_best_first(smoke):
     groups: dict[tuple, list[float]] = {}
-    for row in table(finished / "results/comparison.csv"):
+    for row in table(smoke / "results/comparison.csv"):
         key = (row["dataset"], row["target"], row["threshold"])
         groups.setdefault(key, []).append(float(row[FIRST_METRIC[row["target"]]]))
     assert max(map(len, groups.values())) > 2
@@ -118,23 +118,23 @@ def test_the_comparison_lists_the_best_first(finished):
         assert scores == sorted(scores, reverse=True)
 
 
-def test_every_figure_is_a_picture_of_more_than_one_colour(finished):
-    figures = sorted((finished / "results").glob("experiments/*/figures/*.png"))
-    encoders = sorted((finished / "results").glob("datasets/*/encoders/*.figures/*.png"))
+def test_every_figure_is_a_picture_of_more_than_one_colour(smoke):
+    figures = sorted((smoke / "results").glob("experiments/*/figures/*.png"))
+    encoders = sorted((smoke / "results").glob("datasets/*/encoders/*.figures/*.png"))
     assert {path.parents[1].name for path in figures} == set(EXPERIMENTS)
     assert {path.parent.name for path in encoders} == {"pca.figures", "autoencoder.figures"}
-    for path in [*figures, *encoders, finished / "results/comparison.png"]:
+    for path in [*figures, *encoders, smoke / "results/comparison.png"]:
         assert_is_picture(path)
 
 
 # ---- Test metrics
 
 
-def test_recorded_metrics_of_abnormal_growth_are_those_of_the_predictions(finished):
-    recorded = list(thresholds(finished, "abnormal"))
+def test_recorded_metrics_of_abnormal_growth_are_those_of_the_predictions(smoke):
+    recorded = list(thresholds(smoke, "abnormal"))
     assert len(recorded) > 5
     for experiment, threshold, test in recorded:
-        by_subset = predictions(finished, experiment, threshold)
+        by_subset = predictions(smoke, experiment, threshold)
         abnormal, predicted = by_subset["test"][0] == 1, by_subset["test"][1] > 0.5
         counts = {
             "count": abnormal.size,
@@ -150,11 +150,11 @@ def test_recorded_metrics_of_abnormal_growth_are_those_of_the_predictions(finish
         assert test["majority_class_accuracy"] == pytest.approx((abnormal == majority).mean())
 
 
-def test_the_classification_report_counts_what_the_metrics_count(finished):
-    for experiment, threshold, test in thresholds(finished, "abnormal"):
+def test_the_classification_report_counts_what_the_metrics_count(smoke):
+    for experiment, threshold, test in thresholds(smoke, "abnormal"):
         suffix = f"_t{threshold}"
-        assert f"confusion_matrix{suffix}.png" in figure_files(finished, experiment)
-        folder = finished / f"results/experiments/{experiment}/figures"
+        assert f"confusion_matrix{suffix}.png" in figure_files(smoke, experiment)
+        folder = smoke / f"results/experiments/{experiment}/figures"
         report = {row["class"]: row for row in table(folder / f"classification_report{suffix}.csv")}
         assert int(report["abnormal"]["count"]) == test["count_abnormal"]
         assert int(report["normal"]["count"]) == test["count"] - test["count_abnormal"]
@@ -162,16 +162,16 @@ def test_the_classification_report_counts_what_the_metrics_count(finished):
             assert float(report["abnormal"][column]) == pytest.approx(test[metric] or 0, abs=1e-5)
 
 
-def test_recorded_metrics_of_growth_ratios_are_those_of_the_predictions(finished):
-    recorded = list(thresholds(finished, "growth-ratio"))
+def test_recorded_metrics_of_growth_ratios_are_those_of_the_predictions(smoke):
+    recorded = list(thresholds(smoke, "growth-ratio"))
     assert {name for name, *_ in recorded} == {
         "smoke-sgc-regression",
         "smoke-gat-regression",
         "smoke-gat-normal-growth",
     }
     for experiment, threshold, test in recorded:
-        assert "predicted_against_true.png" in figure_files(finished, experiment)
-        by_subset = predictions(finished, experiment, threshold)
+        assert "predicted_against_true.png" in figure_files(smoke, experiment)
+        by_subset = predictions(smoke, experiment, threshold)
         true, predicted = by_subset["test"]
         assert test["count"] == true.size
         assert test["mae"] == pytest.approx(np.abs(true - predicted).mean(), rel=1e-6)
@@ -183,31 +183,31 @@ def test_recorded_metrics_of_growth_ratios_are_those_of_the_predictions(finished
 # ---- Single experiments
 
 
-def test_ablation_trains_every_subset_of_features_in_one_job(finished, run_counts):
-    experiment = finished / "results/experiments/smoke-sgc-feature-ablation"
+def test_ablation_trains_every_subset_of_features_in_one_job(smoke, run_counts):
+    experiment = smoke / "results/experiments/smoke-sgc-feature-ablation"
     subsets = table(experiment / "figures/feature_subsets.csv")
     assert len(subsets) == len({row["features"] for row in subsets}) == 7 + 21
     assert [path.name for path in (experiment / "trials").iterdir()] == ["all"]
     assert run_counts["train/smoke-sgc-feature-ablation/all"] == 1
-    assert "feature_importance_t2.png" in figure_files(finished, "smoke-sgc-feature-ablation")
+    assert "feature_importance_t2.png" in figure_files(smoke, "smoke-sgc-feature-ablation")
     scores = [float(row["validation_accuracy"]) for row in subsets]
     assert scores == sorted(scores, reverse=True)
 
 
-def test_normal_growth_predicts_every_grain(finished):
-    rows = table(finished / "results/experiments/smoke-gat-normal-growth/predictions.csv")
-    summary = table(finished / "results/datasets/smoke-normal/summary.csv")
+def test_normal_growth_predicts_every_grain(smoke):
+    rows = table(smoke / "results/experiments/smoke-gat-normal-growth/predictions.csv")
+    summary = table(smoke / "results/datasets/smoke-normal/summary.csv")
     assert len(rows) == sum(int(row["grains"]) for row in summary)
     for microstructure in summary:
         grains = [int(row["grain"]) for row in rows if row["microstructure"] == microstructure["microstructure"]]
         assert grains == list(range(int(microstructure["grains"])))
 
 
-def test_random_weights_are_named_in_every_result(finished):
-    features = vision_table.read(finished / "results/datasets/smoke/features/vgg16-random.h5")
+def test_random_weights_are_named_in_every_result(smoke):
+    features = vision_table.read(smoke / "results/datasets/smoke/features/vgg16-random.h5")
     assert "random weights" in features.network
-    assert metrics_of(finished, "smoke-vision")["network"] == features.network
-    networks = {row["experiment"]: row["network"] for row in table(finished / "results/comparison.csv")}
+    assert metrics_of(smoke, "smoke-vision")["network"] == features.network
+    networks = {row["experiment"]: row["network"] for row in table(smoke / "results/comparison.csv")}
     assert networks.pop("smoke-vision") == features.network
     assert set(networks.values()) == {""}
 
@@ -215,34 +215,34 @@ def test_random_weights_are_named_in_every_result(finished):
 # ---- Further runs in the same checkout
 
 
-def test_finished_runs_are_compared_without_training(finished, tmp_path):
+def test_finished_runs_are_compared_without_training(smoke, tmp_path):
     for name in ("smoke-gat", "smoke-sgc-repeats"):
-        shutil.copytree(finished / "results/experiments" / name, tmp_path / name)
+        shutil.copytree(smoke / "results/experiments" / name, tmp_path / name)
     metrics = [str(path) for path in sorted(tmp_path.glob("*/test_metrics.json"))]
-    ceilings = [str(path) for path in sorted((finished / "results/datasets").glob("*/ceiling.json"))]
+    ceilings = [str(path) for path in sorted((smoke / "results/datasets").glob("*/ceiling.json"))]
     given = ["--metrics", *metrics, "--ceilings", *ceilings, "--out", str(tmp_path / "chosen.csv")]
-    compared = checkout.program(finished, "compare", *given)
+    compared = checkout.program(smoke, "compare", *given)
     assert compared.returncode == 0, compared.stdout
-    in_both = table(finished / "results/comparison.csv")
+    in_both = table(smoke / "results/comparison.csv")
     expected = [row for row in in_both if row["experiment"] in ("smoke-gat", "smoke-sgc-repeats")]
     for row, former in zip(table(tmp_path / "chosen.csv"), expected, strict=True):
         assert row == former | {key: row[key] for key in row if key.startswith(("reference", "difference"))}
     arguments = ["--comparison", str(tmp_path / "chosen.csv"), "--experiments", "smoke-gat"]
-    drawn = checkout.program(finished, "comparison_figure", *arguments, "--out", str(tmp_path / "chosen.png"))
+    drawn = checkout.program(smoke, "comparison_figure", *arguments, "--out", str(tmp_path / "chosen.png"))
     assert drawn.returncode == 0, drawn.stdout
     assert_is_picture(tmp_path / "chosen.png")
     arguments[-1] = "gat"
-    refused = checkout.program(finished, "comparison_figure", *arguments, "--out", str(tmp_path / "absent.png"))
+    refused = checkout.program(smoke, "comparison_figure", *arguments, "--out", str(tmp_path / "absent.png"))
     assert refused.returncode == 1
     assert "has no experiment gat (it has smoke-gat, smoke-sgc-repeats)" in refused.stdout
 
 
-def test_graphs_are_exported(finished):
+def test_graphs_are_exported(smoke):
     target = "results/datasets/smoke/deepspparks-json"
-    ran = checkout.run(finished, target, "--configfile", SMOKE)
+    ran = checkout.run(smoke, target, "--configfile", SMOKE)
     assert ran.returncode == 0, ran.stdout
-    summary = table(finished / "results/datasets/smoke/summary.csv")
-    exported = (path.relative_to(finished / target).with_suffix("") for path in (finished / target).rglob("*.json"))
+    summary = table(smoke / "results/datasets/smoke/summary.csv")
+    exported = (path.relative_to(smoke / target).with_suffix("") for path in (smoke / target).rglob("*.json"))
     assert sorted(map(str, exported)) == sorted(row["microstructure"] for row in summary)
 
 
