@@ -60,14 +60,14 @@ def _column(kind: str, name: str) -> str:
 
 
 def addresses(client: MlflowClient, prefix: str, server: str) -> list[tuple[str, dict[str, str]]]:
-    """Each experiment with this prefix and the addresses of its views on a server, by the experiments' names."""
+    """Each experiment with this prefix, by name, and the addresses of its pages on a server: its views, and charts."""
     found = {}
     for experiment in client.search_experiments():
-        views = [name for name in VIEWS if _SHARED + name in experiment.tags]
         if experiment.name.startswith(prefix):
-            page = f"{server}/#/experiments/{quote(experiment.experiment_id)}/runs?"
-            found[experiment.name] = {
-                view: page + urlencode({"workflowType": "machine_learning", "viewStateShareKey": view})
-                for view in views
-            } or {"runs": page + urlencode({"workflowType": "machine_learning"})}
+            queries = {view: {"viewStateShareKey": view} for view in VIEWS if _SHARED + view in experiment.tags}
+            if queries:
+                queries["charts"] = {**queries["trials"], "compareRunsMode": "CHART"}
+            page = f"{server}/#/experiments/{quote(experiment.experiment_id)}/runs?workflowType=machine_learning"
+            pages = {name: f"{page}&{urlencode(query)}" for name, query in queries.items()}
+            found[experiment.name] = pages or {"runs": page}
     return sorted(found.items())
