@@ -85,10 +85,11 @@ lint: $(READY)  ## style of Python and Snakemake files
 format: $(READY)  ## put Python and Snakemake files into the checked style
 	@ruff check --fix . ; ruff format . ; snakefmt Snakefile rules
 
-ui: $(READY)  ## open MLflow's pages on http://127.0.0.1:5000
+ui: $(READY)  ## serve MLflow's pages on http://127.0.0.1:5000, and print the address of each experiment (PORT=5001)
 	@case "$${MLFLOW_TRACKING_URI:-}" in http*) echo "MLFLOW_TRACKING_URI names a server: its pages are at its address" >&2; exit 2;; esac
 	@python -m scripts.track --tracking "$$(python -m graincast config "$(CONFIG)" tracking)" store --existing --port "$${PORT:-5000}"
-	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
+	@PYTHONWARNINGS=ignore MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_LOGGING_LEVEL=WARNING \
+	mlflow ui --uvicorn-opts "--log-level warning" --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --host 127.0.0.1 --port $${PORT:-5000}
 
 sync-tracking: $(READY)  ## send what could not be sent to MLflow (ALL=1: all results that the store does not have)
 	@python -m scripts.track --tracking "$$(python -m graincast config "$(CONFIG)" tracking)" sync $(if $(ALL),--all)

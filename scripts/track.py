@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> None:
             raise BadInput(f"{path}: there is no store yet; run the workflow first")
         if args.existing and args.port is not None:
             port.check_free(args.port)
-        attempt(lambda tracking, advance: tracking.connect(args.tracking), args.tracking)
+        attempt(lambda tracking, advance: open_store(tracking, args.tracking, args.port), args.tracking)
         return
     if args.what == "unsent":
         note_unsent(args.folder, Recipe(args.unchecked), args.out)
@@ -55,6 +55,17 @@ def main(args: argparse.Namespace) -> None:
     else:
         attempt(lambda tracking, advance: send(tracking, args.folder, args.tracking), args.tracking)
     write_sent(args.out)
+
+
+def open_store(tracking: ModuleType, settings: dict, pages_port: int | None) -> None:
+    """Make the store if it is missing. With the port of its pages, print where they show each experiment."""
+    client = tracking.connect(settings)
+    if pages_port is None:
+        return
+    for name, pages in tracking.addresses(client, settings["experiment_prefix"], f"http://127.0.0.1:{pages_port}"):
+        print(name)
+        for view, address in pages.items():
+            print(f"  {view:<11}{address}", flush=True)
 
 
 def write_sent(out: Path) -> None:
@@ -190,7 +201,7 @@ if __name__ == "__main__":
     steps = p.add_subparsers(dest="what", required=True)
     step = steps.add_parser("store", help="make the store if it is an SQLite file that is missing")
     step.add_argument("--existing", action="store_true", help="fail where it is missing")
-    step.add_argument("--port", type=int, help="fail where another program listens on this port")
+    step.add_argument("--port", type=int, help="the port of the pages: fail if it is taken, else print their addresses")
     for name, help_text in (
         ("trials", "log a training job's trials"),
         ("experiment", "log an experiment's test results"),

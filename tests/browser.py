@@ -14,13 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests import debian
+from tools.chromium import QUIET
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-QUIET = (
-    "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",
-    "--disable-domain-reliability", "--disable-extensions", "--no-first-run", "--disable-gpu",
-)  # fmt: skip
-"""What keeps the browser from most errands of its own."""
 ERRAND = re.compile(r"(https?://)?(?!fonts\.)[\w-]+\.(google|googleapis|gvt1)\.com[:/]")
 """Addresses of its errands that are left: the time, updates. No page is served from there."""
 

@@ -98,6 +98,7 @@ def run_track(
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow sets it
     arguments: dict = {
         "existing": False,
+        "port": None,
         "tracking": settings,
         "folder": folder,
         "results": folder,

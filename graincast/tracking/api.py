@@ -17,8 +17,9 @@ os.environ.pop("MLFLOW_RUN_ID", None)  # MLflow would log to that run instead
 from graincast.tracking.experiments import log_experiment
 from graincast.tracking.store import connect
 from graincast.tracking.trial_runs import log_trials
+from graincast.tracking.views import addresses
 
 for logger in ("mlflow", "alembic"):
     logging.getLogger(logger).setLevel(logging.CRITICAL)  # only now, as importing MLflow also sets the level
 
-__all__ = ["connect", "log_experiment", "log_trials"]
+__all__ = ["addresses", "connect", "log_experiment", "log_trials"]

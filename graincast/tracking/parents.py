@@ -39,6 +39,12 @@ def find_or_create(client: MlflowClient, experiment_id: str, name: str, note: di
         return created
 
 
+def retire(client: MlflowClient, parent: Run) -> None:
+    """Let a parent be that of an earlier execution: the same one, such as `by-hand`, made results anew otherwise."""
+    earlier = f"{parent.data.tags['graincast.execution']} ({parent.info.run_id[:8]})"
+    client.set_tag(parent.info.run_id, "graincast.execution", earlier)
+
+
 def _create(client: MlflowClient, experiment_id: str, name: str, note: dict) -> Run:
     tags = {key: value for key, value in note["tags"].items() if key != "graincast.rule"}
     tags |= {"graincast.parent": name, "mlflow.note.content": note["about"]["description"]}

@@ -111,12 +111,52 @@ def test_the_parent_has_the_results_and_the_registered_champion(logged):
     assert parent.data.metrics == pytest.approx(metrics)
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["graincast.chosen_t8"] == result["chosen_trial"]
+    chosen = {name: run.data.tags.get("graincast.chosen") for name, run in children.items()}
+    assert chosen == {name: "8" if name == result["chosen_trial"] else None for name in TRIALS}
+    of_trials = [run.data.params for run in children.values()]
+    shared = {key: value for key, value in of_trials[0].items() if all(other[key] == value for other in of_trials)}
+    assert shared.items() <= parent.data.params.items()
+    assert {"model", "dataset", "features", "split", "iterations"} <= shared.keys()
+    assert "propagation_steps" not in parent.data.params
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert {"test_metrics.json", "trials.csv", "predictions.csv", "figures"} <= files
     curves = client.list_artifacts(children[result["chosen_trial"]].info.run_id)
     assert "training_curves_t8.png" in {file.path for file in curves}
     champion = client.get_model_version_by_alias("graincast.one-t8", "champion")
     assert (str(champion.version), champion.run_id) == ("1", parent.info.run_id)
+
+
+def test_an_experiment_has_a_kind_a_description_and_views(logged):
+    client, (parent,), children = runs_of(logged)
+    experiment = client.get_experiment(parent.info.experiment_id)
+    assert experiment.tags["mlflow.note.content"] == ABOUT["description"]
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    trials = json.loads(experiment.tags["mlflow.sharedViewState.trials"])
+    order = f"{trials['orderByKey']} {'ASC' if trials['orderByAsc'] else 'DESC'}"
+    ranked = client.search_runs([experiment.experiment_id], trials["searchFilter"], order_by=[order])
+    assert {run.info.run_id for run in ranked} == {run.info.run_id for run in children.values()}
+    assert ranked[0].data.tags["graincast.chosen"] == "8"
+    present = {f"metrics.`{name}`" for name in ranked[0].data.metrics}
+    present |= {f"params.`{name}`" for name in ranked[0].data.params}
+    assert set(trials["selectedColumns"]) <= present | {"tags.`graincast.chosen`"}
+    executions = json.loads(experiment.tags["mlflow.sharedViewState.executions"])
+    present = {f"metrics.`{name}`" for name in parent.data.metrics}
+    present |= {f"params.`{name}`" for name in parent.data.params} | {f"tags.`{name}`" for name in parent.data.tags}
+    assert set(executions["selectedColumns"]) <= present
+
+
+def test_other_settings_of_the_same_execution_get_a_parent_of_their_own(root, monkeypatch):
+    monkeypatch.setenv("GRAINCAST_EXECUTION", "by-hand")
+    log_execution(root)
+    record = json.loads((job_of(root) / "trials.json").read_text())
+    record["training"]["iterations"] = 31
+    write_text(job_of(root) / "trials.json", json.dumps(record))
+    log_execution(root)
+    _, parents, children = runs_of(root)
+    latest, earlier = sorted(parents, key=lambda run: run.info.start_time, reverse=True)
+    assert (earlier.data.params["iterations"], latest.data.params["iterations"]) == ("30", "31")
+    assert earlier.data.tags["graincast.superseded_by"] == latest.info.run_id
+    assert {run.data.tags["mlflow.parentRunId"] for run in children.values()} == {latest.info.run_id}
 
 
 def test_a_rerun_replaces_its_runs_and_an_unchanged_model_adds_no_version(original_results, tmp_path, monkeypatch):
@@ -242,6 +282,14 @@ def test_all_results_are_logged_once_more_only_where_the_store_does_not_have_the
     assert {n: r.info.run_id for n, r in children_after.items()} == {n: r.info.run_id for n, r in children.items()}
 
     client, _, _ = runs_of(root)
+    experiment = parents[0].info.experiment_id
+    chosen = next(run for run in children.values() if "graincast.chosen" in run.data.tags)
+    client.delete_tag(chosen.info.run_id, "graincast.chosen")  # as an earlier release would have left it
+    client.delete_experiment_tag(experiment, "mlflow.experimentKind")
+    assert run_track("sync", settings_of(root), **again) == 0
+    assert client.get_run(chosen.info.run_id).data.tags["graincast.chosen"] == "8"
+    assert client.get_experiment(experiment).tags["mlflow.experimentKind"] == "custom_model_development"
+
     client.delete_run(children[TRIALS[0]].info.run_id)
     assert run_track("sync", settings_of(root), **again) == 0
     _, (parent,), children_after = runs_of(root)
