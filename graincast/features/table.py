@@ -111,6 +111,15 @@ class FeatureTable:
             )
             start = stop or 1
 
+    def rows_of(self, key: str, inside: np.ndarray) -> Iterator[np.ndarray]:
+        """The rows of x, candidate, edges or edge_x that belong to the microstructures in `inside`, part by part."""
+        start = 0
+        for part in self.parts():
+            stop = start + len(part.name)
+            ptr = part.edge_ptr if key.startswith("edge") else part.node_ptr
+            yield getattr(part, key)[np.repeat(inside[start:stop], np.diff(ptr))]
+            start = stop
+
     def selected(self, inside: np.ndarray) -> "FeatureTable":
         """The table of the microstructures in `inside`, bool [g]."""
         grains, edges, runs = (np.diff(ptr) for ptr in (self.node_ptr, self.edge_ptr, self.growth_ptr))
