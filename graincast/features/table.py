@@ -47,7 +47,7 @@ TOGETHER = 1 << 17
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """A data set as arrays; the fields are those of the file (see above). Those of a file that was read are read-only."""
+    """A data set as arrays; the fields are those of the file (see above). A file's large arrays are read-only."""
 
     name: list[str]
     group: list[str]
@@ -188,10 +188,10 @@ def assemble(
     A dict may have a group, by default the name, and a spacing, by default unknown. The table is sorted by name.
     """
     small, large = _laid_out(columns, rows, edge_columns)
-    return FeatureTable(**small, **{key: np.concatenate(arrays) for key, arrays in large.items()})
+    return FeatureTable(**small | {key: np.concatenate(arrays) for key, arrays in large.items()})
 
 
-def _laid_out(columns: list[str], rows: Iterable[dict], edge_columns: Sequence[str]) -> tuple[dict, dict]:
+def _laid_out(columns: list[str], rows: Iterable[dict], edge_columns: Sequence[str]) -> tuple[dict[str, Any], dict]:
     """The fields of a table of these rows: the small ones, and for each of the LARGE one array per microstructure."""
     ordered = sorted(rows, key=lambda row: row["name"])
     small = {
@@ -208,13 +208,13 @@ def _laid_out(columns: list[str], rows: Iterable[dict], edge_columns: Sequence[s
     return small, large | {"growth_ratio": [ratios.ravel() for ratios in large["growth_ratio"]]}
 
 
-def _write(path: str | os.PathLike, small: Mapping[str, Any], large: Mapping[str, Sequence[np.ndarray]]) -> None:
+def _write(path: str | os.PathLike, small: dict[str, Any], large: Mapping[str, Sequence[np.ndarray]]) -> None:
     with hdf5.streamed(path, libver="latest") as out:
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for key, pieces in large.items():
             shape = sum(len(piece) for piece in pieces), *pieces[0].shape[1:]
             arrays[key] = out.put(key, shape, pieces[0].dtype, pieces)
-        out.file.attrs.update(**FORMAT, fingerprint=FeatureTable(**small, **arrays).fingerprint)
+        out.file.attrs.update(**FORMAT, fingerprint=FeatureTable(**small | arrays).fingerprint)
         out.file.attrs.update({key: np.array(small[key], "S") for key in ATTRIBUTES})
         for key in TEXTS:
             out.file.create_dataset(key, data=small[key], dtype=h5py.string_dtype(), shape=(len(small["name"]),))

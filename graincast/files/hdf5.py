@@ -70,7 +70,7 @@ def streamed(path: str | os.PathLike, **settings: Any) -> Iterator[Streamed]:
 
     What HDF5 itself writes is held in memory until then, as in `written`, and for the same reason.
     """
-    with whole(path) as partial, open(partial, "wb") as stream:
+    with whole(path) as partial, partial.open("wb") as stream:
         writes = _Writes()
         with h5py.File(writes, "w", **settings) as file:
             yield Streamed(partial, stream, file)
