@@ -46,11 +46,13 @@ TRAINED = {
 EVALUATED = ("sgc", "logistic", "gat")
 
 
-def microstructures(names: list[str], kinds: int = 4) -> Iterator[Microstructure]:
-    """Copies of a few maps, with a candidate and a growth run of their own each."""
+def microstructures(
+    names: list[str], grains: int = GRAINS, sites: int = SITES, kinds: int = 4
+) -> Iterator[Microstructure]:
+    """A map turned a few ways, with a candidate and a growth run of its own for each name, a number."""
     maps = []
-    for _ in range(kinds):
-        labels = voronoi(GRAINS, SITES)
+    for turns in range(kinds):
+        labels = np.ascontiguousarray(np.rot90(voronoi(grains, sites), turns))
         n = int(labels.max())
         maps.append((labels, n, *adjacency(labels, n)))
     for name in names:
@@ -70,7 +72,7 @@ def microstructures(names: list[str], kinds: int = 4) -> Iterator[Microstructure
             degree=np.bincount(edges[:, 0], minlength=n).astype(np.int32),
             runs=["1"],
             times=[np.array([0.0, 1e5])],
-            areas=[np.stack([area, area * rng.choice([1, 20], n)]).astype(np.int32)],
+            areas=[np.stack([area, candidate * area.sum() if rng.random() < 0.5 else area]).astype(np.int32)],
         )
 
 
