@@ -1,6 +1,6 @@
 """Peak memory of the steps from grain graphs to test results, at several sizes: python -m benchmarks.memory.
 
-Made-up whole maps of 445 grains (about 2,700 directed edges), in shards of 500 graphs. Each step is the program that
+Made-up whole maps of 445 grains (about 2,700 directed edges), in shards of 200 graphs. Each step is the program that
 the workflow runs, in a process of its own, looked at every few milliseconds. What is measured is anonymous memory, all
 that is not a page of a file: a file's pages, such as those of the mapped feature table, can be given up at any time, so
 they fit any limit. A line through the sizes is extrapolated to 100,000 graphs.
@@ -28,7 +28,7 @@ from graincast.graphs.boundaries import adjacency
 from graincast.microstructure import Microstructure
 
 ROOT = Path(__file__).parents[1]
-GRAINS, SITES, IN_SHARD, FAR = 445, 112, 500, 100_000
+GRAINS, SITES, IN_SHARD, FAR = 445, 112, 200, 100_000
 COLUMNS = ["type", "degree", "area", "perimeter", "equivalent_diameter", "major_axis_length", "minor_axis_length"]
 RATES = {"learning_rate": [0.01], "weight_decay": [0.0], "seed": [0]}
 SHORT = {"iterations": 20, "epochs": 1, "hidden": 8, "heads": 2}
@@ -141,7 +141,7 @@ def extrapolated(sizes: list[int], values: list[float], size: int = FAR) -> dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 4000], help="at least two")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 4000], help="at least two, 500 or more")
     parser.add_argument("--work", type=Path, help="folder for the made-up data, by default that for temporary files")
     args = parser.parse_args()
     measured: dict[str, list[float]] = {}

@@ -130,12 +130,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, nargs="+", default=[1000, 2000, 4000], help="numbers of runs to preprocess")
     parser.add_argument("--planned", type=int, nargs="*", default=[27588], help="numbers of runs to plan only")
-    parser.add_argument("--shards", type=int, default=SHARDS)
+    parser.add_argument(
+        "--shards", type=int, default=SHARDS, help=f"of what is preprocessed; {SHARDS} of what is planned"
+    )
     args = parser.parse_args()
     found: dict = {}
     for kind in SOURCES:
+
+        def cost_of(runs: int, kind: str = kind) -> dict:
+            made = runs in args.runs
+            return measured(kind, runs, args.shards if made else SHARDS, made)
+
         for runs in [*args.runs, *args.planned]:
-            found[f"{kind}, {runs} runs"] = one = measured(kind, runs, args.shards, runs in args.runs)
+            found[f"{kind}, {runs} runs"] = one = cost_of(runs)
             print(f"{kind}, {runs} runs: {json.dumps(one)}", flush=True)
         costs = [found[f"{kind}, {runs} runs"]["preprocessing, CPU s"] for runs in args.runs]
         slope, start = np.polyfit(args.runs, costs, 1)
@@ -146,8 +153,7 @@ def main() -> None:
                 float(np.abs(start + slope * np.array(args.runs) - costs).max()), 1
             ),
         }
-    print(json.dumps(found, indent=2))
-    results.write("published_size", found, ["snakemake", "numpy", "h5py"])
+        results.write("published_size", found, ["snakemake", "numpy", "h5py"])
 
 
 if __name__ == "__main__":

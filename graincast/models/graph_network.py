@@ -51,7 +51,10 @@ SETTINGS = ("epochs", "patience", "clip", "plateau_factor", "plateau_patience", 
 SHARED = (*SETTINGS, "batch_size", "loss_grains")
 AXES = ("threshold", "learning_rate", "weight_decay", "seed")
 """The settings of training, and the axes, that are not a network's own."""
-MEASURED_TOGETHER = 512  # graphs per batch when measuring: fast, and small enough for any memory
+MEASURED_TOGETHER, MEASURED_GRAINS = (
+    512,
+    1 << 16,
+)  # most per batch when measuring: fast, and small enough for any memory
 
 Seen = Iterable[tuple[int | None, int | None]]
 WHOLE: Seen = itertools.repeat((None, None))
@@ -209,7 +212,7 @@ class _Task:
         self.graphs, measured = of[self.loss_grains], of[self.grains]
         indices = {name: torch.from_numpy(np.flatnonzero(subset == name)) for name in ("train", "validation")}
         self.train = indices["train"]
-        self.subsets = {name: _batches(measured, index) for name, index in indices.items()}
+        self.measured, self.indices = measured, indices
 
     def batches(self, order: torch.Generator) -> Iterator[Batch]:
         for index in torch.randperm(len(self.train), generator=order).split(self.batch_size):
@@ -220,8 +223,8 @@ class _Task:
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         measured = {}
-        for name, batches in self.subsets.items():
-            pairs = [_scores(network, batch, self.grains) for batch in batches]
+        for name, index in self.indices.items():
+            pairs = [_scores(network, batch, self.grains) for batch in _batches(self.measured, index)]
             score, y = (torch.cat(values).double() for values in zip(*pairs, strict=True))
             second = ((score > 0) == (y > 0.5)).double() if self.classify else self.span * (score - y).abs()
             measured[name] = self._loss(score, y), second.mean()
@@ -283,8 +286,10 @@ def _graphs(data: FeatureTable, normalisation: dict, network: type[Network], gra
     return graph_batches.joined(of_parts())
 
 
-def _batches(graphs: Graphs, indices: torch.Tensor) -> list[Batch]:
-    return [graphs.batch(index.to(graphs.x.device)) for index in indices.split(MEASURED_TOGETHER) if len(index)]
+def _batches(graphs: Graphs, indices: torch.Tensor) -> Iterator[Batch]:
+    largest = int(graphs.node_ptr.diff().max()) if len(indices) else 1
+    together = max(1, min(MEASURED_TOGETHER, MEASURED_GRAINS // largest))
+    return (graphs.batch(index.to(graphs.x.device)) for index in indices.split(together) if len(index))
 
 
 def _identity(
