@@ -141,7 +141,7 @@ def extrapolated(sizes: list[int], values: list[float], size: int = FAR) -> dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 4000], help="at least two, 500 or more")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 1500], help="at least two, 500 or more")
     parser.add_argument("--work", type=Path, help="folder for the made-up data, by default that for temporary files")
     args = parser.parse_args()
     measured: dict[str, list[float]] = {}

@@ -5,7 +5,7 @@ Made-up raw runs as real files of unique content: DeepSPPARKS JSON graphs of abo
 Snakemake: the first hashes all raw files, and the second compares sizes and times. Then graphs and features are made
 for real. CPU time is that of all processes together; memory is the largest of any process.
 
-    python -m benchmarks.published_size --runs 500 1000 2000 --planned 27588
+    python -m benchmarks.published_size --runs 1000 4000 27588 --planned --shards 64     hours
 
 Needs about 20 kB of disk per run.
 """
@@ -128,11 +128,9 @@ def measured(kind: str, runs: int, shards: int, made: bool) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, nargs="+", default=[1000, 2000, 4000], help="numbers of runs to preprocess")
+    parser.add_argument("--runs", type=int, nargs="+", default=[300, 600, 1200], help="numbers of runs to preprocess")
     parser.add_argument("--planned", type=int, nargs="*", default=[27588], help="numbers of runs to plan only")
-    parser.add_argument(
-        "--shards", type=int, default=SHARDS, help=f"of what is preprocessed; {SHARDS} of what is planned"
-    )
+    parser.add_argument("--shards", type=int, default=4, help=f"of what is preprocessed; {SHARDS} of what is planned")
     args = parser.parse_args()
     found: dict = {}
     for kind in SOURCES:

@@ -112,33 +112,38 @@ class FeatureTable:
             start = stop or 1
 
     def rows_of(self, key: str, inside: np.ndarray) -> Iterator[np.ndarray]:
-        """The rows of x, candidate, edges or edge_x that belong to the microstructures in `inside`, part by part."""
+        """The rows of a LARGE array that belong to the microstructures in `inside` (bool [g]), part by part."""
         start = 0
         for part in self.parts():
             stop = start + len(part.name)
-            ptr = part.edge_ptr if key.startswith("edge") else part.node_ptr
-            yield getattr(part, key)[np.repeat(inside[start:stop], np.diff(ptr))]
+            counts = np.diff(part.edge_ptr if key.startswith("edge") else part.node_ptr)
+            if key == "growth_ratio":
+                counts = counts * np.diff(part.growth_ptr)
+            yield getattr(part, key)[np.repeat(inside[start:stop], counts)]
             start = stop
 
     def selected(self, inside: np.ndarray) -> "FeatureTable":
-        """The table of the microstructures in `inside`, bool [g]."""
+        """The table of the microstructures in `inside`, bool [g]; its large arrays lie in nameless temporary files."""
         grains, edges, runs = (np.diff(ptr) for ptr in (self.node_ptr, self.edge_ptr, self.growth_ptr))
-        of_grain, of_edge, of_ratio = (np.repeat(inside, count) for count in (grains, edges, runs * grains))
-        return FeatureTable(
-            name=list(itertools.compress(self.name, inside)),
-            group=list(itertools.compress(self.group, inside)),
-            columns=self.columns,
-            edge_columns=self.edge_columns,
-            spacing=self.spacing[inside],
-            node_ptr=_pointers(grains[inside]),
-            x=self.x[of_grain],
-            candidate=self.candidate[of_grain],
-            edge_ptr=_pointers(edges[inside]),
-            edges=self.edges[of_edge],
-            edge_x=self.edge_x[of_edge],
-            growth_ptr=_pointers(runs[inside]),
-            growth_ratio=self.growth_ratio[of_ratio],
-        )
+        small: dict[str, Any] = {
+            "name": list(itertools.compress(self.name, inside)),
+            "group": list(itertools.compress(self.group, inside)),
+            "columns": self.columns,
+            "edge_columns": self.edge_columns,
+            "spacing": self.spacing[inside],
+            "node_ptr": _pointers(grains[inside]),
+            "edge_ptr": _pointers(edges[inside]),
+            "growth_ptr": _pointers(runs[inside]),
+        }
+        large = {}
+        for key in LARGE:
+            whole, count = getattr(self, key), 0
+            with tempfile.TemporaryFile() as file:
+                for rows in self.rows_of(key, inside):
+                    file.write(rows.data)
+                    count += len(rows)
+                large[key] = _mapped_whole(file, whole.dtype).reshape(count, *whole.shape[1:])
+        return FeatureTable(**small | large)
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -118,6 +118,7 @@ def test_parts_are_the_table_in_order(small_parts, count):
     ratios = [ratio for part in parts for ratio in part.candidate_ratios()]
     assert all(np.array_equal(a, b) for a, b in zip(ratios, features.candidate_ratios(), strict=True))
     inside = np.arange(count) % 3 == 0
+    assert features.selected(inside).name == features.name[::3]
     for key, ptr in (("x", features.node_ptr), ("edge_x", features.edge_ptr)):
         rows = np.concatenate(list(features.rows_of(key, inside)))
         np.testing.assert_array_equal(rows, getattr(features, key)[np.repeat(inside, np.diff(ptr))])
