@@ -105,7 +105,7 @@ def preprocessed(count: int = 20) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--states", type=int, default=4, help="states to grow")
+    parser.add_argument("--states", type=int, default=8, help="states to grow")
     args = parser.parse_args()
     grown(0)  # compiles
     states = [grown(1 + seed) for seed in range(args.states)]
