@@ -64,8 +64,8 @@ def write_runs(folder: Path, count: int) -> None:
         for path in (run / INITIAL, run / STATS):
             path.parent.mkdir(parents=True, exist_ok=True)
         (run / INITIAL).write_bytes(initial)
-        last = areas.copy()
-        last[1:3] = i // 4000, i % 4000
+        last = np.zeros_like(areas)
+        last[1:4] = i % 1000, i // 1000, areas.sum() - i % 1000 - i // 1000
         write_stats(run / STATS, TIMES, np.stack([areas, areas, last]))
 
 
@@ -126,32 +126,35 @@ def measured(kind: str, runs: int, shards: int, made: bool) -> dict:
     return found
 
 
+def costs(kind: str, made: list[int], planned: list[int], shards: int) -> dict:
+    """The costs of one kind of raw data at all numbers of runs, and a line through those of preprocessing."""
+    found: dict = {}
+    for runs in made:
+        found[f"{kind}, {runs} runs"] = measured(kind, runs, shards, True)
+    for runs in planned:
+        found[f"{kind}, {runs} runs"] = measured(kind, runs, SHARDS, False)
+    seconds = [found[f"{kind}, {runs} runs"]["preprocessing, CPU s"] for runs in made]
+    slope, start = np.polyfit(made, seconds, 1)
+    deviation = float(np.abs(start + slope * np.array(made) - seconds).max())
+    found[f"{kind}, each further run"] = {
+        "preprocessing, CPU ms": round(1000 * slope, 2),
+        "preprocessing, CPU s of none": round(start, 1),
+        "largest deviation from the line, CPU s": round(deviation, 1),
+    }
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, nargs="+", default=[300, 600, 1200], help="numbers of runs to preprocess")
     parser.add_argument("--planned", type=int, nargs="*", default=[27588], help="numbers of runs to plan only")
-    parser.add_argument("--shards", type=int, default=4, help=f"of what is preprocessed; {SHARDS} of what is planned")
+    parser.add_argument("--shards", type=int, default=4, help="of runs to preprocess")
     args = parser.parse_args()
     found: dict = {}
     for kind in SOURCES:
-
-        def cost_of(runs: int, kind: str = kind) -> dict:
-            made = runs in args.runs
-            return measured(kind, runs, args.shards if made else SHARDS, made)
-
-        for runs in [*args.runs, *args.planned]:
-            found[f"{kind}, {runs} runs"] = one = cost_of(runs)
-            print(f"{kind}, {runs} runs: {json.dumps(one)}", flush=True)
-        costs = [found[f"{kind}, {runs} runs"]["preprocessing, CPU s"] for runs in args.runs]
-        slope, start = np.polyfit(args.runs, costs, 1)
-        found[f"{kind}, each further run"] = {
-            "preprocessing, CPU ms": round(1000 * slope, 2),
-            "preprocessing, CPU s of none": round(start, 1),
-            "largest deviation from the line, CPU s": round(
-                float(np.abs(start + slope * np.array(args.runs) - costs).max()), 1
-            ),
-        }
-        results.write("published_size", found, ["snakemake", "numpy", "h5py"])
+        found |= costs(kind, args.runs, args.planned, args.shards)
+    print(json.dumps(found, indent=2))
+    results.write("published_size", found, ["snakemake", "numpy", "h5py"])
 
 
 if __name__ == "__main__":
