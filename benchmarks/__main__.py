@@ -28,6 +28,9 @@ ALL = (
     "potts_counters",
     "potts_batches",
     "regrowth",
+    "memory",
+    "published_size",
+    "on_paper",
 )
 ARGUMENTS = {"vision": ["--images", "0"]}
 

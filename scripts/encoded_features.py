@@ -1,6 +1,7 @@
 """Put the codes of grains and boundaries into a feature set, beside plain features."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,21 +26,23 @@ def main(args: argparse.Namespace) -> None:
     total = len(shards.names(args.graphs))
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
     rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
-    parts = []
-    for path in args.graphs:
-        for whole, samples in shards.read_maps(path):
-            of_map = Measured(whole)
-            for one in samples:
-                try:
-                    grain, boundary = encoded.of_microstructure(one.name)
-                except BadInput as error:
-                    raise BadInput(f"{args.codes}: {error}") from None
-                plain = row(one, columns, tables=features, of_map=of_map)
-                x = np.concatenate([plain["x"], grain], axis=1)
-                parts.append(plain | {"x": x, "edge_x": boundary.astype(float)})
+
+    def rows() -> Iterator[dict]:
+        for path in args.graphs:
+            for whole, samples in shards.read_maps(path):
+                of_map = Measured(whole)
+                for one in samples:
+                    try:
+                        grain, boundary = encoded.of_microstructure(one.name)
+                    except BadInput as error:
+                        raise BadInput(f"{args.codes}: {error}") from None
+                    plain = row(one, columns, tables=features, of_map=of_map)
+                    x = np.concatenate([plain["x"], grain], axis=1)
+                    yield plain | {"x": x, "edge_x": boundary}
+
     names = [f"grain_{k}" for k in range(encoded.grain.shape[1])]
     edge_names = [f"boundary_{k}" for k in range(encoded.boundary.shape[1])]
-    table.write(args.out, table.assemble([*columns, *names], parts, edge_names))
+    table.write_rows(args.out, [*columns, *names], rows(), edge_names)
 
 
 if __name__ == "__main__":

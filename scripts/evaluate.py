@@ -147,15 +147,22 @@ def ranges(data: Any, inside: np.ndarray) -> dict[str, np.ndarray]:
     """The ranges of the microstructures of `inside` (bool [g]), see prediction/trained_model.py."""
     if not hasattr(data, "node_ptr"):
         return {"nodes": extremes(data.x[inside])}
-    nodes, edges = (np.repeat(inside, np.diff(ptr)) for ptr in (data.node_ptr, data.edge_ptr))
-    means = np.add.reduceat(data.x, data.node_ptr[:-1]) / np.diff(data.node_ptr)[:, None]
-    spacing = extremes(data.spacing[inside, None])[0]
+    means = np.concatenate(
+        [np.add.reduceat(part.x, part.node_ptr[:-1]) / np.diff(part.node_ptr)[:, None] for part in data.parts()]
+    )
+    nodes, edges = ([extremes(rows) for rows in data.rows_of(key, inside)] for key in ("x", "edge_x"))
     return {
-        "nodes": extremes(data.x[nodes]),
-        "edges": extremes(data.edge_x[edges]),
+        "nodes": joined(nodes),
+        "edges": joined(edges),
         "node_means": extremes(means[inside]),
-        "spacing": spacing,
+        "spacing": extremes(data.spacing[inside, None])[0],
     }
+
+
+def joined(ranges: list[np.ndarray]) -> np.ndarray:
+    """The ranges of all rows from those of parts of them, which are NaN for a part without rows."""
+    low, high = np.moveaxis(np.stack(ranges), -1, 0)
+    return np.stack([np.fmin.reduce(low), np.fmax.reduce(high)], axis=1)
 
 
 def extremes(rows: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Measure a feature set on a data set's grain graphs."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from graincast.features import named, table
@@ -23,14 +24,16 @@ def main(args: argparse.Namespace) -> None:
     rejected = sum(len(csv_table.rows(path)) for path in args.rejected)
     rejection.check_before(args.name, args.name.partition("/")[0], total, rejected, args.max_rejected)
     progress = Progress(f"features {args.name}", total, "microstructures")
-    parts = []
-    for path in args.graphs:
-        for whole, samples in shards.read_maps(path):
-            of_map = Measured(whole)
-            for one in samples:
-                parts.append(row(one, nodes, edges, features, of_map))
-                progress.advance()
-    table.write(args.out, table.assemble(nodes, parts, edges))
+
+    def rows() -> Iterator[dict]:
+        for path in args.graphs:
+            for whole, samples in shards.read_maps(path):
+                of_map = Measured(whole)
+                for one in samples:
+                    yield row(one, nodes, edges, features, of_map)
+                    progress.advance()
+
+    table.write_rows(args.out, nodes, rows(), edges)
 
 
 if __name__ == "__main__":

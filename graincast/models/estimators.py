@@ -130,6 +130,10 @@ def inputs(data: FeatureTable, propagation_steps: int, averaged: np.ndarray) -> 
 
     averaged  the columns whose averages over neighbours are inputs too, bool [columns]
     """
+    return np.concatenate([_inputs_of_part(part, propagation_steps, averaged) for part in data.parts()])
+
+
+def _inputs_of_part(data: FeatureTable, propagation_steps: int, averaged: np.ndarray) -> np.ndarray:
     own = np.asarray(data.x[data.candidate_index], float)
     if not propagation_steps:
         return own
@@ -150,5 +154,5 @@ def _mean_over_neighbours(data: FeatureTable) -> scipy.sparse.csr_array:
 
 
 def _averaged(data: FeatureTable, inside: np.ndarray) -> np.ndarray:
-    others = np.repeat(inside, np.diff(data.node_ptr)) & ~data.candidate
-    return (data.x[others] != 0).any(axis=0)
+    pieces = zip(data.rows_of("x", inside), data.rows_of("candidate", inside), strict=True)
+    return np.any([(x[~candidate] != 0).any(axis=0) for x, candidate in pieces], axis=0)

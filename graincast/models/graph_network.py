@@ -18,10 +18,12 @@ The output for each grain is the logit of abnormal growth or the scaled growth r
 or over all grains, in minibatches of graphs. Messages go from row 0 of edge_index to row 1.
 """
 
+import functools
 import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ from graincast.training.device import device_of
 from graincast.training.generators import seeded
 from graincast.training.graph_batches import Batch, Graphs
 from graincast.training.loop import Fitted, Settings, fit
-from graincast.training.normalisation import moments
+from graincast.training.normalisation import moments_of
 
 COLUMNS = {
     True: ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
@@ -49,7 +51,10 @@ SETTINGS = ("epochs", "patience", "clip", "plateau_factor", "plateau_patience", 
 SHARED = (*SETTINGS, "batch_size", "loss_grains")
 AXES = ("threshold", "learning_rate", "weight_decay", "seed")
 """The settings of training, and the axes, that are not a network's own."""
-MEASURED_TOGETHER = 512  # graphs per batch when measuring: fast, and small enough for any memory
+MEASURED_TOGETHER, MEASURED_GRAINS = (
+    512,
+    1 << 16,
+)  # most per batch when measuring: fast, and small enough for any memory
 
 Seen = Iterable[tuple[int | None, int | None]]
 WHOLE: Seen = itertools.repeat((None, None))
@@ -109,7 +114,10 @@ def train(
     result = Trained({}, {}, {}, np.arange(training["epochs"] + 1), COLUMNS[target.kind == ABNORMAL])
     for fold, subset in subsets.items():
         normalisation = _normalisation(data, subset == "train")
-        graphs = _graphs(data, normalisation, network)
+        graphs = {
+            grains: _graphs(data, normalisation, network, grains)
+            for grains in {target.grains, training["loss_grains"] or target.grains}
+        }
         measured = network.measured(data, subset == "train")
         for trial in itertools.product(*grid.values()):
             point = dict(zip(grid, trial, strict=True))
@@ -164,10 +172,13 @@ def predict(network: type[Network], model: dict, data: FeatureTable) -> np.ndarr
     module = network(len(data.columns), len(data.edge_columns), **model["network"])
     module.load_state_dict({name: torch.from_numpy(value) for name, value in model["state"].items()})
     module.eval()
-    graphs = _seen(_graphs(data, model, network), network, model["grains"])
-    batches = _batches(graphs, torch.arange(len(data.name)))
+    scores = [torch.zeros(0)]
     with torch.no_grad():
-        score = torch.cat([torch.zeros(0), *(_scores(module, batch, model["grains"])[0] for batch in batches)])
+        for part in data.parts():
+            graphs = _graphs(part, model, network, model["grains"])
+            batches = _batches(graphs, torch.arange(len(part.name)))
+            scores += [_scores(module, batch, model["grains"])[0] for batch in batches]
+    score = torch.cat(scores)
     if "extremes" in model:
         low, high = model["extremes"]
         return low + (high - low) * score.double().numpy()
@@ -180,7 +191,7 @@ class _Task:
     def __init__(
         self,
         data: FeatureTable,
-        graphs: Graphs,
+        graphs: dict[str, Graphs],
         subset: np.ndarray,
         target: Target,
         threshold: float | None,
@@ -200,14 +211,11 @@ class _Task:
             self.low = float(y[in_loss].min())
             self.span = float(y[in_loss].max() - self.low) or 1.0
         scaled = torch.from_numpy(((y - self.low) / self.span).astype(np.float32))
-        with_targets = graph_batches.with_targets(graphs, scaled)
-        self.graphs = _seen(with_targets, network, self.loss_grains).to(device)
-        measured = self.graphs
-        if self.loss_grains != self.grains:
-            measured = _seen(with_targets, network, self.grains).to(device)
+        of = {grains: graph_batches.with_targets(one, scaled).to(device) for grains, one in graphs.items()}
+        self.graphs, measured = of[self.loss_grains], of[self.grains]
         indices = {name: torch.from_numpy(np.flatnonzero(subset == name)) for name in ("train", "validation")}
         self.train = indices["train"]
-        self.subsets = {name: _batches(measured, index) for name, index in indices.items()}
+        self.measured, self.indices = measured, indices
 
     def batches(self, order: torch.Generator) -> Iterator[Batch]:
         for index in torch.randperm(len(self.train), generator=order).split(self.batch_size):
@@ -218,8 +226,8 @@ class _Task:
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         measured = {}
-        for name, batches in self.subsets.items():
-            pairs = [_scores(network, batch, self.grains) for batch in batches]
+        for name, index in self.indices.items():
+            pairs = [_scores(network, batch, self.grains) for batch in _batches(self.measured, index)]
             score, y = (torch.cat(values).double() for values in zip(*pairs, strict=True))
             second = ((score > 0) == (y > 0.5)).double() if self.classify else self.span * (score - y).abs()
             measured[name] = self._loss(score, y), second.mean()
@@ -253,34 +261,45 @@ def _normalisation(data: FeatureTable, mask: np.ndarray) -> dict[str, np.ndarray
     A constant feature gets a std of 1.
     """
     normalisation = {}
-    for prefix, values, ptr in (("", data.x, data.node_ptr), ("edge_", data.edge_x, data.edge_ptr)):
-        mean, std = moments(values[np.repeat(mask, np.diff(ptr))])
+    for prefix in ("", "edge_"):
+        mean, std = moments_of(functools.partial(data.rows_of, f"{prefix}x", mask))
         normalisation[f"{prefix}mean"], normalisation[f"{prefix}std"] = mean, std
     return normalisation
 
 
-def _graphs(data: FeatureTable, normalisation: dict, network: type[Network]) -> Graphs:
-    """The graphs with normalised features, and with self-loops if the network needs them."""
+def _graphs(data: FeatureTable, normalisation: dict, network: type[Network], grains: str = ALL) -> Graphs:
+    """The graphs with normalised features, and with self-loops if the network needs them.
+
+    They are cut to what candidates see if only their outputs are wanted.
+    """
     mean, std, edge_mean, edge_std = (normalisation[key] for key in ("mean", "std", "edge_mean", "edge_std"))
-    graphs = graph_batches.of_table(data, (data.x - mean) / std, (data.edge_x - edge_mean) / edge_std)
-    return graph_batches.with_self_loops(graphs) if network.SELF_LOOPS else graphs
+
+    def of_parts() -> Iterator[Graphs]:
+        first_row = 0
+        for part in data.parts():
+            graphs = graph_batches.of_table(part, (part.x - mean) / std, (part.edge_x - edge_mean) / edge_std)
+            graphs = replace(graphs, row=graphs.row + first_row)
+            first_row += len(part.x)
+            if network.SELF_LOOPS:
+                graphs = graph_batches.with_self_loops(graphs)
+            if network.LAYERS and grains != ALL:
+                graphs = graph_batches.seen_by_candidates(graphs, network.LAYERS)
+            yield graphs
+
+    return graph_batches.joined(of_parts())
 
 
-def _seen(graphs: Graphs, network: type[Network], grains: str) -> Graphs:
-    """The graphs, cut to what candidates see if only their outputs are wanted."""
-    cut = network.LAYERS and grains != ALL
-    return graph_batches.seen_by_candidates(graphs, network.LAYERS) if cut else graphs
-
-
-def _batches(graphs: Graphs, indices: torch.Tensor) -> list[Batch]:
-    return [graphs.batch(index.to(graphs.x.device)) for index in indices.split(MEASURED_TOGETHER) if len(index)]
+def _batches(graphs: Graphs, indices: torch.Tensor) -> Iterator[Batch]:
+    largest = int(graphs.node_ptr.diff().max()) if len(indices) else 1
+    together = max(1, min(MEASURED_TOGETHER, MEASURED_GRAINS // largest))
+    return (graphs.batch(index.to(graphs.x.device)) for index in indices.split(together) if len(index))
 
 
 def _identity(
     network: type[Network], data: FeatureTable, subset: np.ndarray, target: Target, point: dict, training: dict
 ) -> str:
     """Checkpoint key: network, data, target, trial and settings."""
-    values = hashlib.sha256(_grain_targets(data, target, point.get("threshold")).tobytes())
+    values = hashlib.sha256(_grain_targets(data, target, point.get("threshold")).data)
     values.update("\n".join(subset.tolist()).encode())
     inputs = {"data": data.fingerprint, "kind": target.kind, "grains": target.grains, "values": values.hexdigest()}
     return f"{network.__module__} " + json.dumps({**inputs, "point": point, "training": training}, sort_keys=True)

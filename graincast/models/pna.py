@@ -39,7 +39,8 @@ class Network(message_layers.Network):
     @classmethod
     def measured(cls, data: FeatureTable, inside: np.ndarray) -> dict:
         """The degrees; a grain without neighbours counts as one with a single one, as it does in attenuation."""
-        degree = np.bincount(data.flat_edges[:, 1], minlength=len(data.x))[np.repeat(inside, np.diff(data.node_ptr))]
+        of_parts = [np.bincount(part.flat_edges[:, 1], minlength=len(part.x)) for part in data.parts()]
+        degree = np.concatenate(of_parts)[np.repeat(inside, np.diff(data.node_ptr))]
         return {"degrees": np.bincount(np.maximum(degree, 1)).tolist()}
 
 

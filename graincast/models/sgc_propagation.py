@@ -28,14 +28,19 @@ def propagated(table: FeatureTable, propagation_steps: Sequence[int]) -> tuple[n
     As S^K is linear, they allow any normalisation afterwards:
     S^K ((X - mean) / std) = (S^K X - S^K 1 mean) / std.
     """
+    stacked = np.concatenate([_of_part(part, propagation_steps) for part in table.parts()], axis=1)
+    return stacked[..., :-1], stacked[..., -1]
+
+
+def _of_part(table: FeatureTable, propagation_steps: Sequence[int]) -> np.ndarray:
+    """S^K (X, 1) at the candidates, float64 [K, g, columns + 1]."""
     s = adjacency(table)
     z = np.column_stack([table.x, np.ones(len(table.x))])
     propagated_by_k = {0: z[table.candidate_index]}
     for k in range(1, max(propagation_steps) + 1):
         z = s @ z
         propagated_by_k[k] = z[table.candidate_index]
-    stacked = np.stack([propagated_by_k[k] for k in propagation_steps])
-    return stacked[..., :-1], stacked[..., -1]
+    return np.stack([propagated_by_k[k] for k in propagation_steps])
 
 
 def moments(table: FeatureTable, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -43,4 +48,4 @@ def moments(table: FeatureTable, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     A constant feature gets a standard deviation of 1.
     """
-    return normalisation.moments(table.x[np.repeat(mask, np.diff(table.node_ptr))])
+    return normalisation.moments_of(lambda: table.rows_of("x", mask))

@@ -4,6 +4,7 @@ A batch is one graph of unconnected components, in the order requested, as torch
 makes it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -41,11 +42,12 @@ class Graphs:
 
     x           float32 [N, columns]
     node_ptr    int64 [g + 1]
-    edge_index  int64 [2, E]             node indices within the graph
+    edge_index  int32 [2, E]             node indices within the graph
     edge_attr   float32 [E, edge columns]
     edge_ptr    int64 [g + 1]
     candidate   int64 [g]                node index within the graph
     y           float32 [N]              the target of each node
+    row         int32 [N]                the row of each node in its feature table
     """
 
     x: torch.Tensor
@@ -55,6 +57,7 @@ class Graphs:
     edge_ptr: torch.Tensor
     candidate: torch.Tensor
     y: torch.Tensor
+    row: torch.Tensor
 
     def to(self, device: torch.device) -> "Graphs":
         """The graphs on a device."""
@@ -133,17 +136,47 @@ def of_table(
     return Graphs(
         x=_float(table.x if x is None else x),
         node_ptr=torch.from_numpy(np.asarray(table.node_ptr, np.int64)),
-        edge_index=torch.from_numpy(np.asarray(table.edges.T, np.int64, order="C")),
+        edge_index=torch.from_numpy(np.array(table.edges.T, np.int32, order="C")),
         edge_attr=_float(table.edge_x if edge_x is None else edge_x),
         edge_ptr=torch.from_numpy(np.asarray(table.edge_ptr, np.int64)),
         candidate=torch.from_numpy(np.asarray(table.candidate_index - table.node_ptr[:-1], np.int64)),
         y=_float(np.full(len(table.x), np.nan) if y is None else y),
+        row=torch.arange(len(table.x), dtype=torch.int32),
     )
 
 
 def with_targets(graphs: Graphs, y: torch.Tensor) -> Graphs:
-    """The graphs with other node targets, float32 [N]."""
-    return replace(graphs, y=y.to(graphs.x.device))
+    """The graphs with other targets, float32: one for each row of their feature table."""
+    return replace(graphs, y=y[graphs.row].to(graphs.x.device))
+
+
+def joined(pieces: Iterable[Graphs]) -> Graphs:
+    """The graphs of consecutive parts of a table, at least one, as those of the whole; of one kind, on the CPU.
+
+    Each piece is let go of once it is copied, so that all together are not held twice.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    kind: type[Graphs] = Graphs
+    for piece in pieces:
+        kind = type(piece)
+        for field in fields(piece):
+            values = getattr(piece, field.name).numpy()
+            values = values.T if field.name == "edge_index" else values  # its second axis is that of the edges
+            if field.name not in arrays:
+                arrays[field.name] = values.copy(order="C")
+            elif field.name.endswith("_ptr"):
+                _append(arrays[field.name], arrays[field.name][-1] + values[1:])
+            elif values.ndim:
+                _append(arrays[field.name], values)
+    arrays["edge_index"] = arrays["edge_index"].T
+    return kind(**{name: torch.from_numpy(values) for name, values in arrays.items()})
+
+
+def _append(array: np.ndarray, values: np.ndarray) -> None:
+    """Lengthen an array in place: a large one is moved by the kernel, page by page, not copied."""
+    length = len(array)
+    array.resize((length + len(values), *array.shape[1:]), refcheck=False)
+    array[length:] = values
 
 
 def with_self_loops(graphs: Graphs) -> Graphs:
@@ -159,7 +192,7 @@ def with_self_loops(graphs: Graphs) -> Graphs:
     total = torch.zeros(len(nodes), graphs.edge_attr.shape[1]).index_add_(0, target, graphs.edge_attr)
     count = torch.bincount(target, minlength=len(nodes)).clamp(min=1)
     order = torch.cat([target, nodes]).argsort(stable=True)
-    local = nodes - graphs.node_ptr[graph]
+    local = (nodes - graphs.node_ptr[graph]).int()
     return replace(
         graphs,
         edge_index=torch.cat([graphs.edge_index, local.expand(2, -1)], dim=1)[:, order].contiguous(),
@@ -195,11 +228,12 @@ def seen_by_candidates(graphs: Graphs, layers: int) -> SeenGraphs:
     return SeenGraphs(
         x=graphs.x[nodes],
         node_ptr=node_ptr,
-        edge_index=torch.stack([local[source[edges]], local[target[edges]]]),
+        edge_index=torch.stack([local[source[edges]], local[target[edges]]]).int(),
         edge_attr=graphs.edge_attr[edges],
         edge_ptr=edge_ptr,
         candidate=torch.zeros_like(graphs.candidate),
         y=graphs.y[nodes],
+        row=graphs.row[nodes],
         hop=hop[nodes],
         edge_hop=hop[target[edges]],
         hops=torch.tensor(layers),
@@ -207,4 +241,4 @@ def seen_by_candidates(graphs: Graphs, layers: int) -> SeenGraphs:
 
 
 def _float(values: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(values, np.float32, order="C"))
+    return torch.from_numpy(np.array(values, np.float32, order="C"))

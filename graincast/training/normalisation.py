@@ -1,5 +1,7 @@
 """Normalisation of features with the moments of the training set."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 
@@ -8,7 +10,16 @@ def moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     rows  float [n, columns]; for n = 0 the mean is 0
     """
-    if not len(rows):
-        return np.zeros(rows.shape[1]), np.ones(rows.shape[1])
-    mean, std = rows.mean(axis=0), rows.std(axis=0)
+    return moments_of(lambda: [rows])
+
+
+def moments_of(pieces: Callable[[], Iterable[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The same of rows that come in pieces, at least one. It goes through them twice: first for the mean."""
+    count, total = 0, np.zeros(())
+    for rows in pieces():
+        count, total = count + len(rows), total + rows.sum(axis=0)
+    if not count:
+        return np.zeros(total.shape), np.ones(total.shape)
+    mean = total / count
+    std = np.sqrt(sum(np.square(rows - mean).sum(axis=0) for rows in pieces()) / count)
     return mean, np.where(std > 1e-12 * np.maximum(1, np.abs(mean)), std, 1.0)

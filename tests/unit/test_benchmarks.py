@@ -12,6 +12,8 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks import figure, quoted, results
 from benchmarks.imports import imported, programs
+from benchmarks.memory import extrapolated
+from benchmarks.on_paper import taken
 from graincast.potts.lattice import Lattice
 from graincast.raw import manifest
 from graincast.raw.sources import json_graphs
@@ -52,6 +54,23 @@ def test_every_comparison_is_drawn(tmp_path):
     figure.draw(tmp_path / "drawn.svg")
     figure.draw(tmp_path / "again.svg")
     assert (tmp_path / "drawn.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
+
+
+def test_memory_is_extrapolated_along_its_line():
+    found = extrapolated([1000, 2000, 4000], [110.0, 120.0, 140.0], 101_000)
+    assert found["KiB per graph"] == 10.24
+    assert found["101000 graphs, GiB"] == round(1110 / 1024, 2)
+    assert found["largest deviation from the line, MiB"] == 0
+    assert extrapolated([1, 2, 3], [0.0, 9.0, 0.0])["largest deviation from the line, MiB"] == 6
+
+
+def test_what_a_data_set_takes_on_paper():
+    costs = {"simulation, CPU s": 30, "graphs and features, CPU s": 6, "epoch, CPU s": 0.036, "results, kB": 50}
+    found = taken(10_000, costs)
+    assert found["simulation, core hours"] == 83.3 and found["graphs and features, core hours"] == 16.7
+    assert found["training, core hours"] == 10 and found["storage, GB"] == 0.5 and found["jobs"] == 200
+    # training is on one core, and 100 jobs keep no more than 100 cores busy
+    assert found["hours on 1 cores"] == 110 and found["hours on 1024 cores"] == 11
 
 
 @pytest.mark.parametrize(

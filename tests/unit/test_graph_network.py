@@ -259,8 +259,8 @@ def module_and_graphs(name: str, table: FeatureTable, **options: object):
     network = by_name.load(name).Network
     with seeded(0):
         module = network(len(table.columns), len(table.edge_columns), **settings_of(name, table, **options)).eval()
-    graphs = graph_network._graphs(table, graph_network._normalisation(table, np.ones(len(table.name), bool)), network)
-    return module, graphs, graph_network._seen(graphs, network, "candidate")
+    normalisation = graph_network._normalisation(table, np.ones(len(table.name), bool))
+    return module, *(graph_network._graphs(table, normalisation, network, grains) for grains in ("all", "candidate"))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
