@@ -19,9 +19,9 @@ from graincast.microstructure import BadInput
 from graincast.raw.deepspparks_writing import write_folder
 from graincast.vision.table import VisionTable
 from scripts import train
+from tests.programs.test_train import TRAINING
 from tests.recipes import recipe
 from tests.tables import feature_table, microstructure, table_parts
-from tests.unit.test_train import TRAINING
 
 
 def without_growth(one):
