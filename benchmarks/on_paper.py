@@ -46,12 +46,12 @@ def grown(seed: int) -> float:
 def taken(simulations: int, costs: dict[str, float]) -> dict:
     """Core hours, storage, jobs and hours on CORES, of this many simulations.
 
-    costs  CPU s of one simulation, of its graph and features, and of its part of an epoch; kB of results of each
+    costs  CPU s of one simulation, CPU ms of its graph and features and of its part of an epoch, kB of its results
     """
     hours = {
         "simulation": simulations * costs["simulation, CPU s"] / 3600,
-        "graphs and features": simulations * costs["graphs and features, CPU s"] / 3600,
-        "training": simulations * costs["epoch, CPU s"] * EPOCHS * FOLDS / 3600,
+        "graphs and features": simulations * costs["graphs and features, CPU ms"] / 3.6e6,
+        "training": simulations * costs["epoch, CPU ms"] * EPOCHS * FOLDS / 3.6e6,
     }
     jobs = math.ceil(simulations / BATCH)
     wall = {
@@ -81,8 +81,8 @@ def measured_costs(entries: dict, simulation: float) -> dict[str, float]:
     epoch = entries["training"]["figures"][TRAINED]["CPU ms"]["median"] / 1e3 / IN_EPOCH
     return {
         "simulation, CPU s": _rounded(simulation),
-        "graphs and features, CPU s": _rounded(read + made),
-        "epoch, CPU s": _rounded(epoch),
+        "graphs and features, CPU ms": _rounded(1e3 * (read + made)),
+        "epoch, CPU ms": _rounded(1e3 * epoch),
         "results, kB": _rounded(stored),
     }
 
