@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
-# A real one-node SLURM and a real Apptainer for the tests, on Debian 12 as root.
+# A real SLURM of two nodes, both on this machine, and a real Apptainer for the tests, on Debian 12 as root.
 #
 #   tests/hpc/cluster.sh install      install the packages, and Apptainer if it is missing
-#   tests/hpc/cluster.sh start        start munged, slurmctld and slurmd; returns when the node accepts jobs
-#   tests/hpc/cluster.sh status       show daemons, node and queue; exit status 0 if the cluster is up, otherwise 3
+#   tests/hpc/cluster.sh start        start munged, slurmctld and two slurmd; returns when both nodes accept jobs
+#   tests/hpc/cluster.sh status       show daemons, nodes and queue; exit status 0 if the cluster is up, otherwise 3
 #   tests/hpc/cluster.sh stop         stop the daemons and cancel their jobs
-#   tests/hpc/cluster.sh slurmd-restart [kill]   restart the node's daemon; with `kill`, its jobs die too, as in a crash
+#   tests/hpc/cluster.sh slurmd-restart [kill]   restart the nodes' daemons; with `kill`, their jobs die too, as in a crash
+#   tests/hpc/cluster.sh slurmd-stop NODE        crash one node (node1 or node2); slurmd-restart brings it back
 #
 # Each subcommand may be repeated. Exit status 77: cannot run here; one line on stderr says why, and the tests skip.
 #
 # CLUSTER_DIR     state folder: keys, configuration, logs, process ids    (default /var/lib/graincast-cluster)
-# CLUSTER_CPUS    CPUs that the node declares, whatever the machine has   (default 4)
-# CLUSTER_MEM_MB  memory that the node declares                           (default: nine tenths of the machine's)
-# CLUSTER_PORT    port of slurmctld; slurmd uses the next one             (default 6817)
+# CLUSTER_CPUS    CPUs that each node declares, whatever the machine has  (default 2)
+# CLUSTER_MEM_MB  memory that each node declares                          (default: nine tenths of the machine's)
+# CLUSTER_PORT    port of slurmctld; the nodes use the next two           (default 6817)
 set -euo pipefail
 
 CLUSTER_DIR=${CLUSTER_DIR:-/var/lib/graincast-cluster}
-CLUSTER_CPUS=${CLUSTER_CPUS:-4}
+CLUSTER_CPUS=${CLUSTER_CPUS:-2}
 CLUSTER_MEM_MB=${CLUSTER_MEM_MB:-$(awk '/^MemTotal/ { printf "%d", $2 / 1024 * 0.9 }' /proc/meminfo)}
+CLUSTER_PORT=${CLUSTER_PORT:-6817}
+NODES="node1 node2"
 CONF=/etc/slurm/slurm.conf          # where all SLURM programs look; srun inside a job does not see SLURM_CONF
 LIBS=/usr/local/lib/apptainer-libs  # a newer C library, for Apptainer only
 export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
@@ -124,7 +127,9 @@ do_install() {
 
 # -------------------------------------------------------------------------------------------------------------- start
 
-node() { uname -n | cut -d. -f1; }
+host() { uname -n | cut -d. -f1; }
+
+port_of() { echo $((CLUSTER_PORT + ${1#node})); } # node
 
 # Prints the process id in a file if that process still runs the program; otherwise fails.
 running() { # file program
@@ -137,21 +142,20 @@ write_conf() {
     mkdir -p "$CLUSTER_DIR"/{log,run,ctld,spool,munge} /etc/slurm
     chmod 755 "$CLUSTER_DIR" "$CLUSTER_DIR"/{log,run,munge}
     cat >"$CLUSTER_DIR/slurm.conf" <<CONF
-# Written by tests/hpc/cluster.sh: one node, on the loopback address, for tests only.
+# Written by tests/hpc/cluster.sh: two nodes on this machine, at the loopback address, for tests only.
 ClusterName=graincast
-SlurmctldHost=$(node)(127.0.0.1)
+SlurmctldHost=$(host)(127.0.0.1)
 SlurmUser=root
-SlurmctldPort=${CLUSTER_PORT:-6817}
-SlurmdPort=$((${CLUSTER_PORT:-6817} + 1))
+SlurmctldPort=$CLUSTER_PORT
 AuthType=auth/munge
 AuthInfo=socket=$CLUSTER_DIR/munge/munge.socket,cred_expire=15
 CredType=cred/munge
 StateSaveLocation=$CLUSTER_DIR/ctld
-SlurmdSpoolDir=$CLUSTER_DIR/spool
+SlurmdSpoolDir=$CLUSTER_DIR/spool/%n
 SlurmctldPidFile=$CLUSTER_DIR/run/slurmctld.pid
-SlurmdPidFile=$CLUSTER_DIR/run/slurmd.pid
+SlurmdPidFile=$CLUSTER_DIR/run/slurmd-%n.pid
 SlurmctldLogFile=$CLUSTER_DIR/log/slurmctld.log
-SlurmdLogFile=$CLUSTER_DIR/log/slurmd.log
+SlurmdLogFile=$CLUSTER_DIR/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -182,13 +186,16 @@ SlurmctldTimeout=20
 MessageTimeout=10
 BatchStartTimeout=10
 SlurmdParameters=config_overrides
-# A mock GPU (its device is /dev/zero): jobs that request one are scheduled and assigned it, as on a GPU node.
+# node1 has a mock GPU (its device is /dev/zero): jobs that request one are scheduled there and assigned it.
 GresTypes=gpu
-NodeName=$(node) NodeAddr=127.0.0.1 CPUs=$CLUSTER_CPUS RealMemory=$CLUSTER_MEM_MB Gres=gpu:1 State=UNKNOWN
+$(for n in $NODES; do
+    echo "NodeName=$n NodeHostname=$(host) NodeAddr=127.0.0.1 Port=$(port_of "$n") CPUs=$CLUSTER_CPUS" \
+        "RealMemory=$CLUSTER_MEM_MB$([ "$n" != node1 ] || echo ' Gres=gpu:1') State=UNKNOWN"
+done)
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 PartitionName=short Nodes=ALL MaxTime=60 State=UP
 CONF
-    echo "NodeName=$(node) Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
+    echo "NodeName=node1 Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
     chmod 644 "$CLUSTER_DIR"/*.conf
     if [ -e $CONF ] && [ "$(readlink -f $CONF)" != "$(readlink -f "$CLUSTER_DIR/slurm.conf")" ]; then
         grep -q '^# Written by tests/hpc/cluster.sh' $CONF || skip "this machine already has a SLURM configuration ($CONF)"
@@ -219,14 +226,17 @@ wait_for() { # seconds command...
     done
 }
 
-node_ready() { sinfo --noheader --format %T | grep -qE '^(idle|mixed|allocated)$'; }
+nodes_ready() {
+    local states
+    states=$(sinfo --noheader --Node --format %T) && [ -n "$states" ] || return 1
+    ! grep -qvE '^(idle|mixed|allocated|completing)$' <<<"$states"
+}
 
 do_start() {
     needs_root
     command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null ||
         skip "SLURM is not installed ($0 install)"
-    if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null &&
-        node_ready; then
+    if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && nodes_ready; then
         say "already up"
         return 0
     fi
@@ -234,16 +244,24 @@ do_start() {
     start_munge
     running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null || slurmctld
     wait_for 150 scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
-    running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null || start_slurmd
-    if ! wait_for 15 node_ready; then
-        # the node may still be down or drained from an earlier stop of the cluster
-        scontrol update "nodename=$(node)" state=resume 2>/dev/null || true
-        wait_for 225 node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
+    start_slurmds
+    if ! wait_for 15 nodes_ready; then
+        # nodes may still be down or drained from an earlier stop of the cluster
+        scontrol update "nodename=${NODES// /,}" state=resume 2>/dev/null || true
+        wait_for 225 nodes_ready || fail "not all nodes come up: $(sinfo --noheader --format '%N %T %E') ($CLUSTER_DIR/log)"
     fi
-    say "up: $(sinfo --noheader --partition main --format '%n %T, %c CPUs, %m MB')"
+    say "up: $(sinfo --noheader --partition main --format '%N %T, %c CPUs each, %m MB')"
 }
 
-start_slurmd() { slurmd -N "$(node)" || fail "slurmd did not start ($CLUSTER_DIR/log/slurmd.log)"; }
+# Starts the daemons of those nodes where none is running.
+start_slurmds() {
+    local n
+    for n in $NODES; do
+        running "$CLUSTER_DIR/run/slurmd-$n.pid" slurmd >/dev/null && continue
+        mkdir -p "$CLUSTER_DIR/spool/$n"
+        slurmd -N "$n" || fail "slurmd of $n did not start ($CLUSTER_DIR/log/slurmd-$n.log)"
+    done
+}
 
 # --------------------------------------------------------------------------------------------------------------- stop
 
@@ -256,10 +274,10 @@ end() { # file program [signal]
     rm -f "$1"
 }
 
-# Prints the ids of the step daemons of this cluster's jobs, found by the sockets in its spool folder.
-step_daemons() {
+# Prints the ids of the step daemons of a node's jobs, found by the sockets in its spool folder.
+step_daemons() { # node
     local s
-    for s in "$CLUSTER_DIR"/spool/"$(node)"_*; do
+    for s in "$CLUSTER_DIR/spool/$1/$1"_*; do
         [ -S "$s" ] && ss_owner "$s"
     done
     return 0
@@ -280,7 +298,8 @@ do_stop() {
         squeue --noheader --format %A | sort -u | xargs -r scancel 2>/dev/null || true
         wait_for 100 no_jobs || true
     fi
-    end "$CLUSTER_DIR/run/slurmd.pid" slurmd
+    local n
+    for n in $NODES; do end "$CLUSTER_DIR/run/slurmd-$n.pid" slurmd; done
     end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
     end "$CLUSTER_DIR/munge/munged.pid" munged
     [ ! -L $CONF ] || [ "$(readlink $CONF)" != "$CLUSTER_DIR/slurm.conf" ] || rm -f $CONF "$(dirname $CONF)/gres.conf"
@@ -291,17 +310,26 @@ no_jobs() { [ -z "$(squeue --noheader)" ]; }
 
 do_slurmd_restart() {
     needs_root
-    if [ "${1:-}" = kill ]; then
-        local pids pid
-        pids=$(step_daemons)
-        end "$CLUSTER_DIR/run/slurmd.pid" slurmd KILL
-        # In a crash, the jobs' processes die too: the whole tree below each step daemon.
-        for pid in $pids; do kill_tree "$pid"; done
-    else
-        end "$CLUSTER_DIR/run/slurmd.pid" slurmd
-    fi
-    start_slurmd
-    wait_for 300 node_ready || fail "the node does not come back: $(sinfo --noheader --format '%T %E')"
+    local n
+    for n in $NODES; do
+        if [ "${1:-}" = kill ]; then crash "$n"; else end "$CLUSTER_DIR/run/slurmd-$n.pid" slurmd; fi
+    done
+    start_slurmds
+    wait_for 300 nodes_ready || fail "not all nodes come back: $(sinfo --noheader --format '%N %T %E')"
+}
+
+do_slurmd_stop() {
+    needs_root
+    [[ " $NODES " == *" ${1:-none} "* ]] || fail "slurmd-stop: name one of $NODES"
+    crash "$1"
+}
+
+# Kills a node's daemon, and the whole tree of processes below each of its step daemons.
+crash() { # node
+    local pids pid
+    pids=$(step_daemons "$1")
+    end "$CLUSTER_DIR/run/slurmd-$1.pid" slurmd KILL
+    for pid in $pids; do kill_tree "$pid"; done
 }
 
 kill_tree() {
@@ -314,8 +342,8 @@ kill_tree() {
 
 do_status() {
     local up=0 p
-    for p in munge/munged run/slurmctld run/slurmd; do
-        if running "$CLUSTER_DIR/$p.pid" "${p#*/}" >/dev/null; then
+    for p in munge/munged run/slurmctld $(printf 'run/slurmd-%s ' $NODES); do
+        if running "$CLUSTER_DIR/$p.pid" "$(basename "${p%-*}")" >/dev/null; then
             echo "${p#*/}: running ($(cat "$CLUSTER_DIR/$p.pid"))"
         else
             echo "${p#*/}: not running"
@@ -325,7 +353,7 @@ do_status() {
     if [ $up = 0 ]; then
         sinfo
         squeue
-        node_ready || up=3
+        nodes_ready || up=3
     fi
     command -v apptainer >/dev/null && apptainer --version || echo "apptainer: not installed"
     return $up
@@ -337,6 +365,7 @@ case "${1:-}" in
     stop) do_stop ;;
     status) do_status ;;
     slurmd-restart) shift && do_slurmd_restart "$@" ;;
+    slurmd-stop) shift && do_slurmd_stop "$@" ;;
     *)
         sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
         exit 2
