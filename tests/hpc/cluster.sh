@@ -3,6 +3,8 @@
 #
 #   tests/hpc/cluster.sh install      install the packages, and Apptainer if it is missing
 #   tests/hpc/cluster.sh start        start munged, slurmctld and two slurmd; returns when both nodes accept jobs
+#   tests/hpc/cluster.sh accounting   start it with an accounting database, for sacct: installs MariaDB and slurmdbd if they
+#                                     are missing; lasts until `stop`. For use by hand, the tests do without
 #   tests/hpc/cluster.sh status       show daemons, nodes and queue; exit status 0 if the cluster is up, otherwise 3
 #   tests/hpc/cluster.sh stop         stop the daemons and cancel their jobs
 #   tests/hpc/cluster.sh slurmd-restart [kill]   restart the nodes' daemons; with `kill`, their jobs die too, as in a crash
@@ -13,7 +15,7 @@
 # CLUSTER_DIR     state folder: keys, configuration, logs, process ids    (default /var/lib/graincast-cluster)
 # CLUSTER_CPUS    CPUs that each node declares, whatever the machine has  (default 2)
 # CLUSTER_MEM_MB  memory that each node declares                          (default: nine tenths of the machine's)
-# CLUSTER_PORT    port of slurmctld; the nodes use the next two           (default 6817)
+# CLUSTER_PORT    port of slurmctld; the nodes, slurmdbd and MariaDB use the next four (default 6817)
 set -euo pipefail
 
 CLUSTER_DIR=${CLUSTER_DIR:-/var/lib/graincast-cluster}
@@ -40,12 +42,12 @@ needs_debian() {
 
 # ------------------------------------------------------------------------------------------------------------ install
 
-packages="slurmctld slurmd slurm-client munge buildah mmdebstrap patchelf squashfs-tools squashfuse fuse2fs fuse3
+PACKAGES="slurmctld slurmd slurm-client munge buildah mmdebstrap patchelf squashfs-tools squashfuse fuse2fs fuse3
           fuse-overlayfs uidmap ca-certificates procps"
 
-install_packages() {
+install_packages() { # package...
     local missing='' p
-    for p in $packages; do
+    for p in "$@"; do
         [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = 'ii ' ] || missing="$missing $p"
     done
     [ -n "$missing" ] || return 0
@@ -119,7 +121,8 @@ do_install() {
     needs_root
     needs_debian
     mkdir -p "$CLUSTER_DIR"
-    install_packages
+    # shellcheck disable=SC2086
+    install_packages $PACKAGES
     install_apptainer
     configure_apptainer
     say "installed: slurm $(dpkg-query -W -f '${Version}' slurmctld), $(apptainer --version), $(buildah --version | cut -d' ' -f1-3)"
@@ -173,7 +176,7 @@ KillWait=5
 
 # Finished jobs stay visible to squeue for an hour, so that no status is missed.
 MinJobAge=3600
-AccountingStorageType=accounting_storage/none
+$(accounting_settings)
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=1,bf_interval=5
 SelectType=select/cons_tres
@@ -196,12 +199,26 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 PartitionName=short Nodes=ALL MaxTime=60 State=UP
 CONF
     echo "NodeName=node1 Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
-    chmod 644 "$CLUSTER_DIR"/*.conf
+    chmod 644 "$CLUSTER_DIR"/{slurm,gres}.conf
     if [ -e $CONF ] && [ "$(readlink -f $CONF)" != "$(readlink -f "$CLUSTER_DIR/slurm.conf")" ]; then
         grep -q '^# Written by tests/hpc/cluster.sh' $CONF || skip "this machine already has a SLURM configuration ($CONF)"
     fi
     ln -sfn "$CLUSTER_DIR/slurm.conf" $CONF
     ln -sfn "$CLUSTER_DIR/gres.conf" "$(dirname $CONF)/gres.conf"
+}
+
+# slurm.conf's lines about accounting: none, or slurmdbd where `accounting` has set it up.
+accounting_settings() {
+    if [ ! -e "$CLUSTER_DIR/slurmdbd.conf" ]; then
+        echo "AccountingStorageType=accounting_storage/none"
+        return
+    fi
+    echo "AccountingStorageType=accounting_storage/slurmdbd"
+    echo "AccountingStorageHost=127.0.0.1"
+    echo "AccountingStoragePort=$((CLUSTER_PORT + 3))"
+    echo "AccountingStoragePass=$CLUSTER_DIR/munge/munge.socket"  # for auth/munge, its socket
+    echo "AccountingStorageEnforce=associations,limits"
+    echo "AccountingStoreFlags=job_comment"
 }
 
 start_munge() {
@@ -263,6 +280,70 @@ start_slurmds() {
     done
 }
 
+# --------------------------------------------------------------------------------------------------------- accounting
+
+do_accounting() {
+    needs_root
+    if [ -e "$CLUSTER_DIR/slurmdbd.conf" ] && do_status >/dev/null && sacctmgr --noheader list cluster >/dev/null 2>&1; then
+        say "already up, with accounting"
+        return 0
+    fi
+    needs_debian
+    install_packages mariadb-server slurmdbd
+    do_stop 2>/dev/null
+    write_conf
+    start_munge
+    start_mariadb
+    start_slurmdbd
+    do_start
+}
+
+start_mariadb() {
+    local d=$CLUSTER_DIR/mariadb
+    [ -d "$d/data/mysql" ] || {
+        mkdir -p "$d"
+        chown mysql: "$d"
+        mariadb-install-db --user=mysql --datadir="$d/data" --auth-root-authentication-method=socket >"$d/install.log" 2>&1 ||
+            fail "MariaDB could not be set up ($d/install.log)"
+    }
+    mariadbd --no-defaults --user=mysql --datadir="$d/data" --socket="$d/socket" --pid-file="$d/mariadbd.pid" \
+        --bind-address=127.0.0.1 --port=$((CLUSTER_PORT + 4)) --log-error="$d/mariadbd.log" >/dev/null 2>&1 &
+    wait_for 60 mariadb-admin --no-defaults --socket="$d/socket" ping || fail "MariaDB does not answer ($d/mariadbd.log)"
+}
+
+start_slurmdbd() {
+    local password
+    password=$(head -c 18 /dev/urandom | base64)
+    mariadb --no-defaults --socket="$CLUSTER_DIR/mariadb/socket" <<SQL || fail "MariaDB does not take slurmdbd's user"
+CREATE OR REPLACE USER slurm@localhost IDENTIFIED BY '$password';
+CREATE DATABASE IF NOT EXISTS slurm_acct_db;
+GRANT ALL ON slurm_acct_db.* TO slurm@localhost;
+SQL
+    (umask 077 && cat >"$CLUSTER_DIR/slurmdbd.conf") <<CONF
+# Written by tests/hpc/cluster.sh
+AuthType=auth/munge
+AuthInfo=socket=$CLUSTER_DIR/munge/munge.socket
+DbdHost=$(host)
+DbdAddr=127.0.0.1
+DbdPort=$((CLUSTER_PORT + 3))
+SlurmUser=root
+LogFile=$CLUSTER_DIR/log/slurmdbd.log
+PidFile=$CLUSTER_DIR/run/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort=$((CLUSTER_PORT + 4))
+StorageUser=slurm
+StoragePass=$password
+CONF
+    ln -sfn "$CLUSTER_DIR/slurmdbd.conf" "$(dirname $CONF)/slurmdbd.conf"
+    write_conf
+    slurmdbd || fail "slurmdbd did not start ($CLUSTER_DIR/log/slurmdbd.log)"
+    wait_for 60 sacctmgr --noheader list cluster || fail "slurmdbd does not answer ($CLUSTER_DIR/log/slurmdbd.log)"
+    # with the cluster come an account and a user, both called root; it is there already if there was accounting before
+    sacctmgr --immediate --quiet add cluster graincast >/dev/null || true
+    [ -n "$(sacctmgr --noheader list association user=root)" ] || fail "slurmdbd took no association for root"
+}
+
 # --------------------------------------------------------------------------------------------------------------- stop
 
 # Ends one of this cluster's processes, known by its pid file, and waits for it.
@@ -301,8 +382,11 @@ do_stop() {
     local n
     for n in $NODES; do end "$CLUSTER_DIR/run/slurmd-$n.pid" slurmd; done
     end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
+    end "$CLUSTER_DIR/run/slurmdbd.pid" slurmdbd
+    end "$CLUSTER_DIR/mariadb/mariadbd.pid" mariadbd
+    rm -f "$CLUSTER_DIR/slurmdbd.conf"
     end "$CLUSTER_DIR/munge/munged.pid" munged
-    [ ! -L $CONF ] || [ "$(readlink $CONF)" != "$CLUSTER_DIR/slurm.conf" ] || rm -f $CONF "$(dirname $CONF)/gres.conf"
+    [ ! -L $CONF ] || [ "$(readlink $CONF)" != "$CLUSTER_DIR/slurm.conf" ] || rm -f $CONF "$(dirname $CONF)"/{gres,slurmdbd}.conf
     say "stopped"
 }
 
@@ -341,8 +425,9 @@ kill_tree() {
 # ------------------------------------------------------------------------------------------------------------- status
 
 do_status() {
-    local up=0 p
-    for p in munge/munged run/slurmctld $(printf 'run/slurmd-%s ' $NODES); do
+    local up=0 p accounting=''
+    [ ! -e "$CLUSTER_DIR/slurmdbd.conf" ] || accounting='mariadb/mariadbd run/slurmdbd'
+    for p in munge/munged $accounting run/slurmctld $(printf 'run/slurmd-%s ' $NODES); do
         if running "$CLUSTER_DIR/$p.pid" "$(basename "${p%-*}")" >/dev/null; then
             echo "${p#*/}: running ($(cat "$CLUSTER_DIR/$p.pid"))"
         else
@@ -362,6 +447,7 @@ do_status() {
 case "${1:-}" in
     install) do_install ;;
     start) do_start ;;
+    accounting) do_accounting ;;
     stop) do_stop ;;
     status) do_status ;;
     slurmd-restart) shift && do_slurmd_restart "$@" ;;
