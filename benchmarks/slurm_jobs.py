@@ -25,7 +25,7 @@ rule all:
 
 rule nothing:
     output: "{{job}}.txt"
-    resources: mem_mb=200, runtime=5
+    resources: mem_mb=500, runtime=5
     shell: "{python} -S {program} {{output}}"
 """
 NAME = "graincast-benchmark"
@@ -86,7 +86,7 @@ def costs(call: Callable[[], object]) -> tuple[float, float]:
 def by_sbatch(folder: Path, jobs: int) -> None:
     """Submit jobs that do nothing, and wait until the queue has none of them."""
     for _ in range(jobs):
-        command = ["sbatch", "--quiet", f"--job-name={NAME}", "--mem=200", "--time=5", "--output=/dev/null"]
+        command = ["sbatch", "--quiet", f"--job-name={NAME}", "--mem=500", "--time=5", "--output=/dev/null"]
         subprocess.run([*command, "--wrap=true"], cwd=folder, check=True)
     while subprocess.run(["squeue", "--noheader", f"--name={NAME}"], capture_output=True, check=True).stdout:
         time.sleep(POLL)

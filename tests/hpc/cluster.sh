@@ -7,6 +7,8 @@
 #                                     are missing; lasts until `stop`. For use by hand, the tests do without
 #   tests/hpc/cluster.sh status       show daemons, nodes and queue; exit status 0 if the cluster is up, otherwise 3
 #   tests/hpc/cluster.sh stop         stop the daemons and cancel their jobs
+#   tests/hpc/cluster.sh queue-limit [JOBS]  restart slurmctld with at most JOBS jobs in its memory, ended ones included;
+#                                     without JOBS, with SLURM's default
 #   tests/hpc/cluster.sh slurmd-restart [kill]   restart the nodes' daemons; with `kill`, their jobs die too, as in a crash
 #   tests/hpc/cluster.sh slurmd-stop NODE        crash one node (node1 or node2); slurmd-restart brings it back
 #
@@ -392,6 +394,15 @@ do_stop() {
 
 no_jobs() { [ -z "$(squeue --noheader)" ]; }
 
+do_queue_limit() {
+    needs_root
+    write_conf
+    [ -z "${1:-}" ] || echo "MaxJobCount=$1" >>"$CLUSTER_DIR/slurm.conf"
+    end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
+    slurmctld
+    wait_for 150 nodes_ready || fail "the nodes do not come back ($CLUSTER_DIR/log/slurmctld.log)"
+}
+
 do_slurmd_restart() {
     needs_root
     local n
@@ -450,6 +461,7 @@ case "${1:-}" in
     accounting) do_accounting ;;
     stop) do_stop ;;
     status) do_status ;;
+    queue-limit) shift && do_queue_limit "$@" ;;
     slurmd-restart) shift && do_slurmd_restart "$@" ;;
     slurmd-stop) shift && do_slurmd_stop "$@" ;;
     *)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks import figure, quoted, results
 from benchmarks.imports import imported, programs
+from benchmarks.slurm_job import cpu_seconds
 from graincast.potts.lattice import Lattice
 from graincast.raw import manifest
 from graincast.raw.sources import json_graphs
@@ -110,3 +112,18 @@ def bytes_read() -> int:
     """What this process has read so far, cached or not."""
     fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(fields["rchar"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts CPU time by /proc")
+def test_the_cpu_time_of_a_slurm_job_is_that_of_its_processes():
+    burn = "import time\nwhile time.process_time() < 0.2: pass\nprint(); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-c", burn],
+        env=os.environ | {"SLURM_JOB_ID": "of-this-test"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    assert cpu_seconds("of-this-test") >= 0.1  # clock ticks round
+    assert cpu_seconds("of-no-job") == 0
+    process.communicate(b"\n")
