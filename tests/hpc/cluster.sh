@@ -197,8 +197,9 @@ $(for n in $NODES; do
     echo "NodeName=$n NodeHostname=$(host) NodeAddr=127.0.0.1 Port=$(port_of "$n") CPUs=$CLUSTER_CPUS" \
         "RealMemory=$CLUSTER_MEM_MB$([ "$n" != node1 ] || echo ' Gres=gpu:1') State=UNKNOWN"
 done)
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes=ALL MaxTime=60 State=UP
+# LLN: jobs go to the node with the least load, so that both have some
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE LLN=YES State=UP
+PartitionName=short Nodes=ALL MaxTime=60 LLN=YES State=UP
 CONF
     echo "NodeName=node1 Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
     chmod 644 "$CLUSTER_DIR"/{slurm,gres}.conf
