@@ -133,9 +133,9 @@ exec {sbatch} "$@"
 """
 
 
-def test_a_run_survives_a_busy_sbatch_and_a_full_queue(make_checkout, local, area, cluster):
+def test_a_run_survives_a_busy_sbatch_and_a_full_queue(make_checkout, local, cluster):
     checkout = make_checkout("busy")
-    count, programs = area / "submissions", area / "busy"
+    count, programs = checkout.folder / "submissions", checkout.folder / "programs"
     count.touch()
     programs.mkdir()
     (programs / "sbatch").write_text(BUSY.format(count=count, sbatch=shutil.which("sbatch")))
