@@ -7,17 +7,18 @@
 #                                     are missing; lasts until `stop`. For use by hand, the tests do without
 #   tests/hpc/cluster.sh status       show daemons, nodes and queue; exit status 0 if the cluster is up, otherwise 3
 #   tests/hpc/cluster.sh stop         stop the daemons and cancel their jobs
-#   tests/hpc/cluster.sh queue-limit [JOBS]  restart slurmctld with at most JOBS jobs in its memory, ended ones included;
-#                                     without JOBS, with SLURM's default
 #   tests/hpc/cluster.sh slurmd-restart [kill]   restart the nodes' daemons; with `kill`, their jobs die too, as in a crash
 #   tests/hpc/cluster.sh slurmd-stop NODE        crash one node (node1 or node2); slurmd-restart brings it back
+#   tests/hpc/cluster.sh queue-limit [JOBS]      restart slurmctld, to hold at most JOBS jobs, ended ones included; without
+#                                                JOBS, as many as SLURM's default
 #
 # Each subcommand may be repeated. Exit status 77: cannot run here; one line on stderr says why, and the tests skip.
 #
 # CLUSTER_DIR     state folder: keys, configuration, logs, process ids    (default /var/lib/graincast-cluster)
 # CLUSTER_CPUS    CPUs that each node declares, whatever the machine has  (default 2)
 # CLUSTER_MEM_MB  memory that each node declares                          (default: nine tenths of the machine's)
-# CLUSTER_PORT    port of slurmctld; the nodes, slurmdbd and MariaDB use the next four (default 6817)
+# CLUSTER_PORT    port of slurmctld; the nodes, slurmdbd and MariaDB use
+#                 the four after it                                       (default 6817)
 set -euo pipefail
 
 CLUSTER_DIR=${CLUSTER_DIR:-/var/lib/graincast-cluster}

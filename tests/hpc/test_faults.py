@@ -1,4 +1,4 @@
-"""The workflow recovers from cancelled jobs, exceeded limits, restarted, lost and full parts of SLURM, and a killed
+"""The workflow recovers from cancelled jobs, exceeded limits, a restarted, lost, busy or full SLURM, and a killed
 Snakemake."""
 
 import contextlib
