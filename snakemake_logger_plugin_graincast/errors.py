@@ -33,6 +33,7 @@ WORDS = (
 REFUSED = re.compile(r"SLURM sbatch failed\. The error message was '(?P<words>.*)'\.\n\s+sbatch call:", re.DOTALL)
 BUSY = re.compile(r"timed out|contact slurm|unexpected message|temporarily|connect failure", re.IGNORECASE)
 LIMIT = re.compile(r"submit ?job|job submit limit", re.IGNORECASE)
+"""What the executor says where sbatch failed, and two kinds of sbatch's reasons."""
 PLACE = re.compile(r'\s+File "|Traceback|WorkflowError|\s*[\^~]+\s*\Z')
 CLASS = re.compile(r"\A(?:\w+\.)*(?P<name>\w+(?:Error|Exception))(?: in [^:]*)?:\s*")
 

@@ -1,5 +1,4 @@
-"""The workflow recovers from cancelled jobs, exceeded limits, a restarted, lost, busy or full SLURM, and a killed
-Snakemake."""
+"""The workflow recovers from failed jobs, a killed Snakemake, and a SLURM that is busy, full or short of a node."""
 
 import contextlib
 import os
