@@ -2,6 +2,7 @@
 
     python -m benchmarks                  all of them, half an hour on a quiet machine
     python -m benchmarks features sgc     these
+    python -m benchmarks slurm_jobs       one that needs a SLURM cluster, so it runs only if it is named
 
 Each writes its entry of benchmarks/results.json. What fails is named at the end; the others are run all the same.
 """
@@ -32,6 +33,8 @@ ALL = (
     "published_size",
     "on_paper",
 )
+ON_A_CLUSTER = ("slurm_jobs",)
+"""Run only if they are named, as they need more than a machine."""
 ARGUMENTS = {"vision": ["--images", "0"]}
 
 
@@ -39,7 +42,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", choices=[*ALL, []], metavar="NAME", help=f"of {', '.join(ALL)}")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        choices=[*ALL, *ON_A_CLUSTER, []],
+        metavar="NAME",
+        help=f"of {', '.join(ALL)}; on a SLURM cluster also {', '.join(ON_A_CLUSTER)}",
+    )
     chosen = parser.parse_args().names or ALL
     failed = []
     for name in chosen:

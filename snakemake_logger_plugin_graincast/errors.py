@@ -30,6 +30,10 @@ WORDS = (
     ),
 )
 """What Snakemake says, as a pattern of the whole message, and what to say instead."""
+REFUSED = re.compile(r"SLURM sbatch failed\. The error message was '(?P<words>.*)'\.\n\s+sbatch call:", re.DOTALL)
+BUSY = re.compile(r"timed out|contact slurm|unexpected message|temporarily|connect failure", re.IGNORECASE)
+LIMIT = re.compile(r"submit ?job|job submit limit", re.IGNORECASE)
+"""What the executor says where sbatch failed, and two kinds of sbatch's reasons."""
 PLACE = re.compile(r'\s+File "|Traceback|WorkflowError|\s*[\^~]+\s*\Z')
 CLASS = re.compile(r"\A(?:\w+\.)*(?P<name>\w+(?:Error|Exception))(?: in [^:]*)?:\s*")
 
@@ -51,3 +55,18 @@ def plain(message: str) -> str:
     if raised and hasattr(builtins, raised["name"]):
         return f"error: {raised['name']}: {words}; VERBOSE=1 shows where"
     return "error: " + words
+
+
+def not_submitted(message: str) -> str:
+    """Why sbatch did not take a job, with a remedy; "" if the message of its failure is about something else."""
+    refused = REFUSED.search(message)
+    if not refused:
+        return ""
+    words = "; ".join(line.removeprefix("sbatch: error: ") for line in refused["words"].splitlines() if line.strip())
+    if BUSY.search(words):
+        remedy = "SLURM was busy: run again, with more `retries` if it stays busy"
+    elif LIMIT.search(words):
+        remedy = "fewer `jobs` at once, below this limit"
+    else:
+        remedy = "correct partition, account or limits in the profile"
+    return f"not submitted: {words}; {remedy}"

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from graincast.program.log_file import cause, last_lines
 from graincast.program.progress import duration
+from snakemake_logger_plugin_graincast.errors import not_submitted
 from snakemake_logger_plugin_graincast.stages import Running, Stage, stages
 
 REFRESH = 0.5  # s, on a terminal
@@ -81,9 +82,12 @@ class Screen:
             if job in self.failures:
                 return
             name = self.names.get(job, rule)
-            lines = last_lines(logs, LINES_OF_A_FAILURE)
+            if refusal := not_submitted(message):  # a log is that of an earlier run
+                logs, lines = [], [refusal]
+            else:
+                lines = last_lines(logs, LINES_OF_A_FAILURE)
             log = logs[0] if logs else ""
-            self.failures[job] = Failure(name, cause(lines, message), log)
+            self.failures[job] = Failure(name, refusal or cause(lines, message), log)
             stage = self._stage(job)
             if stage:
                 stage.running.pop(job, None)

@@ -1,23 +1,31 @@
 #!/usr/bin/env bash
-# A real one-node SLURM and a real Apptainer for the tests, on Debian 12 as root.
+# A real SLURM of two nodes, both on this machine, and a real Apptainer for the tests, on Debian 12 as root.
 #
 #   tests/hpc/cluster.sh install      install the packages, and Apptainer if it is missing
-#   tests/hpc/cluster.sh start        start munged, slurmctld and slurmd; returns when the node accepts jobs
-#   tests/hpc/cluster.sh status       show daemons, node and queue; exit status 0 if the cluster is up, otherwise 3
+#   tests/hpc/cluster.sh start        start munged, slurmctld and two slurmd; returns when both nodes accept jobs
+#   tests/hpc/cluster.sh accounting   start it with an accounting database, for sacct: installs MariaDB and slurmdbd if they
+#                                     are missing; lasts until `stop`. For use by hand, the tests do without
+#   tests/hpc/cluster.sh status       show daemons, nodes and queue; exit status 0 if the cluster is up, otherwise 3
 #   tests/hpc/cluster.sh stop         stop the daemons and cancel their jobs
-#   tests/hpc/cluster.sh slurmd-restart [kill]   restart the node's daemon; with `kill`, its jobs die too, as in a crash
+#   tests/hpc/cluster.sh slurmd-restart [kill]   restart the nodes' daemons; with `kill`, their jobs die too, as in a crash
+#   tests/hpc/cluster.sh slurmd-stop NODE        crash one node (node1 or node2); slurmd-restart brings it back
+#   tests/hpc/cluster.sh queue-limit [JOBS]      restart slurmctld, to hold at most JOBS jobs, ended ones included; without
+#                                                JOBS, as many as SLURM's default
 #
 # Each subcommand may be repeated. Exit status 77: cannot run here; one line on stderr says why, and the tests skip.
 #
 # CLUSTER_DIR     state folder: keys, configuration, logs, process ids    (default /var/lib/graincast-cluster)
-# CLUSTER_CPUS    CPUs that the node declares, whatever the machine has   (default 4)
-# CLUSTER_MEM_MB  memory that the node declares                           (default: nine tenths of the machine's)
-# CLUSTER_PORT    port of slurmctld; slurmd uses the next one             (default 6817)
+# CLUSTER_CPUS    CPUs that each node declares, whatever the machine has  (default 2)
+# CLUSTER_MEM_MB  memory that each node declares                          (default: nine tenths of the machine's)
+# CLUSTER_PORT    port of slurmctld; the nodes, slurmdbd and MariaDB use
+#                 the four after it                                       (default 6817)
 set -euo pipefail
 
 CLUSTER_DIR=${CLUSTER_DIR:-/var/lib/graincast-cluster}
-CLUSTER_CPUS=${CLUSTER_CPUS:-4}
+CLUSTER_CPUS=${CLUSTER_CPUS:-2}
 CLUSTER_MEM_MB=${CLUSTER_MEM_MB:-$(awk '/^MemTotal/ { printf "%d", $2 / 1024 * 0.9 }' /proc/meminfo)}
+CLUSTER_PORT=${CLUSTER_PORT:-6817}
+NODES="node1 node2"
 CONF=/etc/slurm/slurm.conf          # where all SLURM programs look; srun inside a job does not see SLURM_CONF
 LIBS=/usr/local/lib/apptainer-libs  # a newer C library, for Apptainer only
 export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
@@ -37,12 +45,12 @@ needs_debian() {
 
 # ------------------------------------------------------------------------------------------------------------ install
 
-packages="slurmctld slurmd slurm-client munge buildah mmdebstrap patchelf squashfs-tools squashfuse fuse2fs fuse3
+PACKAGES="slurmctld slurmd slurm-client munge buildah mmdebstrap patchelf squashfs-tools squashfuse fuse2fs fuse3
           fuse-overlayfs uidmap ca-certificates procps"
 
-install_packages() {
+install_packages() { # package...
     local missing='' p
-    for p in $packages; do
+    for p in "$@"; do
         [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = 'ii ' ] || missing="$missing $p"
     done
     [ -n "$missing" ] || return 0
@@ -116,7 +124,8 @@ do_install() {
     needs_root
     needs_debian
     mkdir -p "$CLUSTER_DIR"
-    install_packages
+    # shellcheck disable=SC2086
+    install_packages $PACKAGES
     install_apptainer
     configure_apptainer
     say "installed: slurm $(dpkg-query -W -f '${Version}' slurmctld), $(apptainer --version), $(buildah --version | cut -d' ' -f1-3)"
@@ -124,7 +133,9 @@ do_install() {
 
 # -------------------------------------------------------------------------------------------------------------- start
 
-node() { uname -n | cut -d. -f1; }
+host() { uname -n | cut -d. -f1; }
+
+port_of() { echo $((CLUSTER_PORT + ${1#node})); } # node
 
 # Prints the process id in a file if that process still runs the program; otherwise fails.
 running() { # file program
@@ -137,21 +148,20 @@ write_conf() {
     mkdir -p "$CLUSTER_DIR"/{log,run,ctld,spool,munge} /etc/slurm
     chmod 755 "$CLUSTER_DIR" "$CLUSTER_DIR"/{log,run,munge}
     cat >"$CLUSTER_DIR/slurm.conf" <<CONF
-# Written by tests/hpc/cluster.sh: one node, on the loopback address, for tests only.
+# Written by tests/hpc/cluster.sh: two nodes on this machine, at the loopback address, for tests only.
 ClusterName=graincast
-SlurmctldHost=$(node)(127.0.0.1)
+SlurmctldHost=$(host)(127.0.0.1)
 SlurmUser=root
-SlurmctldPort=${CLUSTER_PORT:-6817}
-SlurmdPort=$((${CLUSTER_PORT:-6817} + 1))
+SlurmctldPort=$CLUSTER_PORT
 AuthType=auth/munge
 AuthInfo=socket=$CLUSTER_DIR/munge/munge.socket,cred_expire=15
 CredType=cred/munge
 StateSaveLocation=$CLUSTER_DIR/ctld
-SlurmdSpoolDir=$CLUSTER_DIR/spool
+SlurmdSpoolDir=$CLUSTER_DIR/spool/%n
 SlurmctldPidFile=$CLUSTER_DIR/run/slurmctld.pid
-SlurmdPidFile=$CLUSTER_DIR/run/slurmd.pid
+SlurmdPidFile=$CLUSTER_DIR/run/slurmd-%n.pid
 SlurmctldLogFile=$CLUSTER_DIR/log/slurmctld.log
-SlurmdLogFile=$CLUSTER_DIR/log/slurmd.log
+SlurmdLogFile=$CLUSTER_DIR/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -169,7 +179,7 @@ KillWait=5
 
 # Finished jobs stay visible to squeue for an hour, so that no status is missed.
 MinJobAge=3600
-AccountingStorageType=accounting_storage/none
+$(accounting_settings)
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=1,bf_interval=5
 SelectType=select/cons_tres
@@ -182,19 +192,37 @@ SlurmctldTimeout=20
 MessageTimeout=10
 BatchStartTimeout=10
 SlurmdParameters=config_overrides
-# A mock GPU (its device is /dev/zero): jobs that request one are scheduled and assigned it, as on a GPU node.
+# node1 has a mock GPU (its device is /dev/zero): jobs that request one are scheduled there and assigned it.
 GresTypes=gpu
-NodeName=$(node) NodeAddr=127.0.0.1 CPUs=$CLUSTER_CPUS RealMemory=$CLUSTER_MEM_MB Gres=gpu:1 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes=ALL MaxTime=60 State=UP
+$(for n in $NODES; do
+    echo "NodeName=$n NodeHostname=$(host) NodeAddr=127.0.0.1 Port=$(port_of "$n") CPUs=$CLUSTER_CPUS" \
+        "RealMemory=$CLUSTER_MEM_MB$([ "$n" != node1 ] || echo ' Gres=gpu:1') State=UNKNOWN"
+done)
+# LLN: jobs go to the node with the least load, so that both have some
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE LLN=YES State=UP
+PartitionName=short Nodes=ALL MaxTime=60 LLN=YES State=UP
 CONF
-    echo "NodeName=$(node) Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
-    chmod 644 "$CLUSTER_DIR"/*.conf
+    echo "NodeName=node1 Name=gpu File=/dev/zero" >"$CLUSTER_DIR/gres.conf"
+    chmod 644 "$CLUSTER_DIR"/{slurm,gres}.conf
     if [ -e $CONF ] && [ "$(readlink -f $CONF)" != "$(readlink -f "$CLUSTER_DIR/slurm.conf")" ]; then
         grep -q '^# Written by tests/hpc/cluster.sh' $CONF || skip "this machine already has a SLURM configuration ($CONF)"
     fi
     ln -sfn "$CLUSTER_DIR/slurm.conf" $CONF
     ln -sfn "$CLUSTER_DIR/gres.conf" "$(dirname $CONF)/gres.conf"
+}
+
+# slurm.conf's lines about accounting: none, or slurmdbd where `accounting` has set it up.
+accounting_settings() {
+    if [ ! -e "$CLUSTER_DIR/slurmdbd.conf" ]; then
+        echo "AccountingStorageType=accounting_storage/none"
+        return
+    fi
+    echo "AccountingStorageType=accounting_storage/slurmdbd"
+    echo "AccountingStorageHost=127.0.0.1"
+    echo "AccountingStoragePort=$((CLUSTER_PORT + 3))"
+    echo "AccountingStoragePass=$CLUSTER_DIR/munge/munge.socket"  # for auth/munge, its socket
+    echo "AccountingStorageEnforce=associations,limits"
+    echo "AccountingStoreFlags=job_comment"
 }
 
 start_munge() {
@@ -219,14 +247,17 @@ wait_for() { # seconds command...
     done
 }
 
-node_ready() { sinfo --noheader --format %T | grep -qE '^(idle|mixed|allocated)$'; }
+nodes_ready() {
+    local states
+    states=$(sinfo --noheader --Node --format %T) && [ -n "$states" ] || return 1
+    ! grep -qvE '^(idle|mixed|allocated|completing)$' <<<"$states"
+}
 
 do_start() {
     needs_root
     command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null ||
         skip "SLURM is not installed ($0 install)"
-    if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null &&
-        node_ready; then
+    if running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null && nodes_ready; then
         say "already up"
         return 0
     fi
@@ -234,16 +265,88 @@ do_start() {
     start_munge
     running "$CLUSTER_DIR/run/slurmctld.pid" slurmctld >/dev/null || slurmctld
     wait_for 150 scontrol ping || fail "slurmctld does not answer ($CLUSTER_DIR/log/slurmctld.log)"
-    running "$CLUSTER_DIR/run/slurmd.pid" slurmd >/dev/null || start_slurmd
-    if ! wait_for 15 node_ready; then
-        # the node may still be down or drained from an earlier stop of the cluster
-        scontrol update "nodename=$(node)" state=resume 2>/dev/null || true
-        wait_for 225 node_ready || fail "the node does not come up: $(sinfo --noheader --format '%T %E') ($CLUSTER_DIR/log)"
+    start_slurmds
+    if ! wait_for 15 nodes_ready; then
+        # nodes may still be down or drained from an earlier stop of the cluster
+        scontrol update "nodename=${NODES// /,}" state=resume 2>/dev/null || true
+        wait_for 225 nodes_ready || fail "not all nodes come up: $(sinfo --noheader --format '%N %T %E') ($CLUSTER_DIR/log)"
     fi
-    say "up: $(sinfo --noheader --partition main --format '%n %T, %c CPUs, %m MB')"
+    say "up: $(sinfo --noheader --partition main --format '%N %T, %c CPUs each, %m MB')"
 }
 
-start_slurmd() { slurmd -N "$(node)" || fail "slurmd did not start ($CLUSTER_DIR/log/slurmd.log)"; }
+# Starts the daemons of those nodes where none is running.
+start_slurmds() {
+    local n
+    for n in $NODES; do
+        running "$CLUSTER_DIR/run/slurmd-$n.pid" slurmd >/dev/null && continue
+        mkdir -p "$CLUSTER_DIR/spool/$n"
+        slurmd -N "$n" || fail "slurmd of $n did not start ($CLUSTER_DIR/log/slurmd-$n.log)"
+    done
+}
+
+# --------------------------------------------------------------------------------------------------------- accounting
+
+do_accounting() {
+    needs_root
+    if [ -e "$CLUSTER_DIR/slurmdbd.conf" ] && do_status >/dev/null && sacctmgr --noheader list cluster >/dev/null 2>&1; then
+        say "already up, with accounting"
+        return 0
+    fi
+    needs_debian
+    install_packages mariadb-server slurmdbd
+    do_stop 2>/dev/null
+    write_conf
+    start_munge
+    start_mariadb
+    start_slurmdbd
+    do_start
+}
+
+start_mariadb() {
+    local d=$CLUSTER_DIR/mariadb
+    [ -d "$d/data/mysql" ] || {
+        mkdir -p "$d"
+        chown mysql: "$d"
+        mariadb-install-db --user=mysql --datadir="$d/data" --auth-root-authentication-method=socket >"$d/install.log" 2>&1 ||
+            fail "MariaDB could not be set up ($d/install.log)"
+    }
+    mariadbd --no-defaults --user=mysql --datadir="$d/data" --socket="$d/socket" --pid-file="$d/mariadbd.pid" \
+        --bind-address=127.0.0.1 --port=$((CLUSTER_PORT + 4)) --log-error="$d/mariadbd.log" >/dev/null 2>&1 &
+    wait_for 60 mariadb-admin --no-defaults --socket="$d/socket" ping || fail "MariaDB does not answer ($d/mariadbd.log)"
+}
+
+start_slurmdbd() {
+    local password
+    password=$(head -c 18 /dev/urandom | base64)
+    mariadb --no-defaults --socket="$CLUSTER_DIR/mariadb/socket" <<SQL || fail "MariaDB does not take slurmdbd's user"
+CREATE OR REPLACE USER slurm@localhost IDENTIFIED BY '$password';
+CREATE DATABASE IF NOT EXISTS slurm_acct_db;
+GRANT ALL ON slurm_acct_db.* TO slurm@localhost;
+SQL
+    (umask 077 && cat >"$CLUSTER_DIR/slurmdbd.conf") <<CONF
+# Written by tests/hpc/cluster.sh
+AuthType=auth/munge
+AuthInfo=socket=$CLUSTER_DIR/munge/munge.socket
+DbdHost=$(host)
+DbdAddr=127.0.0.1
+DbdPort=$((CLUSTER_PORT + 3))
+SlurmUser=root
+LogFile=$CLUSTER_DIR/log/slurmdbd.log
+PidFile=$CLUSTER_DIR/run/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort=$((CLUSTER_PORT + 4))
+StorageUser=slurm
+StoragePass=$password
+CONF
+    ln -sfn "$CLUSTER_DIR/slurmdbd.conf" "$(dirname $CONF)/slurmdbd.conf"
+    write_conf
+    slurmdbd || fail "slurmdbd did not start ($CLUSTER_DIR/log/slurmdbd.log)"
+    wait_for 60 sacctmgr --noheader list cluster || fail "slurmdbd does not answer ($CLUSTER_DIR/log/slurmdbd.log)"
+    # with the cluster come an account and a user, both called root; it is there already if there was accounting before
+    sacctmgr --immediate --quiet add cluster graincast >/dev/null || true
+    [ -n "$(sacctmgr --noheader list association user=root)" ] || fail "slurmdbd took no association for root"
+}
 
 # --------------------------------------------------------------------------------------------------------------- stop
 
@@ -256,10 +359,10 @@ end() { # file program [signal]
     rm -f "$1"
 }
 
-# Prints the ids of the step daemons of this cluster's jobs, found by the sockets in its spool folder.
-step_daemons() {
+# Prints the ids of the step daemons of a node's jobs, found by the sockets in its spool folder.
+step_daemons() { # node
     local s
-    for s in "$CLUSTER_DIR"/spool/"$(node)"_*; do
+    for s in "$CLUSTER_DIR/spool/$1/$1"_*; do
         [ -S "$s" ] && ss_owner "$s"
     done
     return 0
@@ -280,28 +383,50 @@ do_stop() {
         squeue --noheader --format %A | sort -u | xargs -r scancel 2>/dev/null || true
         wait_for 100 no_jobs || true
     fi
-    end "$CLUSTER_DIR/run/slurmd.pid" slurmd
+    local n
+    for n in $NODES; do end "$CLUSTER_DIR/run/slurmd-$n.pid" slurmd; done
     end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
+    end "$CLUSTER_DIR/run/slurmdbd.pid" slurmdbd
+    end "$CLUSTER_DIR/mariadb/mariadbd.pid" mariadbd
+    rm -f "$CLUSTER_DIR/slurmdbd.conf"
     end "$CLUSTER_DIR/munge/munged.pid" munged
-    [ ! -L $CONF ] || [ "$(readlink $CONF)" != "$CLUSTER_DIR/slurm.conf" ] || rm -f $CONF "$(dirname $CONF)/gres.conf"
+    [ ! -L $CONF ] || [ "$(readlink $CONF)" != "$CLUSTER_DIR/slurm.conf" ] || rm -f $CONF "$(dirname $CONF)"/{gres,slurmdbd}.conf
     say "stopped"
 }
 
 no_jobs() { [ -z "$(squeue --noheader)" ]; }
 
+do_queue_limit() {
+    needs_root
+    write_conf
+    [ -z "${1:-}" ] || echo "MaxJobCount=$1" >>"$CLUSTER_DIR/slurm.conf"
+    end "$CLUSTER_DIR/run/slurmctld.pid" slurmctld
+    slurmctld
+    wait_for 150 nodes_ready || fail "the nodes do not come back ($CLUSTER_DIR/log/slurmctld.log)"
+}
+
 do_slurmd_restart() {
     needs_root
-    if [ "${1:-}" = kill ]; then
-        local pids pid
-        pids=$(step_daemons)
-        end "$CLUSTER_DIR/run/slurmd.pid" slurmd KILL
-        # In a crash, the jobs' processes die too: the whole tree below each step daemon.
-        for pid in $pids; do kill_tree "$pid"; done
-    else
-        end "$CLUSTER_DIR/run/slurmd.pid" slurmd
-    fi
-    start_slurmd
-    wait_for 300 node_ready || fail "the node does not come back: $(sinfo --noheader --format '%T %E')"
+    local n
+    for n in $NODES; do
+        if [ "${1:-}" = kill ]; then crash "$n"; else end "$CLUSTER_DIR/run/slurmd-$n.pid" slurmd; fi
+    done
+    start_slurmds
+    wait_for 300 nodes_ready || fail "not all nodes come back: $(sinfo --noheader --format '%N %T %E')"
+}
+
+do_slurmd_stop() {
+    needs_root
+    [[ " $NODES " == *" ${1:-none} "* ]] || fail "slurmd-stop: name one of $NODES"
+    crash "$1"
+}
+
+# Kills a node's daemon, and the whole tree of processes below each of its step daemons.
+crash() { # node
+    local pids pid
+    pids=$(step_daemons "$1")
+    end "$CLUSTER_DIR/run/slurmd-$1.pid" slurmd KILL
+    for pid in $pids; do kill_tree "$pid"; done
 }
 
 kill_tree() {
@@ -313,9 +438,10 @@ kill_tree() {
 # ------------------------------------------------------------------------------------------------------------- status
 
 do_status() {
-    local up=0 p
-    for p in munge/munged run/slurmctld run/slurmd; do
-        if running "$CLUSTER_DIR/$p.pid" "${p#*/}" >/dev/null; then
+    local up=0 p accounting=''
+    [ ! -e "$CLUSTER_DIR/slurmdbd.conf" ] || accounting='mariadb/mariadbd run/slurmdbd'
+    for p in munge/munged $accounting run/slurmctld $(printf 'run/slurmd-%s ' $NODES); do
+        if running "$CLUSTER_DIR/$p.pid" "$(basename "${p%-*}")" >/dev/null; then
             echo "${p#*/}: running ($(cat "$CLUSTER_DIR/$p.pid"))"
         else
             echo "${p#*/}: not running"
@@ -325,7 +451,7 @@ do_status() {
     if [ $up = 0 ]; then
         sinfo
         squeue
-        node_ready || up=3
+        nodes_ready || up=3
     fi
     command -v apptainer >/dev/null && apptainer --version || echo "apptainer: not installed"
     return $up
@@ -334,9 +460,12 @@ do_status() {
 case "${1:-}" in
     install) do_install ;;
     start) do_start ;;
+    accounting) do_accounting ;;
     stop) do_stop ;;
     status) do_status ;;
+    queue-limit) shift && do_queue_limit "$@" ;;
     slurmd-restart) shift && do_slurmd_restart "$@" ;;
+    slurmd-stop) shift && do_slurmd_stop "$@" ;;
     *)
         sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
         exit 2

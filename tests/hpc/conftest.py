@@ -1,4 +1,4 @@
-"""A real one-node SLURM, a real Apptainer and the worker image, and checkouts of a small workflow to run on them.
+"""A real SLURM of two nodes, a real Apptainer and the worker image, and checkouts of a small workflow to run on them.
 
 The set-up changes the system (packages, /etc/slurm), so it happens only in CI or with GRAINCAST_HPC_TESTS=1.
 """

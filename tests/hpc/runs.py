@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
+
 ON_SLURM = (
     "--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10",
 )  # fmt: skip
@@ -23,10 +26,15 @@ class Checkout:
     folder: Path
     raw: Path
 
-    def start(self, *arguments: str, user: str | None = None, **environment: str) -> subprocess.Popen:
-        """Start Snakemake; standard output and error go to run.log in the checkout."""
+    def start(
+        self, *arguments: str, user: str | None = None, programs: Path | None = None, **environment: str
+    ) -> subprocess.Popen:
+        """Start Snakemake; standard output and error go to run.log in the checkout.
+
+        programs  a folder whose programs take the place of the system's
+        """
         command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "config/small.yaml"]
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        path = ":".join(map(str, [*filter(None, [programs]), Path(sys.executable).parent, os.environ["PATH"]]))
         if user:
             # this environment's interpreter may be in a home that the user cannot enter
             command = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "/usr/bin/python3", *command[1:]]
@@ -98,6 +106,16 @@ def assert_same_results(checkout: Checkout, reference: Checkout, names=("made", 
         predictions, expected = checkout.predictions(name), reference.predictions(name)
         assert predictions.keys() == expected.keys()
         assert all(abs(predictions[key] - expected[key]) < 1e-6 for key in expected)
+
+
+def assert_same_arrays(path: Path, expected: Path) -> None:
+    """Assert that two HDF5 files hold the same arrays."""
+    with h5py.File(path) as file, h5py.File(expected) as other:
+        names: list[str] = []
+        other.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        assert names
+        for name in names:
+            np.testing.assert_array_equal(file[name][()], other[name][()], err_msg=name)
 
 
 def assert_nothing_partial(checkout: Checkout) -> None:

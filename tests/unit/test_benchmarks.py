@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,17 +15,18 @@ from benchmarks import figure, quoted, results
 from benchmarks.imports import imported, programs
 from benchmarks.memory import extrapolated
 from benchmarks.on_paper import taken
+from benchmarks.slurm_job import cpu_seconds
 from graincast.potts.lattice import Lattice
 from graincast.raw import manifest
 from graincast.raw.sources import json_graphs
 
 FOLDER = Path(bench.__file__).parent
-PARTS = {"__init__", "__main__", "comparison", "figure", "quoted", "results", "tree_kmc"}
+PARTS = {"__init__", "__main__", "comparison", "figure", "quoted", "results", "slurm_job", "tree_kmc"}
 
 
 def test_all_benchmarks_are_run_and_can_be_imported():
-    assert {path.stem for path in FOLDER.glob("*.py")} - PARTS == set(bench.ALL)
-    for name in bench.ALL:
+    assert {path.stem for path in FOLDER.glob("*.py")} - PARTS == {*bench.ALL, *bench.ON_A_CLUSTER}
+    for name in (*bench.ALL, *bench.ON_A_CLUSTER):
         assert callable(importlib.import_module(f"benchmarks.{name}").main)
 
 
@@ -129,3 +131,18 @@ def bytes_read() -> int:
     """What this process has read so far, cached or not."""
     fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(fields["rchar"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts CPU time by /proc")
+def test_the_cpu_time_of_a_slurm_job_is_that_of_its_processes():
+    burn = "import time\nwhile time.process_time() < 0.2: pass\nprint(); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-c", burn],
+        env=os.environ | {"SLURM_JOB_ID": "of-this-test"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    assert cpu_seconds("of-this-test") >= 0.1  # clock ticks round
+    assert cpu_seconds("of-no-job") == 0
+    process.communicate(b"\n")

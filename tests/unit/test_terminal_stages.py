@@ -5,7 +5,7 @@ import io
 import pytest
 
 from graincast.program.log_file import cause, last_lines
-from snakemake_logger_plugin_graincast.errors import plain
+from snakemake_logger_plugin_graincast.errors import not_submitted, plain
 from snakemake_logger_plugin_graincast.screen import Screen
 from snakemake_logger_plugin_graincast.stages import Running, Stage, stages
 
@@ -111,3 +111,38 @@ def test_a_reader_that_is_gone_does_not_end_the_run():
 )
 def test_an_error_of_snakemakes_is_one_line(message, line):
     assert plain(message) == f"error: {line}"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+            "Batch job submission failed: Socket timed out on send/recv operation; SLURM was busy: run again",
+        ),
+        (
+            "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates "
+            "accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            "AssocMaxSubmitJobLimit; Batch job submission failed: Job violates accounting/QOS policy "
+            "(job submit limit, user's size and/or time limits); fewer `jobs`",
+        ),
+        (
+            "sbatch: error: invalid partition specified: gpus",
+            "invalid partition specified: gpus; correct partition",
+        ),
+    ],
+)
+def test_a_job_that_sbatch_refuses_shows_why_and_no_log_of_an_earlier_run(words, said, tmp_path):
+    log = tmp_path / "split.log"
+    log.write_text("done\n")
+    message = f"SLURM sbatch failed. The error message was '{words}'.\n    sbatch call:\n        sbatch 'a'.\n"
+    assert not_submitted(message).startswith(f"not submitted: {said}")
+    assert not_submitted("SLURM-job '7' failed, SLURM status is: 'FAILED'.") == ""
+    stream = io.StringIO()
+    screen = Screen(stream, {"split/a": None}, WORDS)
+    screen.started(1, "split/a", [str(log)])
+    screen.failed(1, "split", [str(log)], message)
+    screen.end()
+    screen.show_causes()
+    assert stream.getvalue().count("not submitted: ") == 2
+    assert "done" not in stream.getvalue() and "sbatch call" not in stream.getvalue()
