@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from graincast.evaluation import metrics
 from graincast.experiment import declaration, grid, splits, targets, validation_file
@@ -20,23 +19,23 @@ from graincast.files import hdf5, nested
 from graincast.files.declaration import check_keys
 from graincast.microstructure import BadInput
 from graincast.models import by_name
-from graincast.program import cost, extensions
+from graincast.program import cost, extensions, threads
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
 from graincast.training import study
-from graincast.training.loop import Diverged
+from graincast.training.diverged import Diverged
 from graincast.training.study import Outcome, Pruned, Range, Watch
 
 TRIAL: hdf5.Format = {"format": "graincast trial of a study", "version": 1}
 
 
 def main(args: argparse.Namespace) -> None:
-    torch.set_num_threads(args.threads)
     parameters = args.recipe.take("model", "target", "grid", "training", "search", "select", "fold")
     training, search, fold, select = (parameters[key] for key in ("training", "search", "fold", "select"))
     extensions.install(args.extensions)
     model = by_name.load(parameters["model"], args.extensions)
+    threads.limit(args.threads)
     declared = declaration.read(parameters["model"], args.extensions)
     check_keys(f"{args.recipe.path}: training", training, list(declared.training), declared.name)
     axes = {axis: parameters["grid"][axis] for axis in declared.prefixes if axis in parameters["grid"]}

@@ -18,13 +18,10 @@ import torch
 from graincast.microstructure import BadInput
 from graincast.training import checkpoint as checkpoints
 from graincast.training.device import device_of
+from graincast.training.diverged import Diverged
 from graincast.training.generators import restore, seeded, states
 
 CHECKPOINT_FRACTION = 0.05  # of the time at most is spent on checkpoints, so not every short epoch writes one
-
-
-class Diverged(BadInput):
-    """The loss is no longer finite."""
 
 
 @dataclass(frozen=True)
