@@ -2,18 +2,19 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from PIL import Image
 
-from graincast.figures import microstructure
+from graincast.figures import film, microstructure
 from graincast.figures.style import save
 from graincast.graphs.boundaries import adjacency
+from graincast.graphs.from_labels import from_labels
 from graincast.graphs.palette import COLOUR, NAME
-from graincast.microstructure import Microstructure
+from graincast.microstructure import CANDIDATE, Microstructure
 from graincast.potts import protocol
 
 HERE = Path(__file__).parent
@@ -48,20 +49,12 @@ def growth_picture(path: Path) -> None:
     save(figure, path, dpi=110)
 
 
-def growth_film(path: Path, frames: int = 25, end: float = 300_000, enlarged: int = 3) -> None:
-    """The same on a lattice of 96², as a film of one state per record; the last is shown for two seconds."""
+def growth_film(path: Path) -> None:
+    """The same on a lattice of 96², as a film."""
     initial = protocol.initialise(96, temperature=0.9, time=40, quench_temperature=0.1, quench_time=3, seed=4)
-    types = protocol.assign_types(initial, 0.3, seed=4)
-    middle = initial == np.flatnonzero(types[1:] == 0)[0] + 1
-    times = np.linspace(0, end, frames)
-    grown = protocol.grow(initial, types, temperature=0.9, record_times=times, seed=1, snapshots=True)
-    assert grown.snapshots is not None
-    colours = (state(labels, types, middle) for labels in grown.snapshots)
-    pictures = [Image.fromarray(colour).convert("P", palette=Image.Palette.ADAPTIVE) for colour in colours]
-    size = (96 * enlarged, 96 * enlarged)
-    first, *others = (one.resize(size, Image.Resampling.NEAREST) for one in pictures)
-    durations = [200] * (frames - 1) + [2000]
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
+    types = protocol.assign_types(initial, 0.3, seed=4)[1:]
+    one = replace(from_labels("growth", initial, (True, True)), grain_type=types, candidate=types == CANDIDATE)
+    film.write(path, one, end=300_000, pictures=25, seed=1)
 
 
 def rule_picture(path: Path) -> None:

@@ -159,12 +159,21 @@ def explain(arguments: argparse.Namespace) -> None:
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """Draw microstructures of a data set by name, each candidate in the middle, with the grain graph on request."""
+    """Draw microstructures of a data set, each candidate in the middle, with the grain graph or as a film of growth."""
     from graincast.figures import drawing
+    from graincast.microstructure import BadInput
 
     paths = drawing.shards_of(arguments.dataset)
-    for file in drawing.draw(paths, arguments.names, arguments.out, arguments.format, arguments.graph):
-        print(file)
+    if arguments.film:
+        if arguments.graph or arguments.format != "png":
+            raise BadInput("--film: a film is a GIF of the map alone; leave out --graph and --format")
+        files = drawing.draw_growth(
+            paths, arguments.names, arguments.out, arguments.duration, arguments.pictures, arguments.seed
+        )
+    else:
+        files = iter(drawing.draw(paths, arguments.names, arguments.out, arguments.format, arguments.graph))
+    for file in files:
+        print(file, flush=True)
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -385,6 +394,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("names", nargs="*", metavar="NAME", help="names of microstructures (default: all)")
     p.add_argument("--graph", action="store_true", help="draw the grain graph over the map")
     p.add_argument("--format", default="png", help="png, svg or pdf")
+    p.add_argument("--film", action="store_true", help="grow it once more with the simulator, and write a GIF of that")
+    p.add_argument("--duration", type=float, metavar="MCS", help="of a film (default: that of its growth runs)")
+    p.add_argument("--pictures", type=int, default=40, help="of a film (default: 40)")
+    p.add_argument("--seed", type=int, default=0, help="of a film's growth (default: 0)")
     p.add_argument("--out", type=Path, default=Path("pictures"), help="folder to write (default: pictures)")
     p = add("report", report)
     p.add_argument("--results", type=Path, default=Path("results"), help="folder of results (default: results)")

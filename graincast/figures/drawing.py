@@ -20,18 +20,39 @@ def draw(paths: Sequence[Path], names: Sequence[str], out: Path, form: str = "pn
     """
     if form not in FORMATS:
         raise BadInput(f"{form}: not a format of figures ({', '.join(FORMATS)})")
+    written = []
+    for one in chosen(paths, names):
+        file = out / f"{one.name.replace('/', '_')}{'.graph' if graph else ''}.{form}"
+        save(microstructure.figure(one, _title(one), graph), file)
+        written.append(file)
+    return written
+
+
+def draw_growth(
+    paths: Sequence[Path], names: Sequence[str], out: Path, end: float | None, pictures: int, seed: int
+) -> Iterator[Path]:
+    """Grow these microstructures with the simulator, and draw each as a film (film.py); the paths, one by one."""
+    from graincast.figures import film
+
+    for one in chosen(paths, names):
+        file = out / f"{one.name.replace('/', '_')}.gif"
+        out.mkdir(parents=True, exist_ok=True)
+        film.write(file, one, end, pictures, seed)
+        yield file
+
+
+def chosen(paths: Sequence[Path], names: Sequence[str]) -> Iterator[Microstructure]:
+    """The microstructures of these names, or all. Raises BadInput where a name is in none of the shards."""
     known = set(shards.names(paths))
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else f", such as {min(known)}" if known else ""
             raise BadInput(f"no microstructure {name} among the {len(known)} of {paths[0].parent}{hint}")
-    written = []
-    for one in _chosen(paths, set(names) or known):
-        file = out / f"{one.name.replace('/', '_')}{'.graph' if graph else ''}.{form}"
-        save(microstructure.figure(one, _title(one), graph), file)
-        written.append(file)
-    return written
+    wanted = set(names) or known
+    for path in paths:
+        if wanted & set(shards.names([path])):
+            yield from (one for one in shards.read(path) if one.name in wanted)
 
 
 def shards_of(dataset: str, results: Path = Path("results")) -> list[Path]:
@@ -46,12 +67,6 @@ def shards_of(dataset: str, results: Path = Path("results")) -> list[Path]:
         remedy = f"name one of {', '.join(others)}" if others else "run the workflow first (make)"
         raise BadInput(f"{results}: has no graphs of a data set {dataset}; {remedy}, or a file or folder of graphs")
     return paths
-
-
-def _chosen(paths: Sequence[Path], wanted: set[str]) -> Iterator[Microstructure]:
-    for path in paths:
-        if wanted & set(shards.names([path])):
-            yield from (one for one in shards.read(path) if one.name in wanted)
 
 
 def _title(one: Microstructure) -> str:

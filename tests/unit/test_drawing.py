@@ -1,13 +1,18 @@
 """Microstructures drawn by name, the graph over the map, and the file formats of figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from PIL import Image
 
-from graincast.figures import drawing, microstructure, style
+from graincast.figures import drawing, film, microstructure, style
 from graincast.graphs import shards
-from graincast.microstructure import BadInput
+from graincast.graphs.from_labels import from_labels
+from graincast.microstructure import CANDIDATE, BadInput
+from graincast.potts import protocol
 from tests.synthetic import voronoi
 from tests.tables import microstructure as made
 
@@ -83,3 +88,38 @@ def test_an_unknown_name_is_refused_before_anything_is_drawn(tmp_path):
     assert not (tmp_path / "out").exists()
     with pytest.raises(BadInput, match="has no graphs of a data set absent"):
         drawing.shards_of("absent", tmp_path)
+
+
+@pytest.fixture
+def grown_once():
+    """A simulated map of about 20 grains, with a growth run of 300 MCS."""
+    labels = protocol.initialise(24, temperature=0.9, time=10, quench_temperature=0.1, quench_time=1, seed=1)
+    types = protocol.assign_types(labels, 0.4, seed=1)[1:]
+    one = from_labels("state", labels, (True, True))
+    one = replace(one, grain_type=types, candidate=types == CANDIDATE)
+    return replace(one, runs=["1"], times=[np.array([0.0, 300.0])], areas=[np.stack([one.area, one.area])])
+
+
+def test_a_film_begins_with_the_initial_state_and_has_a_picture_for_each_record(tmp_path, grown_once):
+    film.write(tmp_path / "one.gif", grown_once, pictures=5)
+    film.write(tmp_path / "two.gif", grown_once, pictures=5)
+    assert (tmp_path / "one.gif").read_bytes() == (tmp_path / "two.gif").read_bytes()
+    with Image.open(tmp_path / "one.gif") as moving:
+        assert moving.n_frames == 5
+        shown = np.array(moving.convert("RGB"))
+    scale = film.SIDE // 24
+    expected = microstructure.rgb(grown_once).repeat(scale, axis=0).repeat(scale, axis=1)
+    np.testing.assert_array_equal(shown[: -film.CAPTION], expected)
+    pictures = list(film.frames(grown_once, np.linspace(0, 300, 5)))
+    assert all(picture.shape == (24 + film.CAPTION, 24, 3) for picture in pictures)
+    assert any(not np.array_equal(pictures[0], later) for later in pictures[1:])
+
+
+def test_a_film_without_a_duration_or_pictures_is_refused(tmp_path, grown_once):
+    never = replace(grown_once, runs=[], times=[], areas=[])
+    with pytest.raises(BadInput, match="state: has no growth run to say how long it grows; give --duration MCS"):
+        film.write(tmp_path / "one.gif", never)
+    with pytest.raises(BadInput, match="at least 2 pictures, not 300 MCS and 1"):
+        film.write(tmp_path / "one.gif", grown_once, pictures=1)
+    assert not list(tmp_path.iterdir())
+    film.write(tmp_path / "one.gif", never, end=20, pictures=2)
