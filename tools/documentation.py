@@ -17,7 +17,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # MkDocs loads this file by its path
 
-from tools import reference  # noqa: E402
+from tools import notebook, reference  # noqa: E402
 
 IN_PLACE = {
     "README.md": "index.md",
@@ -37,6 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     generated = {"reference/command-line.md": reference.command_line, "reference/library.md": reference.library_index}
     texts = {there: (ROOT / here).read_text(encoding="utf-8") for here, there in IN_PLACE.items()}
     texts |= {there: make() for there, make in generated.items()}
+    texts["notebook.md"] = notebook.as_markdown(ROOT / "docs/notebook.ipynb")
     texts |= {f"reference/library/{folder}.md": reference.library(folder) for folder in reference.folders()}
     for there, text in texts.items():
         files.append(File.generated(config, there, content=text))
