@@ -170,6 +170,8 @@ def draw(arguments: argparse.Namespace) -> None:
         files = drawing.draw_growth(
             paths, arguments.names, arguments.out, arguments.duration, arguments.pictures, arguments.seed
         )
+    elif arguments.duration is not None:
+        raise BadInput("--duration: is that of a film; add --film")
     else:
         files = iter(drawing.draw(paths, arguments.names, arguments.out, arguments.format, arguments.graph))
     for file in files:

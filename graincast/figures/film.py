@@ -1,5 +1,6 @@
 """Films of growth: the simulator grows a microstructure, and each record becomes a picture of a GIF."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,7 @@ def write(
         if not one.times:
             raise BadInput(f"{one.name}: has no growth run to say how long it grows; give --duration MCS")
         end = float(one.times[0][-1])
-    if end <= 0 or pictures < 2:
+    if not 0 < end < math.inf or pictures < 2:
         raise BadInput(f"a film needs a duration above 0 and at least 2 pictures, not {end:g} MCS and {pictures}")
     size = max(1, SIDE // max(one.labels.shape))
     drawn = [

@@ -121,5 +121,8 @@ def test_a_film_without_a_duration_or_pictures_is_refused(tmp_path, grown_once):
         film.write(tmp_path / "one.gif", never)
     with pytest.raises(BadInput, match="at least 2 pictures, not 300 MCS and 1"):
         film.write(tmp_path / "one.gif", grown_once, pictures=1)
+    for end in (-1, 0, float("nan"), float("inf")):
+        with pytest.raises(BadInput, match="a film needs a duration above 0"):
+            film.write(tmp_path / "one.gif", grown_once, end)
     assert not list(tmp_path.iterdir())
     film.write(tmp_path / "one.gif", never, end=20, pictures=2)
