@@ -54,12 +54,12 @@ endif
 test: $(READY) $(SERVER_READY) $(DOCS_READY) lint  ## all checks and tests
 	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them
 	@shown=$$(mktemp); python -m pytest tests/hpc $(ARGS) >$$shown 2>&1 & hpc=$$!; trap "kill $$hpc" INT TERM; status=0; \
-	python -m pytest tests/unit tests/programs tests/workflow -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS) || status=$$?; \
+	python -m pytest tests/unit tests/programs tests/workflow -n 2 --dist loadscope --no-loadscope-reorder $(ARGS) || status=$$?; \
 	python -m pytest tests/server $(ARGS) || status=$$?; \
 	wait $$hpc || status=$$?; cat $$shown; rm $$shown; exit $$status
 
 test-unit: $(READY)  ## the unit tests alone (ARGS="-k sgc" for some of them)
-	@python -m pytest tests/unit -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@python -m pytest tests/unit -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: $(READY)  ## measure again every figure of speed that the documentation quotes (NAMES="potts sgc" for some)
 	@python -m benchmarks $(NAMES)

@@ -1,6 +1,8 @@
 """Fixtures and reporting shared by all tests."""
 
+import functools
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -20,21 +22,33 @@ LONGEST = ("finished", "test_published", "test_tutorial", "test_real_data", "tes
 """Groups of tests that take longest: they start first, so that no worker is left with one at the end."""
 
 
-def pytest_collection_modifyitems(items):
-    """With several workers, files that need the finished workflow run on one of them, others on any.
+@functools.cache
+def group(path: Path) -> str:
+    """What a test file shares a worker with: all that need the finished workflow are one group, others stand alone."""
+    needs_it = path.is_file() and re.search(r"^def test_.*\bfinished\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return "finished" if needs_it else path.stem
 
-    The order is: unit tests, whose compiled functions later ones take over, then the longest, then the others.
-    """
-    need_it = {item.path for item in items if "finished" in item.fixturenames}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("finished" if item.path in need_it else item.path.stem))
+
+def pytest_collection_modifyitems(items):
+    """Unit tests first, whose compiled functions later ones take over, then the longest, then the others."""
     items.sort(key=_rank)
 
 
 def _rank(item) -> tuple:
-    group = item.get_closest_marker("xdist_group").args[0]
-    longest = LONGEST.index(group) if group in LONGEST else len(LONGEST)
-    return "unit" not in item.path.parts, longest
+    mine = group(item.path)
+    return "unit" not in item.path.parts, LONGEST.index(mine) if mine in LONGEST else len(LONGEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Groups of files are handed to the workers, in the order of the collection."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(config.rootpath / nodeid.partition("::")[0])
+
+    return ByGroup(config, log)
 
 
 FAILED_SETUPS: dict[int, tuple[BaseException, str]] = {}
