@@ -53,6 +53,7 @@ class Streamed:
         settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         settings.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        settings.set_obj_track_times(False)  # the same content gives the same bytes
         kind, space = h5py.h5t.py_create(np.dtype(dtype), logical=True), h5py.h5s.create_simple(shape)
         h5py.h5d.create(self.file.id, name.encode(), kind, space, dcpl=settings)
         dataset = self.file[name]

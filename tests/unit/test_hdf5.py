@@ -1,6 +1,7 @@
 """HDF5 files: the same bytes each time, nothing left of a failed one, and files of other kinds."""
 
 import re
+import time
 
 import h5py
 import numpy as np
@@ -22,6 +23,15 @@ def test_a_written_file_can_be_read_and_has_the_same_bytes_each_time(tmp_path):
         np.testing.assert_array_equal(file["x"][:], np.arange(1000))
     with hdf5.opened(tmp_path / "new" / "a", THINGS) as file:
         assert list(file) == ["x"]
+
+
+def test_a_streamed_file_has_the_same_bytes_each_time(tmp_path):
+    for name in ("a", "b"):
+        with hdf5.streamed(tmp_path / name) as out:
+            out.put("x", (3000,), np.float64, [np.arange(1000.0)] * 3)
+            out.file["small"] = np.arange(3)
+        time.sleep(1.1)  # HDF5 would note times in seconds
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_nothing_is_left_of_a_file_that_fails_while_being_written(tmp_path):
