@@ -30,10 +30,11 @@ LEVEL = 0.01
 def ratios(state: Microstructure, runs: int, speed: float = 1.0) -> np.ndarray:
     """The candidate's growth ratio in runs of this simulator to `speed` times the end of SPPARKS's, float64 [runs]."""
     end = speed * float(state.times[0][-1])
-    types = np.concatenate([np.zeros(1, np.int8), state.grain_type])
     found = []
     for seed in range(runs):
-        grown = protocol.grow(state.labels, types, temperature=0.9, record_times=np.array([0, end]), seed=seed)
+        grown = protocol.grow(
+            state.labels, state.type_by_label, temperature=0.9, record_times=np.array([0, end]), seed=seed
+        )
         found.append(grown.areas[-1, 1:][state.candidate_index] / state.area[state.candidate_index])
     return np.array(found)
 

@@ -2,7 +2,7 @@
 
 Both train the same network (three GATConv layers with edge features) on the candidates' growth with Adam, 60 % of the
 graphs for training, and measure its loss on training and validation graphs after each epoch. The reference loads with
-PyTorch Geometric's DataLoader, from a list of graphs in memory or from one file a graph, and computes every grain.
+PyTorch Geometric's DataLoader, from a list of graphs in memory or from one file per graph, and computes every grain.
 
 Two data sets: the published graphs of about 30 grains (synthetic ones of that size where RAW_DATA_ROOT has none), and
 whole maps of 440 grains. One core, CPU time. Each way runs in a process of its own, whose peak memory is measured too,

@@ -7,7 +7,7 @@ import argparse
 import contextlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from graincast.program.main import OneLineParser, run
@@ -167,13 +167,13 @@ def draw(arguments: argparse.Namespace) -> None:
     if arguments.film:
         if arguments.graph or arguments.format != "png":
             raise BadInput("--film: a film is a GIF of the map alone; leave out --graph and --format")
-        files = drawing.draw_growth(
+        files: Iterable[Path] = drawing.draw_growth(
             paths, arguments.names, arguments.out, arguments.duration, arguments.pictures, arguments.seed
         )
     elif arguments.duration is not None:
         raise BadInput("--duration: is that of a film; add --film")
     else:
-        files = iter(drawing.draw(paths, arguments.names, arguments.out, arguments.format, arguments.graph))
+        files = drawing.draw(paths, arguments.names, arguments.out, arguments.format, arguments.graph)
     for file in files:
         print(file, flush=True)
 

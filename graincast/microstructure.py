@@ -88,6 +88,11 @@ class Microstructure:
         """Node index of the candidate grain."""
         return int(self.candidate.argmax())
 
+    @property
+    def type_by_label(self) -> np.ndarray:
+        """The type of each grain by its label, int8 [n + 1], as the simulator takes it; entry 0 stands for no grain."""
+        return np.concatenate([np.zeros(1, np.int8), self.grain_type])
+
     @functools.cached_property
     def area(self) -> np.ndarray:
         """The initial area of each grain, int32 [n], sites."""

@@ -19,7 +19,7 @@ from graincast.files import hdf5, nested
 from graincast.files.declaration import check_keys
 from graincast.microstructure import BadInput
 from graincast.models import by_name
-from graincast.program import cost, extensions, threads
+from graincast.program import cost, extensions, threads, training_job
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
@@ -170,11 +170,5 @@ if __name__ == "__main__":
         '"log": true}}, "training": {"refit": true}, "search": {"trials": 30, "prune": false, "seed": 0}, "select": '
         '"nll", "fold": "all"}',
     )
-    p.add_argument("--name", required=True, help="experiment/job")
-    p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
-    p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
-    extensions.add_argument(p)
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="for the models that torch trains")
-    p.add_argument("--out", type=Path, required=True, help="folder for what was trained")
+    training_job.add_arguments(p)
     run(main, p)

@@ -13,7 +13,7 @@ from graincast.experiment.trained import predictions, write
 from graincast.files.declaration import check_keys
 from graincast.microstructure import BadInput
 from graincast.models import by_name
-from graincast.program import cost, extensions, threads
+from graincast.program import cost, extensions, threads, training_job
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
@@ -79,11 +79,5 @@ if __name__ == "__main__":
         '{"threshold": [8], "propagation_steps": [1, 2], "learning_rate": [0.01], "weight_decay": [0], "seed": [0]}, '
         '"training": {"iterations": 6000, "evaluate_every": 50}}',
     )
-    p.add_argument("--name", required=True, help="experiment/job")
-    p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
-    p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
-    extensions.add_argument(p)
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="for the models that torch trains")
-    p.add_argument("--out", type=Path, required=True, help="folder for what was trained")
+    training_job.add_arguments(p)
     run(main, p)

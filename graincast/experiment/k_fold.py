@@ -29,6 +29,7 @@ def k_fold(
     """
     distinct = sorted(set(groups))
     _check_number(len(distinct), folds)
+    names = iter(k_fold_names(folds, repeats))
     subsets = {}
     for repeat in range(1, repeats + 1):
         rank = {group: uniform("fold", seed, repeat, group) for group in distinct}
@@ -38,11 +39,16 @@ def k_fold(
             others = [group for group in distinct if tested_in[group] != fold]
             count = min(max(round(validation * len(others)), 1), len(others) - 1)
             held_out = _held_out(others, count, validation_rank, growth_ratio)
-            subsets[f"r{repeat}f{fold}"] = [
+            subsets[next(names)] = [
                 "test" if tested_in[group] == fold else "validation" if group in held_out else "train"
                 for group in groups
             ]
     return subsets
+
+
+def k_fold_names(folds: int, repeats: int) -> list[str]:
+    """r1f1, r1f2, …: the folds of each repeat in order."""
+    return [f"r{repeat}f{fold}" for repeat in range(1, repeats + 1) for fold in range(1, folds + 1)]
 
 
 def _check_number(groups: int, folds: int) -> None:

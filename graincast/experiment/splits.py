@@ -7,15 +7,18 @@ that folds are equal, and adding a group moves some.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from graincast.experiment.k_fold import k_fold, mean_growth_ratios
+from graincast.experiment.k_fold import k_fold, k_fold_names, mean_growth_ratios
 from graincast.files import csv_table
 from graincast.files.name_hash import uniform
 from graincast.microstructure import BadInput
 
 SUBSETS = ("train", "validation", "test")
+SINGLE = "all"
+"""The fold of a split that has one."""
 METHOD_KEYS = {
     "fractions": ("seed", "validation", "test", "train_fraction"),
     "k-fold": ("seed", "validation", "folds", "repeats", "stratify", "train_fraction"),
@@ -31,7 +34,7 @@ def fractions(groups: Sequence[str], validation: float, test: float, seed: int) 
         u = uniform("fractions", seed, group)
         return "test" if u < test else "validation" if u < test + validation else "train"
 
-    return {"all": [subset(group) for group in groups]}
+    return {SINGLE: [subset(group) for group in groups]}
 
 
 def with_train_fraction(
@@ -45,6 +48,8 @@ def with_train_fraction(
     def subset(fold: str, group: str, given: str) -> str:
         return "" if given == "train" and uniform("train fraction", seed, fold, group) >= fraction else given
 
+    if fraction == 1:
+        return {fold: list(given_by_group) for fold, given_by_group in folds.items()}
     return {
         fold: [subset(fold, group, given) for group, given in zip(groups, given_by_group, strict=True)]
         for fold, given_by_group in folds.items()
@@ -99,7 +104,12 @@ def by_table(group_of: Mapping[str, str], path: str | os.PathLike) -> dict[str, 
                 f"{path}: {first} is {table[first]} and {name} is {table[name]}, but both stem from "
                 f"{group_of[name]}; put them in the same subset"
             )
-    return {"all": [table.get(name, "") for name in group_of]}
+    return {SINGLE: [table.get(name, "") for name in group_of]}
+
+
+def fold_names(split: Mapping[str, Any]) -> list[str]:
+    """The names of the folds of a configured split, in order."""
+    return k_fold_names(split["folds"], split["repeats"]) if split["method"] == "k-fold" else [SINGLE]
 
 
 def subsets_by_fold(

@@ -25,6 +25,7 @@ FRACTIONS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 DURATION = 6700.0
 """MCS per site of the mean grain: 4,000,000 MCS on 512² sites with 440 grains."""
 TEMPERATURE, MIN_MOBILITY = 0.9, 0.001
+"""kT and the low mobility of the published simulations."""
 VANISHED = 0.05
 """Added to the mean area ratio before its logarithm, which counts for a candidate that has vanished in all runs."""
 
@@ -64,7 +65,7 @@ def growth(measured: Measured) -> np.ndarray:
     ratios = [
         protocol.grow(
             labels,
-            np.concatenate([np.zeros(1, np.int8), m.grain_type]),
+            m.type_by_label,
             temperature=TEMPERATURE,
             min_mobility=MIN_MOBILITY,
             record_times=record_times,

@@ -36,7 +36,6 @@ def draw_growth(
 
     for one in chosen(paths, names):
         file = out / f"{one.name.replace('/', '_')}.gif"
-        out.mkdir(parents=True, exist_ok=True)
         film.write(file, one, end, pictures, seed)
         yield file
 

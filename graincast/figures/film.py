@@ -1,20 +1,19 @@
 """Films of growth: the simulator grows a microstructure, and each record becomes a picture of a GIF."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from graincast.features.coarse_growth import MIN_MOBILITY, TEMPERATURE
 from graincast.figures import microstructure
 from graincast.files.atomic import whole
 from graincast.microstructure import BadInput, Microstructure
 from graincast.potts import protocol
 
-TEMPERATURE, MIN_MOBILITY = 0.9, 0.001
-"""kT and the low mobility of the published simulations (DeCost & Holm 2017)."""
 SIDE = 360
 """A map is enlarged by a whole number to about this many pixels."""
 CAPTION = 16
@@ -28,7 +27,6 @@ def write(
     end: float | None = None,
     pictures: int = 40,
     seed: int = 0,
-    report: Callable[[float, float], None] | None = None,
 ) -> None:
     """Write the growth of a microstructure as a GIF, its candidate in the middle.
 
@@ -46,33 +44,24 @@ def write(
     size = max(1, SIDE // max(one.labels.shape))
     drawn = [
         Image.fromarray(picture).convert("P", palette=Image.Palette.ADAPTIVE)
-        for picture in frames(one, np.linspace(0, end, pictures), size, seed, report)
+        for picture in frames(one, np.linspace(0, end, pictures), size, seed)
     ]
     shown = [PICTURE_MS] * (pictures - 1) + [LAST_MS]
     with whole(path) as unfinished:
         drawn[0].save(unfinished, "GIF", save_all=True, append_images=drawn[1:], duration=shown, loop=0, disposal=1)
 
 
-def frames(
-    one: Microstructure,
-    times: np.ndarray,
-    enlarged: int = 1,
-    seed: int = 0,
-    report: Callable[[float, float], None] | None = None,
-) -> Iterator[np.ndarray]:
+def frames(one: Microstructure, times: np.ndarray, enlarged: int = 1, seed: int = 0) -> Iterator[np.ndarray]:
     """The pictures at some times, uint8 [height, width, 3]: the map with time and growth ratio below it."""
-    types = np.concatenate([np.zeros(1, np.int8), one.grain_type])
-    around = (one.periodic[0], one.periodic[1])
     grown = protocol.grow(
         one.labels,
-        types,
+        one.type_by_label,
         temperature=TEMPERATURE,
         min_mobility=MIN_MOBILITY,
         record_times=times,
-        periodic=around,
+        periodic=(one.periodic[0], one.periodic[1]),
         seed=seed,
         snapshots=True,
-        report=report,
     )
     assert grown.snapshots is not None
     candidate = one.candidate_index + 1

@@ -51,10 +51,8 @@ SETTINGS = ("epochs", "patience", "clip", "plateau_factor", "plateau_patience", 
 SHARED = (*SETTINGS, "batch_size", "loss_grains")
 AXES = ("threshold", "learning_rate", "weight_decay", "seed")
 """The settings of training, and the axes, that are not a network's own."""
-MEASURED_TOGETHER, MEASURED_GRAINS = (
-    512,
-    1 << 16,
-)  # most per batch when measuring: fast, and small enough for any memory
+MEASURED_TOGETHER, MEASURED_GRAINS = 512, 1 << 16
+"""The most graphs, and grains, in a batch when measuring: fast, and small enough for any memory."""
 
 Seen = Iterable[tuple[int | None, int | None]]
 WHOLE: Seen = itertools.repeat((None, None))

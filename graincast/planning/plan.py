@@ -252,16 +252,8 @@ class Plan:
             f"{grid.trial_name(point, prefixes)}_{fold}".removeprefix("_"): axes
             | {axis: [value] for axis, value in point.items()}
             for point in grid.points(thresholds)
-            for fold in self.folds(one["split"])
+            for fold in splits.fold_names(self.config["splits"][one["split"]])
         }
-
-    def folds(self, split: str) -> list[str]:
-        """The names of a split's folds."""
-        settings = self.config["splits"][split]
-        if settings["method"] != "k-fold":
-            return ["all"]
-        repeats, folds = (range(1, settings[key] + 1) for key in ("repeats", "folds"))
-        return [f"r{repeat}f{fold}" for repeat in repeats for fold in folds]
 
     def searches(self, experiment: str) -> bool:
         """Whether an experiment's training jobs are studies."""

@@ -40,7 +40,7 @@ def regrow(folder: Path, sample: Microstructure, settings: Mapping[str, Any]) ->
             continue
         grown = protocol.grow(
             sample.labels,
-            np.concatenate([np.zeros(1, np.int8), sample.grain_type]),
+            sample.type_by_label,
             temperature=growth["temperature"],
             record_times=record_times(growth),
             min_mobility=settings["min_mobility"],

@@ -78,8 +78,8 @@ def _explained(
     name = row["experiment"]
     found = _attributions(results.explanation(name) / "examples.csv", row["threshold"])
     if not found:
-        command = f"graincast explain --model {name} --out results/explanations/{name}"
-        return [Note(f"What drove these predictions is shown after: {command}, for models that it can attribute.")]
+        remedy = f"{results.to_explain(name)}, for models that it can attribute."
+        return [Note(f"What drove these predictions is shown after: {remedy}")]
     unit = "logit of abnormal growth" if row["target"] == ABNORMAL else "growth ratio"
     drawn: list = [Text(f"What each grain and each feature added to the {unit}, starting from average grains.")]
     for one, said in there:

@@ -44,8 +44,7 @@ def _of(results: Results, name: str) -> list:
     folder = results.explanation(name)
     losses, radii = folder / "importance.csv", folder / "hop_radius.csv"
     if not losses.is_file() or not radii.is_file():
-        command = f"graincast explain --model {name} --out results/explanations/{name}"
-        return [Note(f"Not measured; the report shows it after: {command}")]
+        return [Note(f"Not measured; the report shows it after: {results.to_explain(name)}")]
     rows = csv_table.records(losses)
     found = [Loss(row["feature"], row["of"], _number(row["loss"]), _interval(row)) for row in rows]
     metric = METRICS[rows[0]["metric"]].label

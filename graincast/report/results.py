@@ -18,6 +18,8 @@ from graincast.program.cost import FILE as COST
 from graincast.program.recipe import SUFFIX, read_made_from
 from graincast.report import words
 
+EXPLANATIONS = "explanations"
+"""The folder of what `graincast explain` measured of the experiments."""
 COLUMNS = ("test_groups", "interval_method", "reference", "cautions", "ceiling")
 """Columns of comparison.csv that earlier releases did not write."""
 KEYS = ("experiment", "target", "dataset", "features", "model", "split", "select", "groups", "thresholds")
@@ -83,7 +85,12 @@ class Results:
 
     def explanation(self, name: str) -> Path:
         """The folder in which `graincast explain` measured what an experiment relies on."""
-        return self.folder / "explanations" / name
+        return self.folder / EXPLANATIONS / name
+
+    @staticmethod
+    def to_explain(name: str) -> str:
+        """The command that fills the folder of an experiment's explanation."""
+        return f"graincast explain --model {name} --out results/{EXPLANATIONS}/{name}"
 
     def jobs(self, name: str) -> list[Path]:
         """The folders of an experiment's training jobs that its test result was made from."""

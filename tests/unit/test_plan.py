@@ -49,7 +49,7 @@ def test_a_search_has_a_study_for_each_threshold_and_fold_of_its_split(tmp_path,
     found = [job for job in jobs_of(plan) if job.rule in ("train", "study") and job.wildcards["experiment"] == "made"]
     settings = plan.config["splits"]["searched"]
     folds = list(splits.subsets_by_fold({str(group): str(group) for group in range(9)}, settings))
-    assert plan.folds("searched") == folds
+    assert splits.fold_names(settings) == folds
     assert [(job.rule, job.wildcards["job"]) for job in found] == [
         ("study", f"t{threshold}_{fold}") for threshold in ("2", "2.5") for fold in folds
     ]

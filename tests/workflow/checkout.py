@@ -14,6 +14,7 @@ from snakemake.cli import main as snakemake
 from graincast.planning import lock, packages, sources
 
 PROJECT = Path(__file__).parents[2]
+MODULE = (sys.executable, "-m")
 HOUR = 3600.0
 """Limit in seconds of what takes minutes on a quiet machine: a busy one takes ten times as long."""
 
@@ -39,12 +40,12 @@ def copy_project(to: Path) -> Path:
 
 def run(folder: Path, *arguments: str, timeout: float = HOUR, **environment: str) -> subprocess.CompletedProcess:
     """Run Snakemake for real; its output, both streams together, is in stdout."""
-    return _run(folder, ["snakemake", "--cores", "2", *arguments], timeout, environment)
+    return _run(folder, [*MODULE, "snakemake", "--cores", "2", *arguments], timeout, environment)
 
 
 def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run a program of scripts/; its output, both streams together, is in stdout."""
-    return _run(folder, [f"scripts.{name}", *arguments], HOUR, {})
+    return _run(folder, [*MODULE, f"scripts.{name}", *arguments], HOUR, {})
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -57,23 +58,14 @@ def as_written(folder: Path, command: str, **environment: str) -> str:
     venv = sys.prefix
     if re.match(r"make\b", command):
         command = command.replace("make", f"make VENV={venv} -o {venv}/.ready-cpu -o {venv}/.ready", 1)
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=folder,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=HOUR,
-    )
+    done = _run(folder, ["sh", "-c", command], HOUR, environment)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
-def _run(folder: Path, module: list[str], timeout: float, environment: dict[str, str]) -> subprocess.CompletedProcess:
+def _run(folder: Path, command: list[str], timeout: float, environment: dict[str, str]) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", *module],
+        command,
         cwd=folder,
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | environment,
         stdout=subprocess.PIPE,

@@ -90,7 +90,7 @@ def files(folder: Path) -> set[str]:
 
 
 def errors(output: str) -> list[str]:
-    """The lines of an output, but for those that each start prints."""
+    """The lines of an output, without those that are printed at every start."""
     return [line for line in output.splitlines() if not OF_A_START.match(line)]
 
 
