@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+for variable in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
+    os.environ.pop(variable, None)  # under `make test`, a `make` of a test would be a make within it and say so
+
 
 @pytest.fixture(scope="session")
 def raw_data() -> Path:

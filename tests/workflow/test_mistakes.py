@@ -54,7 +54,7 @@ def copy(project, tmp_path) -> Path:
 def environment(project: Path, folder: Path) -> dict[str, str]:
     """What commands find: this Python, the raw data, and the package of the folder."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    outside = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MLFLOW_TRACKING_URI")}
+    outside = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     return outside | {"PATH": path, "RAW_DATA_ROOT": str(project.parent / "raw"), "PYTHONPATH": str(folder)}
 
 
