@@ -218,6 +218,10 @@ def features_of(wc):
     return PLAN.features(wc.experiment)
 
 
+def also_of(wc):
+    return PLAN.also(wc.experiment)
+
+
 def split_of(wc):
     return PLAN.split(wc.experiment)
 

@@ -24,6 +24,7 @@ rule members:
         recipe=recipe("members", "experiment"),
         trials=trial_files("trials.json"),
         features=features_of,
+        also=also_of,
         split=split_of,
     output:
         members="results/experiments/{experiment}/members/members.h5",
@@ -45,7 +46,7 @@ rule members:
         folder=lambda wc, output: Path(output.members).parent,
     shell:
         "python -m scripts.members --recipe {input.recipe} --trials {params.trials} --features {input.features}"
-        " --split {input.split} --device {params.device} --threads {threads} {params.extensions}"
+        " --also {input.also} --split {input.split} --device {params.device} --threads {threads} {params.extensions}"
         " --out {params.folder} 2>&1 | tee {log}"
 
 
@@ -56,6 +57,7 @@ rule evaluate:
         models=trial_files("models.h5"),
         members=lambda wc: PLAN.members(wc.experiment),
         features=features_of,
+        also=also_of,
         split=split_of,
     output:
         metrics=report(
@@ -90,7 +92,8 @@ rule evaluate:
         members=lambda wc, input: f"--members {input.members}" if input.members else "",
     shell:
         "python -m scripts.evaluate --recipe {input.recipe} --trials {params.folders} --features {input.features}"
-        " --split {input.split} {params.members} {params.extensions} --out results/experiments/{wildcards.experiment} 2>&1 | tee {log}"
+        " --also {input.also} --split {input.split} {params.members} {params.extensions}"
+        " --out results/experiments/{wildcards.experiment} 2>&1 | tee {log}"
 
 
 rule figures:

@@ -41,6 +41,7 @@ rule train:
     input:
         recipe=recipe("train", "experiment", "job"),
         features=features_of,
+        also=also_of,
         split=split_of,
     output:
         trained="results/experiments/{experiment}/trials/{job}/trained.json",
@@ -66,7 +67,7 @@ rule train:
         folder=lambda wc, output: Path(output.trained).parent,
     shell:
         "python -m scripts.train --recipe {input.recipe} --name {wildcards.experiment}/{wildcards.job}"
-        " --features {input.features} --split {input.split} --device {params.device} --threads {threads}"
+        " --features {input.features} --also {input.also} --split {input.split} --device {params.device} --threads {threads}"
         " {params.extensions} --out {params.folder} 2>&1 | tee {log}"
 
 
@@ -74,6 +75,7 @@ rule study:
     input:
         recipe=recipe("study", "experiment", "job"),
         features=features_of,
+        also=also_of,
         split=split_of,
     output:
         trained="results/experiments/{experiment}/trials/{job}/trained.json",
@@ -99,7 +101,7 @@ rule study:
         folder=lambda wc, output: Path(output.trained).parent,
     shell:
         "python -m scripts.study --recipe {input.recipe} --name {wildcards.experiment}/{wildcards.job}"
-        " --features {input.features} --split {input.split} --device {params.device} --threads {threads}"
+        " --features {input.features} --also {input.also} --split {input.split} --device {params.device} --threads {threads}"
         " {params.extensions} --out {params.folder} 2>&1 | tee {log}"
 
 

@@ -12,15 +12,14 @@ import numpy as np
 from graincast.evaluation import metrics, testing, trial_table
 from graincast.evaluation.leaderboard import RANKED_BY, validation_of_chosen
 from graincast.evaluation.testing import Tested
-from graincast.experiment import declaration, grid, splits, targets
-from graincast.experiment.growth import with_growth
+from graincast.experiment import declaration, grid, targets, training_data
 from graincast.experiment.record import read_record
 from graincast.experiment.trained import REFITTED, read_members, read_models
 from graincast.files import csv_table
 from graincast.files.atomic import write_bytes, write_text
 from graincast.models import by_name, ensemble
 from graincast.prediction import packing, trained_model
-from graincast.program import cost, extensions
+from graincast.program import cost, extensions, training_job
 from graincast.program.main import parser, run
 from graincast.program.recipe import add_argument
 
@@ -48,7 +47,8 @@ def main(args: argparse.Namespace) -> None:
     extensions.install(args.extensions)
     model = by_name.load(parameters["model"], args.extensions)
     records = [read_record(folder) for folder in args.trials]
-    data = with_growth(model.read(args.features), records[0]["experiment"])
+    learned = training_data.read(model, args.features, args.split, args.also, records[0]["experiment"])
+    data = learned.own
     trials = [trial for record in records for trial in record["trials"]]
     job_of = {t["trial"]: folder for record, folder in zip(records, args.trials, strict=True) for t in record["trials"]}
     first = records[0]
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> None:
         trained = stored[job_of[trial]][trial][fold]
         return ensemble.joined([trained, *members[trial][fold].values()]) if members else trained
 
-    subsets = splits.subsets_of(args.split, data.name)
+    subsets = {fold: subset[: len(data.name)] for fold, subset in learned.subsets.items()}
     tested = testing.run_test(chosen, model_of, subsets, target, data, model)
 
     for threshold, outcome in tested.thresholds.items():
@@ -75,8 +75,8 @@ def main(args: argparse.Namespace) -> None:
     rows = trial_table.rows(trials, chosen, kind, parameters["select"], ratio, pruned)
     csv_table.write(args.out / "trials.csv", *rows)
     about = described(first, tested, parameters, args.extensions)
-    in_training = np.any([subset == "train" for subset in subsets.values()], axis=0)
-    trained_model.write(args.out / "model.h5", about, tested.models, ranges(data, in_training))
+    in_training = np.any([subset == "train" for subset in learned.subsets.values()], axis=0)
+    trained_model.write(args.out / "model.h5", about, tested.models, ranges(learned.whole, in_training))
     write_bytes(args.out / "sources.zip", packing.packed(parameters["model"], args.extensions, source_of(parameters)))
     summary = {
         **{key: first.get(key) for key in COPIED},
@@ -84,7 +84,7 @@ def main(args: argparse.Namespace) -> None:
         "groups": groups,
         "jobs": [record["job"] for record in records],
         **({"ensemble": size_of(tested)} if members else {}),
-        **({"search": first["search"]} if "search" in first else {}),
+        **{key: first[key] for key in ("search", "also_train_on") if key in first},
         "thresholds": tested.thresholds,
     }
     write_text(args.out / "test_metrics.json", json.dumps(summary, indent=1) + "\n")
@@ -180,5 +180,6 @@ if __name__ == "__main__":
     p.add_argument("--members", type=Path, help="members.h5 with the further members of an ensemble")
     p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
     p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
+    training_job.add_also(p)
     p.add_argument("--out", type=Path, required=True, help="the experiment's folder")
     run(main, p)

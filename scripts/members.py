@@ -5,12 +5,11 @@ import shutil
 from pathlib import Path
 
 from graincast.evaluation import selection
-from graincast.experiment import grid, splits, targets
-from graincast.experiment.growth import with_growth
+from graincast.experiment import grid, targets, training_data
 from graincast.experiment.record import read_record
 from graincast.experiment.trained import write_members
 from graincast.models import by_name
-from graincast.program import cost, extensions, threads
+from graincast.program import cost, extensions, threads, training_job
 from graincast.program.main import parser, run
 from graincast.program.progress import Progress
 from graincast.program.recipe import add_argument
@@ -23,10 +22,10 @@ def main(args: argparse.Namespace) -> None:
     threads.limit(args.threads)
     records = [read_record(folder) for folder in args.trials]
     first, trials = records[0], [trial for record in records for trial in record["trials"]]
-    data = with_growth(model.read(args.features), first["experiment"])
+    learned = training_data.read(model, args.features, args.split, args.also, first["experiment"])
+    data, subsets = learned.whole, learned.subsets
     chosen = selection.choose(trials, parameters["select"])
     target = targets.of_data(data, list(chosen), **first["target"])
-    subsets = splits.subsets_of(args.split, data.name)
 
     folds_of: dict[str, list[str]] = {}
     for by_fold in chosen.values():
@@ -58,6 +57,7 @@ if __name__ == "__main__":
     p.add_argument("--trials", type=Path, nargs="+", required=True, help="folders of the experiment's training jobs")
     p.add_argument("--features", type=Path, required=True, help="HDF5 table of features")
     p.add_argument("--split", type=Path, required=True, help="CSV, one column per fold")
+    training_job.add_also(p)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="for the models that torch trains")
     p.add_argument("--out", type=Path, required=True, help="folder for what was trained")

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from graincast.evaluation import metrics
-from graincast.experiment import declaration, grid, splits, targets, validation_file
+from graincast.experiment import declaration, grid, targets, training_data, validation_file
 from graincast.experiment.declaration import Declaration
-from graincast.experiment.growth import with_growth
 from graincast.experiment.record import described
 from graincast.experiment.split_check import check_split
 from graincast.experiment.trained import Trained, predictions, write
@@ -43,8 +42,8 @@ def main(args: argparse.Namespace) -> None:
     space = {axis: searched(given, declared, axis) for axis, given in axes.items() if axis not in fixed}
     if search["prune"] and "watch" not in inspect.signature(model.train).parameters:
         raise BadInput(f"model {declared.name}: its train takes no watch, so no trial can end early; set prune: false")
-    data = with_growth(model.read(args.features), args.name)
-    subsets = {name: subset for name, subset in splits.subsets_of(args.split, data.name).items() if name == fold}
+    learned = training_data.read(model, args.features, args.split, args.also, args.name)
+    data, subsets = learned.whole, {name: subset for name, subset in learned.subsets.items() if name == fold}
     if not subsets:
         raise BadInput(f"{args.split}: has no fold {fold}; make it again")
     target = targets.of_data(data, axes.get("threshold", [None]), **parameters["target"])
@@ -95,7 +94,7 @@ def main(args: argparse.Namespace) -> None:
     ended = {name: number for number, name in enumerate(names) if outcomes[number].pruned}
     whole = {name: number for number, name in enumerate(names) if name not in ended}
     record = {
-        **described(args.name, {**parameters, "grid": axes}, declared, target, args.features, args.split, data),
+        **described(args.name, {**parameters, "grid": axes}, declared, target, args.features, args.split, learned),
         "search": search,
         "folds": [fold],
         "curves": list(trained.columns),

@@ -4,9 +4,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from graincast.experiment import declaration, grid, splits, targets, validation_file
+from graincast.experiment import declaration, grid, targets, training_data, validation_file
 from graincast.experiment.declaration import Declaration
-from graincast.experiment.growth import with_growth
 from graincast.experiment.record import described
 from graincast.experiment.split_check import check_split
 from graincast.experiment.trained import predictions, write
@@ -27,8 +26,8 @@ def main(args: argparse.Namespace) -> None:
     threads.limit(args.threads)
     declared = declaration.read(parameters["model"], args.extensions)
     axes = axes_of(args.recipe.path, parameters, declared)
-    data = with_growth(model.read(args.features), args.name)
-    subsets = splits.subsets_of(args.split, data.name)
+    learned = training_data.read(model, args.features, args.split, args.also, args.name)
+    data, subsets = learned.whole, learned.subsets
     target = targets.of_data(data, axes.get("threshold", [None]), **parameters["target"])
     check_split(args.name, subsets, target, data, getattr(data, "classes", None))
 
@@ -46,7 +45,7 @@ def main(args: argparse.Namespace) -> None:
         {name: predictions(trial, trained, rows, data, model) for name, trial in trials.items()},
     )
     record = {
-        **described(args.name, {**parameters, "grid": axes}, declared, target, args.features, args.split, data),
+        **described(args.name, {**parameters, "grid": axes}, declared, target, args.features, args.split, learned),
         "folds": list(subsets),
         "curves": list(trained.columns),
         "trials": [

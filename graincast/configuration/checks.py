@@ -178,6 +178,7 @@ def check_experiment(
                 f"{path}: {key}: {experiment[key]!r} is not among the {section} of {file} "
                 f"({', '.join(config[section])}){nearest(experiment[key], config[section])}"
             )
+    _check_also(path, experiment, config, file)
     model = models[experiment["model"]]
     dataset, target = config["datasets"][experiment["dataset"]], experiment["target"]
     set_names = [set_name for section in model.features for set_name in config[section]]
@@ -227,6 +228,21 @@ def check_experiment(
         for key, grains in chosen.items():
             if grains == ALL:
                 raise ConfigError(f"{path}: training.context: surrounds candidates, which {key} all contradicts")
+
+
+def _check_also(path: str, experiment: dict, config: dict, file: object) -> None:
+    """Raise ConfigError where data sets to train on are absent, the experiment's own, or have other features."""
+    for name in experiment["also_train_on"]:
+        where, datasets = f"{path}: also_train_on", config["datasets"]
+        if name not in datasets:
+            known = f"({', '.join(datasets)}){nearest(name, datasets)}"
+            raise ConfigError(f"{where}: {name!r} is not among the datasets of {file} {known}")
+        if name == experiment["dataset"]:
+            raise ConfigError(f"{where}: {name} is the experiment's own data set; remove it")
+        if not SOURCES[datasets[name]["source"]].reader:
+            raise ConfigError(f"{where}: {name} is of source {datasets[name]['source']}, which has no growth to learn")
+        if experiment["features"] not in config["feature_sets"]:
+            raise ConfigError(f"{where}: {experiment['features']} is not from feature_sets, whose features alone fit")
 
 
 def check_stacks(file: object, config: dict) -> None:

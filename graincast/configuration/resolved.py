@@ -23,7 +23,7 @@ def resolved(config: dict, name: str, extensions: Sequence[Path]) -> dict[str, A
     one = config["experiments"][name]
     found: dict[str, Any] = {
         "experiments": {name: _experiment(one, declaration.read(one["model"], extensions))},
-        "datasets": {one: _dataset(config["datasets"][one]) for one in _datasets(config, one["dataset"])},
+        "datasets": {one: _dataset(config["datasets"][one]) for one in _datasets(config, one)},
         "splits": {one["split"]: _split(config["splits"][one["split"]])},
     }
     for section in SECTIONS:
@@ -62,10 +62,11 @@ def _experiment(one: dict, model: declaration.Declaration) -> dict:
     return {**one, "target": target, "training": training}
 
 
-def _datasets(config: dict, name: str) -> list[str]:
-    """A data set, and the one that it regrows."""
-    source = config["datasets"][name].get("from")
-    return [name] if source is None else [source, name]
+def _datasets(config: dict, experiment: dict) -> list[str]:
+    """The data sets that an experiment learns from, each after the one that it regrows."""
+    used = [experiment["dataset"], *experiment["also_train_on"]]
+    with_sources = [source for name in used for source in (config["datasets"][name].get("from"), name)]
+    return list(dict.fromkeys(filter(None, with_sources)))
 
 
 def _dataset(dataset: dict) -> dict:

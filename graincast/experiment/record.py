@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from graincast.experiment.declaration import Declaration
 from graincast.experiment.targets import Target
+from graincast.experiment.training_data import TrainingData
 from graincast.microstructure import BadInput
 
 KEYS = ("experiment", "job", "model", "target", "dataset", "features", "columns", "split", "fingerprint", "trials")
@@ -26,16 +26,23 @@ def read_record(folder: Path, name: str = "trials.json") -> dict:
 
 
 def described(
-    name: str, parameters: dict, declared: Declaration, target: Target, features: Path, split: Path, data: Any
+    name: str,
+    parameters: dict,
+    declared: Declaration,
+    target: Target,
+    features: Path,
+    split: Path,
+    learned: TrainingData,
 ) -> dict:
     """What a record says of a training job, except its folds and trials.
 
     name             experiment/job
     parameters       of the job's recipe
     features, split  their files
-    data             the table that the target was computed from
+    learned          the tables of the experiment
     """
     experiment, _, job = name.partition("/")
+    data = learned.own
     return {
         "experiment": experiment,
         "job": job,
@@ -52,6 +59,7 @@ def described(
         "classes": getattr(data, "classes", None),
         "split": split.stem,
         "fingerprint": data.fingerprint,
+        **learned.described,
     }
 
 

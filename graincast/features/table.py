@@ -35,6 +35,7 @@ import numpy as np
 
 from graincast.features.feature import BOUNDARY_LENGTH
 from graincast.files import fingerprint, hdf5
+from graincast.microstructure import BadInput
 
 FORMAT: hdf5.Format = {"format": "graincast features", "version": 4}
 TEXTS = ("name", "group")
@@ -135,20 +136,45 @@ class FeatureTable:
             "edge_ptr": _pointers(edges[inside]),
             "growth_ptr": _pointers(runs[inside]),
         }
-        large = {}
-        for key in LARGE:
-            whole, count = getattr(self, key), 0
-            with tempfile.TemporaryFile() as file:
-                for rows in self.rows_of(key, inside):
-                    file.write(rows.data)
-                    count += len(rows)
-                large[key] = _mapped_whole(file, whole.dtype).reshape(count, *whole.shape[1:])
-        return FeatureTable(**small | large)
+        return FeatureTable(**small | {key: _on_disk(self.rows_of(key, inside), getattr(self, key)) for key in LARGE})
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """A hash of the whole content, 16 hexadecimal digits; identifies the data that a model was trained on."""
         return fingerprint.content_hash(self)
+
+
+def joined(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """Tables one after another as one; its large arrays lie in nameless temporary files.
+
+    Raises BadInput where their features differ.
+    """
+    first = tables[0]
+    for key in ATTRIBUTES:
+        for other in tables[1:]:
+            if getattr(other, key) != getattr(first, key):
+                raise BadInput(f"{key} {getattr(first, key)} and {getattr(other, key)} differ; recreate the features")
+    small: dict[str, Any] = {key: getattr(first, key) for key in ATTRIBUTES}
+    small |= {key: [text for one in tables for text in getattr(one, key)] for key in TEXTS}
+    small["spacing"] = np.concatenate([one.spacing for one in tables])
+    for key in ("node_ptr", "edge_ptr", "growth_ptr"):
+        small[key] = _pointers(np.concatenate([np.diff(getattr(one, key)) for one in tables]))
+
+    def rows(key: str) -> Iterator[np.ndarray]:
+        for one in tables:
+            yield from one.rows_of(key, np.ones(len(one.name), bool))
+
+    return FeatureTable(**small | {key: _on_disk(rows(key), getattr(first, key)) for key in LARGE})
+
+
+def _on_disk(pieces: Iterable[np.ndarray], like: np.ndarray) -> np.ndarray:
+    """Arrays one after another, mapped from a nameless file; of the type and shape of rows of another array."""
+    count = 0
+    with tempfile.TemporaryFile() as file:
+        for piece in pieces:
+            file.write(np.ascontiguousarray(piece).data)
+            count += len(piece)
+        return _mapped_whole(file, like.dtype).reshape(count, *like.shape[1:])
 
 
 SMALL = [field.name for field in fields(FeatureTable) if field.name not in (*TEXTS, *ATTRIBUTES, *LARGE)]

@@ -189,7 +189,7 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
         runs = [plan.run_folder(dataset, shard)]
         states = {"graphs": plan.graphs_to_regrow(dataset, shard)}
         programs = ["scripts/regrow.py"]
-        parameters = {"regrow": settings["regrow"]}
+        parameters = {"regrow": plan.regrowth(dataset)}
         yield Job("regrow", wildcards, parameters, states, [manifest, *runs], programs, entries=source)
     if dataset in plan.simulated:
         runs = [plan.run_folder(dataset, shard)]
@@ -205,7 +205,11 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
 
 
 def _features(plan: Plan) -> Iterator[Job]:
-    used = {(one["dataset"], one["features"]) for one in plan.experiments.values()}
+    used = {
+        (dataset, one["features"])
+        for one in plan.experiments.values()
+        for dataset in (one["dataset"], *one["also_train_on"])
+    }
     config = plan.config
     done = set()
     for dataset, features in sorted(used):
@@ -283,6 +287,7 @@ def _experiment(plan: Plan, experiment: str) -> Iterator[Job]:
     settings = plan.experiments[experiment]
     model = plan.model_sources(experiment)
     data = {"features": [plan.features(experiment)], "split": [plan.split(experiment)]}
+    data |= {"also": plan.also(experiment)} if plan.also(experiment) else {}
     context = plan.mlflow_context(experiment)
     own = {"experiment": experiment}
     for job in plan.training_jobs(experiment):

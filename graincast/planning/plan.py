@@ -26,7 +26,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 SIMULATOR_FILE = module(*SIMULATOR.split(".")[1:])
-NONE = {"ensemble": 1, "search": None}
+NONE: dict[str, object] = {"ensemble": 1, "search": None, "also_train_on": []}
 """Keys of an experiment that have no effect, with the value that says so."""
 
 
@@ -38,6 +38,7 @@ class Plan:
         self.extensions = [expand(path, "extensions") for path in config["extensions"]]
         self.experiments: dict[str, dict] = config["experiments"]
         used = {experiment["dataset"] for experiment in self.experiments.values()}
+        used |= {name for experiment in self.experiments.values() for name in experiment["also_train_on"]}
         used |= {config["datasets"][name]["from"] for name in used if "from" in config["datasets"][name]}
         self.datasets: dict[str, dict] = {name: config["datasets"][name] for name in sorted(used)}
         of = {name: SOURCES[dataset["source"]] for name, dataset in self.datasets.items()}
@@ -154,6 +155,11 @@ class Plan:
         one = self.experiments[experiment]
         return f"results/datasets/{one['dataset']}/features/{one['features']}.h5"
 
+    def also(self, experiment: str) -> list[str]:
+        """The features of the data sets that are added to an experiment's training data."""
+        one = self.experiments[experiment]
+        return [f"results/datasets/{name}/features/{one['features']}.h5" for name in one["also_train_on"]]
+
     def split(self, experiment: str) -> str:
         one = self.experiments[experiment]
         return f"results/datasets/{one['dataset']}/splits/{one['split']}.csv"
@@ -187,7 +193,11 @@ class Plan:
     def simulation(self, dataset: str) -> dict:
         """What a batch of simulations depends on; how many other states there are is not part of it."""
         simulate = self.datasets[dataset]["simulate"]
-        return {key: value for key, value in simulate.items() if key not in ("microstructures", "batch")}
+        return _of_growth({key: value for key, value in simulate.items() if key not in ("microstructures", "batch")})
+
+    def regrowth(self, dataset: str) -> dict:
+        """What the growth runs of a regrown data set depend on."""
+        return _of_growth(self.datasets[dataset]["regrow"])
 
     def states(self, dataset: str, shard: str) -> dict[str, int]:
         """The numbers of the first and last initial state of a batch."""
@@ -301,7 +311,7 @@ class Plan:
             if dataset in self.made_here:
                 yield from (self.manifest(dataset, shard) for shard in self.shards(dataset))
         for name, experiment in self.experiments.items():
-            yield from (self.features(name), self.split(name))
+            yield from (self.features(name), *self.also(name), self.split(name))
             if experiment["features"] in self.config["encoded_sets"]:
                 encoder = self.config["encoded_sets"][experiment["features"]]["encoder"]
                 yield self.codes(experiment["dataset"], experiment["features"])
@@ -309,3 +319,9 @@ class Plan:
             yield from self.trial_files(name, "trials.json")
             yield from self.members(name)
         yield from self.test_metrics()
+
+
+def _of_growth(settings: dict) -> dict:
+    """Settings of a simulation without `growth.coarsen` where it has no effect."""
+    growth = {key: value for key, value in settings["growth"].items() if (key, value) != ("coarsen", 1)}
+    return {**settings, "growth": growth}

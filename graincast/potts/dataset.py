@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from graincast.files.atomic import whole
-from graincast.potts import protocol
+from graincast.potts import coarse, protocol
 from graincast.program.progress import Progress
 from graincast.raw.spparks_writing import write_initial, write_stats
 
@@ -55,9 +55,10 @@ def _simulate_state(folder: Path, number: int, settings: dict, progress: Progres
     write_initial(folder / "spparks_init" / "initial.dream3d", labels, types, red_fraction)
     progress.advance(note=f"{name}: {types.size - 1} grains")
     for repeat in range(1, growth["runs"] + 1):
-        grown = protocol.grow(
+        grown = coarse.grow(
             labels,
             types,
+            growth.get("coarsen", 1),
             temperature=growth["temperature"],
             record_times=record_times(growth),
             min_mobility=settings["min_mobility"],
@@ -65,7 +66,9 @@ def _simulate_state(folder: Path, number: int, settings: dict, progress: Progres
             seed=_seed(settings["seed"], number, GROWTH, repeat),
             report=_fraction_done(progress),
         )
-        write_stats(folder / "spparks_results" / f"run_{repeat}" / "stats.h5", grown.times, grown.areas)
+        write_stats(
+            folder / "spparks_results" / f"run_{repeat}" / "stats.h5", grown.times, coarse.areas_of_map(grown, labels)
+        )
         progress.advance(0, f"{name}: {grown.events:,} flips")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from graincast.graphs import shards
 from graincast.microstructure import BadInput, Microstructure
-from graincast.potts import protocol
+from graincast.potts import coarse
 from graincast.potts.dataset import record_times
 from graincast.raw.sources import REGROWN_STATE, STATS
 from graincast.raw.spparks_writing import write_stats
@@ -38,9 +38,10 @@ def regrow(folder: Path, sample: Microstructure, settings: Mapping[str, Any]) ->
         if stats.is_file():
             yield f"{sample.name}: grown before"
             continue
-        grown = protocol.grow(
+        grown = coarse.grow(
             sample.labels,
             sample.type_by_label,
+            growth.get("coarsen", 1),
             temperature=growth["temperature"],
             record_times=record_times(growth),
             min_mobility=settings["min_mobility"],
@@ -48,7 +49,7 @@ def regrow(folder: Path, sample: Microstructure, settings: Mapping[str, Any]) ->
             seed=_seed(settings["seed"], sample.name, run),
             periodic=(sample.periodic[0], sample.periodic[1]),
         )
-        write_stats(stats, grown.times, grown.areas)
+        write_stats(stats, grown.times, coarse.areas_of_map(grown, sample.labels))
         yield f"{sample.name}: {grown.events:,} flips"
 
 

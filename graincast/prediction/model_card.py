@@ -65,6 +65,8 @@ def _purpose(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _data(about: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
     yield f"- data set: `{about['dataset']}`, fingerprint of its features {about['fingerprint']}"
+    for name, count in result.get("also_train_on", {}).items():
+        yield f"- also trained on: `{name}`, {count} microstructures, which are in no validation and no test"
     folds = len(result["groups"])
     models = f"{folds} folds, each with a model of its own" if folds > 1 else "one fold"
     yield f"- split: `{about['split']}`, {models}"

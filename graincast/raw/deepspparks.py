@@ -71,9 +71,9 @@ def parse(document: object, name: str) -> Microstructure:
         if not _ID.fullmatch(key):
             raise BadInput(f"node id {key[:40]!r} is not a number")
     keys = sorted(nodes, key=int)
-    grains = [_get(nodes, key, dict, "nodes") for key in keys]
-    grain_id = np.array([int(key) for key in keys], np.int32)
-    grain_type = np.array([_grain_type(key, grain) for key, grain in zip(keys, grains, strict=True)], np.int8)
+    grains = [nodes[key] for key in keys]
+    grain_id = np.array(list(map(int, keys)), np.int32)
+    grain_type = _grain_types(keys, grains)
     candidates = np.flatnonzero(grain_type == CANDIDATE)
     if candidates.size != 1:
         raise BadInput(f"{candidates.size} candidate grains (grain_type 0), not one")
@@ -86,7 +86,7 @@ def parse(document: object, name: str) -> Microstructure:
         metadata = entries[0]
     elif "grain_sizes" not in metadata:
         raise BadInput("metadata has neither subgraph_metadata (new form) nor grain_sizes (old form)")
-    labels, mask_area = _paint_masks(keys, grains, parse_size(_get(metadata, "img_size", None, "metadata")))
+    labels, mask_area = _paint_masks(keys, grains, _get(metadata, "img_size", None, "metadata"))
     areas = _areas_by_node(keys, grains) if new else _areas_by_time(metadata["grain_sizes"], grain_id)
     for table in areas:
         _check_areas(table, keys, mask_area, labels.size)
@@ -125,19 +125,32 @@ def _get(mapping: object, key: str, kind: type | None, *where: str) -> Any:
     return value
 
 
-def _grain_type(key: str, grain: dict) -> int:
-    value = _get(grain, "grain_type", int, "node", key)
-    if not CANDIDATE <= value <= HIGH_MOBILITY:
+def _of_nodes(keys: list[str], grains: list, key: str, kind: type) -> list:
+    """What each node has under a key. Raises BadInput, which names the node."""
+    try:  # all at once: one by one, as is done where one is wrong, takes longer
+        values = [grain[key] for grain in grains]
+    except (LookupError, TypeError):
+        values = []
+    if values and set(map(type, values)) == {kind} and set(map(type, grains)) == {dict}:
+        return values
+    return [_get(grain, key, kind, "node", node) for node, grain in zip(keys, grains, strict=True)]
+
+
+def _grain_types(keys: list[str], grains: list) -> np.ndarray:
+    values = _of_nodes(keys, grains, "grain_type", int)
+    if not CANDIDATE <= min(values) <= max(values) <= HIGH_MOBILITY:
+        key, value = next(one for one in zip(keys, values, strict=True) if not CANDIDATE <= one[1] <= HIGH_MOBILITY)
         raise BadInput(f"grain_type of node {key} is {str(value)[:40]}, not 0, 1 or 2")
-    return value
+    return np.array(values, np.int8)
 
 
-def _paint_masks(keys: list[str], grains: list[dict], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple[np.ndarray, np.ndarray]:
+    shape, known = parse_size(img_size), repr(img_size)
     masks = {}
-    for key, grain in zip(keys, grains, strict=True):
-        mask = _get(grain, "rle", dict, "node", key)
+    for key, mask in zip(keys, _of_nodes(keys, grains, "rle", dict), strict=True):
         try:
-            size = parse_size(_get(mask, "size", None, "rle"))
+            written = _get(mask, "size", None, "rle")
+            size = shape if repr(written) == known else parse_size(written)
             masks[f"node {key}"] = _get(mask, "counts", None, "rle")
         except BadInput as error:
             raise BadInput(f"node {key}: {error}") from None
@@ -148,7 +161,7 @@ def _paint_masks(keys: list[str], grains: list[dict], shape: tuple[int, int]) ->
 
 def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
     """One int32 [records, n] per growth run, from the nodes' grain_size (new form)."""
-    sizes = [_get(grain, "grain_size", list, "node", key) for key, grain in zip(keys, grains, strict=True)]
+    sizes = _of_nodes(keys, grains, "grain_size", list)
     for key, runs in zip(keys, sizes, strict=True):
         if not runs or not all(isinstance(run, list) for run in runs):
             raise BadInput(f"grain_size of node {key} is not a list of lists, one per growth run")

@@ -103,7 +103,11 @@ def _tasks(results: Results) -> str:
     targets = [_target(*how, of_dataset) for how, of_dataset in thresholds.items()]
     used = dict.fromkeys(one["split"] for one in results.experiments.values())
     splits = [text for name in used if (text := _split(name, results.splits().get(name, {})))]
-    return " ".join([*targets, *splits, "All microstructures from one source are in the same subset."])
+    added = []
+    for name, one in results.experiments.items():
+        others = [f"{count} microstructures of {other}" for other, count in one.get("also_train_on", {}).items()]
+        added += [f"{name} was also trained on {words.listed(others)}."] if others else []
+    return " ".join([*targets, *splits, "All microstructures from one source are in the same subset.", *added])
 
 
 def _target(kind: str, grains: str, aggregate: str, fraction: float, thresholds: Mapping[str, set[str]]) -> str:

@@ -108,6 +108,7 @@ def _trial_tags(trial: dict) -> dict[str, str]:
 def params(record: dict, trial: dict) -> dict[str, str]:
     """A trial's parameters as readable text: numbers as written, lists as "a, b", nested keys with dots."""
     values = {key: record[key] for key in ("model", "dataset", "features", "columns", "split")}
+    values["also_train_on"] = list(record.get("also_train_on", {})) or None
     values |= {**record.get("training", {}), **record["target"], **trial["params"]}
     return {key: _readable(value)[:LONGEST_VALUE] for key, value in _flattened(values) if value is not None}
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from graincast.features import coarse_growth, named
-from graincast.features.coarse_growth import coarsened
 from graincast.features.feature import Measured
 from graincast.features.nodes import NODE_FEATURES
 from graincast.graphs.from_labels import from_labels
 from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.microstructure import CANDIDATE
 from graincast.potts import protocol
+from graincast.potts.coarse import coarsened
 
 BOTH = (True, True)
 
@@ -24,38 +24,6 @@ def state():
     labels = protocol.initialise(48, temperature=0.9, time=20, quench_temperature=0.1, quench_time=3, seed=1)
     grain_type = protocol.assign_types(labels, 0.4, seed=1)[1:]
     return replace(from_labels("state", labels, BOTH), grain_type=grain_type, candidate=grain_type == CANDIDATE)
-
-
-def test_a_factor_of_one_changes_nothing(state):
-    assert np.array_equal(coarsened(state.labels, 1, BOTH), state.labels)
-
-
-@pytest.mark.parametrize("factor", [2, 4, 8])
-def test_blocks_of_one_label_give_the_map_they_were_made_from(state, factor):
-    fine = np.kron(state.labels, np.ones((factor, factor), state.labels.dtype))
-    assert np.array_equal(coarsened(fine, factor, BOTH), state.labels)
-
-
-def test_each_block_has_the_lowest_of_its_most_frequent_labels():
-    labels = np.random.default_rng(0).integers(0, 4, (30, 36))
-    found = coarsened(labels, 6, BOTH)
-    blocks = labels.reshape(5, 6, 6, 6).swapaxes(1, 2).reshape(5, 6, 36)
-    expected = [[np.bincount(block).argmax() for block in row] for row in blocks]
-    assert found.tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("shape", "factor", "periodic", "expected"),
-    [
-        ((50, 33), 4, BOTH, (12, 8)),
-        ((5, 40), 9, BOTH, (3, 4)),
-        ((5, 40), 9, (False, True), (1, 4)),
-        ((2, 40), 3, (False, False), (1, 13)),
-    ],
-)
-def test_a_coarse_map_keeps_its_proportions_and_never_gets_too_small(shape, factor, periodic, expected):
-    labels = np.random.default_rng(0).integers(0, 4, shape)
-    assert coarsened(labels, factor, periodic).shape == expected
 
 
 @pytest.mark.parametrize("duration", [None, 9_000.0])

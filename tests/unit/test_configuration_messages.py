@@ -125,6 +125,9 @@ WRONG_EXPERIMENT = [
     ({"model": "svm"}, "features: 'two' is not among the vision_sets of "),
     ({"training.epochs": 5}, "training.epochs: no effect with model sgc (it takes iterations, evaluate_every)"),
     ({**SVM, "training.epochs": 5}, "training.epochs: no effect with model svm (it takes nothing)"),
+    ({"also_train_on": "[sin]"}, "also_train_on: 'sin' is not among the datasets of "),
+    ({"also_train_on": "[sim]"}, "also_train_on: sim is the experiment's own data set; remove it"),
+    ({"features": "codes", "also_train_on": "[raw]"}, "also_train_on: codes is not from feature_sets, whose features"),
     ({"fan_out": "[c]"}, "fan_out: 'c' is not an axis of model sgc with target.kind abnormal"),
     ({"select": "r2"}, "select: 'r2' cannot choose a trial of kind abnormal (choose nll, accuracy, "),
     (

@@ -119,6 +119,7 @@ KEYS = {
             "growth.temperature": {"growth": {"temperature": 0.8}},
             "growth.time": {"growth": {"time": 7000}},
             "growth.runs": {"growth": {"runs": 3}},
+            "growth.coarsen": {"growth": {"coarsen": 2}},
             "growth.record": {"growth": {"record": 10}},
         }.items()
     },
@@ -188,6 +189,7 @@ KEYS = {
     "datasets.simulate.growth.temperature": (SMALL, {f"{SIM}.growth.temperature": 0.8}, SIMULATE),
     "datasets.simulate.growth.time": (SMALL, {f"{SIM}.growth.time": 7000}, SIMULATE),
     "datasets.simulate.growth.runs": (SMALL, {f"{SIM}.growth.runs": 3}, SIMULATE),
+    "datasets.simulate.growth.coarsen": (SMALL, {f"{SIM}.growth.coarsen": 2}, SIMULATE),
     "datasets.simulate.growth.record": (SMALL, {f"{SIM}.growth.record": [10, 100]}, SIMULATE),
     "splits.method": (SMALL, {"splits.held-out": {"method": "k-fold", "validation": 0.3}}, BOTH_HELD_OUT),
     "splits.seed": (SMALL, {"splits.held-out.seed": 1}, BOTH_HELD_OUT),
@@ -258,6 +260,7 @@ KEYS = {
         {"dataset": "made"},
         {"split:made/table", "features:made/shape"} | SUMMARISE["made"] | TRAIN["tabled"],
     ),
+    "experiment.also_train_on": (MADE, {"also_train_on": ["given"]}, {"features:given/plain"} | TRAIN["made"]),
     "experiment.split": (TABLED, {"split": "folds"}, TRAIN["tabled"]),
     "experiment.features": (MADE, {"features": "shape"}, {"features:made/shape"} | TRAIN["made"]),
     "experiment.model": (
