@@ -56,7 +56,7 @@ def train_and_test(
 ) -> None:
     """Train and evaluate the experiment `one`, with an ensemble of more than one model if asked for."""
     job = job_of(root)
-    inputs = {"features": features, "split": split, "extensions": []}
+    inputs = {"features": features, "split": split, "also": [], "extensions": []}
     parameters = recipe(root / "recipes/train.json", model=model, target=target, grid=axes, training=training)
     options = {"threads": 1, "device": "cpu", "out": job}
     train.main(argparse.Namespace(recipe=parameters, name="one/all", **inputs, **options))

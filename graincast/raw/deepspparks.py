@@ -162,6 +162,20 @@ def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple
 def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
     """One int32 [records, n] per growth run, from the nodes' grain_size (new form)."""
     sizes = _of_nodes(keys, grains, "grain_size", list)
+    if not _alike(sizes):
+        _check_alike(keys, sizes)
+    return [np.ascontiguousarray(_integers(run, "grain_size").T) for run in zip(*sizes, strict=True)]
+
+
+def _alike(sizes: list[list]) -> bool:
+    """Whether all nodes have as many growth runs, at least one, and in each run as many areas."""
+    runs = list(chain.from_iterable(sizes))
+    if not runs or set(map(type, runs)) != {list} or len(set(map(len, sizes))) != 1:
+        return False
+    return list(map(len, runs)) == list(map(len, sizes[0])) * len(sizes)
+
+
+def _check_alike(keys: list[str], sizes: list[list]) -> None:
     for key, runs in zip(keys, sizes, strict=True):
         if not runs or not all(isinstance(run, list) for run in runs):
             raise BadInput(f"grain_size of node {key} is not a list of lists, one per growth run")
@@ -171,7 +185,6 @@ def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
             if len(areas) != len(first_areas):
                 reason = f"{len(areas)} areas of node {key}, but {len(first_areas)} of node {keys[0]}"
                 raise BadInput(f"growth runs of different lengths: {reason} in growth run {run}")
-    return [np.ascontiguousarray(_integers(run, "grain_size").T) for run in zip(*sizes, strict=True)]
 
 
 def _areas_by_time(tables: object, grain_id: np.ndarray) -> list[np.ndarray]:

@@ -46,7 +46,7 @@ def test_defaults_are_filled_in_at_every_level(tmp_path):
     assert config["tracking"]["timeout"] == 120
     assert config["datasets"]["sim"]["hops"] is None
     simulate = config["datasets"]["sim"]["simulate"]
-    assert simulate["growth"] == {"temperature": 0.9, "time": 4000000, "runs": 3, "record": []}
+    assert simulate["growth"] == {"temperature": 0.9, "time": 4000000, "runs": 3, "coarsen": 1, "record": []}
     assert simulate["initial"] == {"temperature": 0.9, "time": 500, "quench_temperature": 0.1, "quench_time": 3}
     assert config["splits"]["held-out"]["test"] == 0.2
     experiment = config["experiments"]["first"]

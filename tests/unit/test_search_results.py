@@ -45,7 +45,7 @@ def root(tmp_path_factory) -> Path:
     features, split = root / "results/datasets/made/features/three.h5", root / "split.csv"
     table.write(features, data)
     splits.write(split, data.name, splits.k_fold(data.name, 2, 1, 0.3, 0))
-    common = {"features": features, "split": split, "extensions": []}
+    common = {"features": features, "split": split, "also": [], "extensions": []}
     for fold in FOLDS:
         job = job_of(root, fold)
         parameters = recipe(root / f"recipes/{fold}.json", **PARAMETERS, fold=fold)
@@ -160,7 +160,7 @@ def test_each_trial_is_a_run_and_the_card_goes_with_the_champion(root, rows):
 def test_an_ensemble_has_further_seeds_of_what_each_fold_chose(root, result):
     parameters = recipe(root / "recipes/members.json", model="sgc", select="nll", ensemble=3)
     files = {"features": root / "results/datasets/made/features/three.h5", "split": root / "split.csv"}
-    options = {"extensions": [], "threads": 1, "device": "cpu", "out": root / "members"}
+    options = {"also": [], "extensions": [], "threads": 1, "device": "cpu", "out": root / "members"}
     folders = [job_of(root, fold) for fold in FOLDS]
     members.main(argparse.Namespace(recipe=parameters, trials=folders, **files, **options))
     found = {

@@ -110,7 +110,8 @@ def test_training_is_that_on_the_others(tmp_path, capsys):
         training = TRAINING | {"epochs": 3}
         asked = recipe(folder / "recipe.json", model="gat", target={}, grid=grid, training=training)
         paths = {"features": folder / "features/plain.h5", "split": folder / "held-out.csv", "out": folder / "out"}
-        train.main(argparse.Namespace(recipe=asked, name="one/all", device="cpu", extensions=[], threads=1, **paths))
+        options = {"also": [], "device": "cpu", "extensions": [], "threads": 1}
+        train.main(argparse.Namespace(recipe=asked, name="one/all", **options, **paths))
         record = json.loads((folder / "out/trained.json").read_text())
         with h5py.File(folder / "out/history.h5") as file:
             histories[name] = record["trials"], file["curves"][:].tolist()
