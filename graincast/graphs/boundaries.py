@@ -84,24 +84,16 @@ def _unlike_pairs(labels, n, first, last):
         c = 0
         while c < width:
             stop = min(c + CHUNK, width)
-            if c + CHUNK < width:
-                site = here[c:stop]
-                any_grain = np.int32(0)
+            if c > 0 and c + CHUNK < width:
+                site, right = here[c:stop], here[c + 1 : stop + 1]
+                left_below, below_it, right_below = below[c - 1 : stop - 1], below[c:stop], below[c + 1 : stop + 1]
+                unlike = np.int32(0)
                 for j in range(CHUNK):
-                    any_grain |= site[j]
-                if any_grain == 0:
+                    a = site[j]
+                    unlike |= (a ^ right[j]) | (a ^ left_below[j]) | (a ^ below_it[j]) | (a ^ right_below[j])
+                if unlike == 0:
                     c = stop
                     continue
-                if c > 0:
-                    right = here[c + 1 : stop + 1]
-                    left_below, below_it, right_below = below[c - 1 : stop - 1], below[c:stop], below[c + 1 : stop + 1]
-                    unlike = np.int32(0)
-                    for j in range(CHUNK):
-                        a = site[j]
-                        unlike |= (a ^ right[j]) | (a ^ left_below[j]) | (a ^ below_it[j]) | (a ^ right_below[j])
-                    if unlike == 0:
-                        c = stop
-                        continue
             for j in range(c, stop):
                 a = here[j]
                 if a <= 0 or a > n:
