@@ -3,7 +3,8 @@
 Made-up whole maps of 445 grains (about 2,700 directed edges), in shards of 200 graphs. Each step is the program that
 the workflow runs, in a process of its own, looked at every few milliseconds. What is measured is anonymous memory, all
 that is not a page of a file: a file's pages, such as those of the mapped feature table, can be given up at any time, so
-they fit any limit. A line through the sizes is extrapolated to 100,000 graphs.
+they fit any limit. A line through the sizes is extrapolated to 100,000 graphs. Up to MOST_READ graphs are also written as
+JSON files, made graphs again in one job, and predicted in one call.
 
 Needs about 0.2 GB of disk per 1,000 graphs of the largest size.
 """
@@ -26,6 +27,9 @@ from graincast.files.atomic import write_text
 from graincast.graphs import shards
 from graincast.graphs.boundaries import adjacency
 from graincast.microstructure import Microstructure
+from graincast.raw import manifest
+from graincast.raw.deepspparks_writing import write_folder
+from graincast.raw.sources import json_graphs
 
 ROOT = Path(__file__).parents[1]
 GRAINS, SITES, IN_SHARD, FAR = 445, 112, 200, 100_000
@@ -45,7 +49,11 @@ TRAINED = {
 }
 MOST_LEARNED = 1500
 """Graphs of which all grains are learned: more take minutes."""
+MOST_READ = 1500
+"""Graphs that are read from files, and predicted."""
 EVALUATED = ("sgc", "logistic", "gat")
+EDGES = ["boundary_length"]
+READING = {"source": "deepspparks-json"}
 
 
 def microstructures(
@@ -108,7 +116,7 @@ def steps(folder: Path, size: int) -> Iterator[tuple[str, float]]:
         write_text(folder / "recipe.json", json.dumps({"parameters": parameters}))
         return folder / "recipe.json"
 
-    made = recipe(nodes=COLUMNS, edges=["boundary_length"])
+    made = recipe(nodes=COLUMNS, edges=EDGES)
     yield (
         "features",
         peak("features", "--recipe", made, "--name", "made-up/plain", "--graphs", *graphs, "--out", features),
@@ -126,9 +134,21 @@ def steps(folder: Path, size: int) -> Iterator[tuple[str, float]]:
         if name in EVALUATED:
             inputs = ["--trained", out / "trained.json", "--validation", out / "validation.h5"]
             yield f"measure {name}", peak("measure", "--recipe", recipe(), *inputs, "--out", out / "trials.json")
-            given = recipe(model=model, select="nll")
+            given = recipe(
+                model=model, select="nll", raw={"hops": None, "nodes": COLUMNS, "edges": EDGES, "reading": READING}
+            )
             tested = ["--trials", out, *read, "--out", folder / f"tested-{name}"]
             yield f"evaluate {name}", peak("evaluate", "--recipe", given, *tested)
+    if size <= MOST_READ:
+        raw, manifests = folder / "raw", folder / "manifests"
+        write_folder(raw, microstructures(names))
+        manifest.scan(raw, json_graphs, lambda path: [path], 1, manifests)
+        inputs = ["--manifest", manifests / "0000.json", "--root", raw, "--name", "made-up/0000"]
+        outputs = ["--out", folder / "read.h5", "--rejected", folder / "rejected.csv"]
+        yield "graphs", peak("graphs", "--recipe", recipe(**READING), *inputs, *outputs)
+        given, model_file = recipe(reading=READING), folder / "tested-sgc/model.h5"
+        out = folder / "predictions"
+        yield "predict", peak("predict", "--recipe", given, "--model", model_file, "--data", raw, "--out", out)
 
 
 def extrapolated(sizes: list[int], values: list[float], size: int = FAR) -> dict:
