@@ -13,6 +13,11 @@ TORCH ?= cpu
 ARGS ?=
 VERBOSE ?=
 
+# A misspelt variable would have no effect. Names with _ are those of the environment.
+TAKEN := ALL ARGS CONFIG DATA FROM INPUT KILLS MODEL NAMES OUT PORT PROFILE PYTHON SET SOURCE TO TORCH VENV VERBOSE
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(if $(findstring _,$(name)),,$(name))))
+$(foreach name,$(filter-out $(TAKEN),$(GIVEN)),$(error no variable $(name): choose one of $(TAKEN)))
+
 # The environment is complete when this file holds the pins it was made from.
 PINS := envs/install.sh envs/requirements.lock envs/requirements-dev.lock envs/torch-$(TORCH).lock
 $(if $(wildcard envs/torch-$(TORCH).lock),,$(error no TORCH=$(TORCH): choose one of $(patsubst envs/torch-%.lock,%,$(wildcard envs/torch-*.lock))))

@@ -9,11 +9,12 @@ import configparser
 import os
 import secrets
 import shlex
+import socket
 import sys
 from pathlib import Path
 
 import settings
-from settings import Settings
+from settings import Refused, Settings
 
 # Concurrent requests per worker; further requests queue. Under uvicorn, MLflow's default, 40 threads accept all
 # requests, and those that get no database connection fail with status 400 (64 of 200 jobs that started at once).
@@ -26,6 +27,7 @@ POOL, OVERFLOW = 2, 2 * THREADS
 def main() -> None:
     """Check the settings, write the server's files and become `mlflow server`."""
     server = settings.read()
+    check_free(server.host, server.port)
     admin_password = settings.password(os.environ, "TRACKING_ADMIN_PASSWORD")
     server.folder.mkdir(parents=True, exist_ok=True)
     server.folder.chmod(0o700)
@@ -51,6 +53,17 @@ def main() -> None:
     os.chdir(server.folder)
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise Refused where nothing can listen there: MLflow would try for some seconds, and write many lines."""
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        raise Refused(f"{host}:{port}: {error.strerror}; choose another TRACKING_PORT or TRACKING_HOST") from None
 
 
 def arguments(server: Settings) -> list[str]:

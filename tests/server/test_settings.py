@@ -1,6 +1,7 @@
 """Settings that the tracking server refuses to start with, and its compose file."""
 
 import re
+import socket
 import shutil
 import subprocess
 
@@ -60,6 +61,19 @@ def test_a_password_file_that_other_users_can_read_is_refused(tmp_path, mode, me
     done = program("serve", TRACKING_FOLDER=tmp_path / "new", TRACKING_ADMIN_PASSWORD_FILE=secret)
     assert done.returncode == 2 and str(secret) in done.stderr and message in done.stderr
     assert "short-one" not in done.stderr
+
+
+def test_a_port_in_use_is_named(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = program(
+            "serve", TRACKING_FOLDER=tmp_path / "new", TRACKING_ADMIN_PASSWORD=ADMIN_PASSWORD, TRACKING_PORT=port
+        )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and f"127.0.0.1:{port}: Address already in use; choose another TRACKING_PORT" in line
+    assert not (tmp_path / "new").exists()
 
 
 def test_make_takes_no_password_as_an_argument():

@@ -174,6 +174,7 @@ MACHINE = {
         "make plan VENV=.new PYTHON=python3.99", ("no program python3.99", "name a Python 3.11 or newer with PYTHON=")
     ),
     "torch's build is none": Mistake("make TORCH=gpu", ("no TORCH=gpu: choose one of cpu cuda",)),
+    "a variable of make is misspelt": Mistake(f"make CONFG={SMALL}", ("no variable CONFG: choose one of", "CONFIG")),
     "the profile is misspelt": Mistake("make PROFILE=slrum", ("no profile slrum: profiles/ has default slurm",)),
     "a run was killed": Mistake(
         f'{MAKE} ARGS="-- results/comparison.csv"',
