@@ -3,8 +3,8 @@
 Made-up whole maps of 445 grains (about 2,700 directed edges), in shards of 200 graphs. Each step is the program that
 the workflow runs, in a process of its own, looked at every few milliseconds. What is measured is anonymous memory, all
 that is not a page of a file: a file's pages, such as those of the mapped feature table, can be given up at any time, so
-they fit any limit. A line through the sizes is extrapolated to 100,000 graphs. Up to MOST_READ graphs are also written as
-JSON files, made graphs again in one job, and predicted in one call.
+they fit any limit. A line through the sizes is extrapolated to 100,000 graphs. Up to MOST_READ graphs are also written
+as JSON files, made graphs again in one job, and predicted in one call.
 
 Needs about 0.2 GB of disk per 1,000 graphs of the largest size.
 """

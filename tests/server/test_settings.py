@@ -1,8 +1,8 @@
 """Settings that the tracking server refuses to start with, and its compose file."""
 
 import re
-import socket
 import shutil
+import socket
 import subprocess
 
 import pytest
