@@ -20,7 +20,8 @@ rule features:
         "results/benchmarks/features/{dataset}/{features}.jsonl"
     conda:
         "../envs/conda.yaml"
-    threads: 1
+    # each measures another microstructure
+    threads: lambda wc: PLAN.feature_threads(wc.features)
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
@@ -30,4 +31,4 @@ rule features:
     shell:
         "python -m scripts.features --recipe {input.recipe} --name {wildcards.dataset}/{wildcards.features}"
         " --graphs {input.graphs} --rejected {input.rejected} --max-rejected {params.max_rejected}"
-        " {params.extensions} --out {output.table} 2>&1 | tee {log}"
+        " --threads {threads} {params.extensions} --out {output.table} 2>&1 | tee {log}"

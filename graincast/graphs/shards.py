@@ -42,7 +42,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h5py
@@ -182,7 +182,29 @@ def read(path: str | os.PathLike) -> Iterator[Microstructure]:
         yield from samples
 
 
-def read_maps(path: str | os.PathLike) -> Iterator[tuple[Microstructure, Iterator[Microstructure]]]:
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a map, each made when it is its turn: one for each candidate, cut to the k-hop neighbourhood.
+
+    names       str [candidates]
+    types       int8 [candidates, n], the types of the map's grains in each sample
+    candidates  bool [candidates, n]
+    hops        None: whole
+    """
+
+    whole: Microstructure
+    names: np.ndarray
+    types: np.ndarray
+    candidates: np.ndarray
+    hops: int | None
+
+    def __iter__(self) -> Iterator[Microstructure]:
+        for name, grain_type, candidate in zip(self.names, self.types, self.candidates, strict=True):
+            sample = replace(self.whole, name=name, grain_type=grain_type, candidate=candidate)
+            yield k_hop_subgraph(sample, self.hops)
+
+
+def read_maps(path: str | os.PathLike) -> Iterator[tuple[Microstructure, Samples]]:
     """Yield each map of a shard, with its first candidate and without k-hop cut, and its samples, which are cut.
 
     Raises BadInput if the file is not a shard of this version.
@@ -236,14 +258,7 @@ def read_maps(path: str | os.PathLike) -> Iterator[tuple[Microstructure, Iterato
             note=data["note"][i] if "note" in data else "",
         )
         hops = None if data["hops"][i] < 0 else int(data["hops"][i])
-        yield whole, _samples(whole, sample_names, types, candidates, hops)
-
-
-def _samples(
-    whole: Microstructure, names: np.ndarray, types: np.ndarray, candidates: np.ndarray, hops: int | None
-) -> Iterator[Microstructure]:
-    for name, grain_type, candidate in zip(names, types, candidates, strict=True):
-        yield k_hop_subgraph(replace(whole, name=name, grain_type=grain_type, candidate=candidate), hops)
+        yield whole, Samples(whole, sample_names, types, candidates, hops)
 
 
 def _known(data: dict[str, Any], key: str, i: int) -> float | None:

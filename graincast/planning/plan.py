@@ -26,6 +26,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 SIMULATOR_FILE = module(*SIMULATOR.split(".")[1:])
+FEATURE_THREADS = 8
 NONE: dict[str, object] = {"ensemble": 1, "search": None, "also_train_on": []}
 """Keys of an experiment that have no effect, with the value that says so."""
 
@@ -226,6 +227,10 @@ class Plan:
     def feature_set(self, features: str) -> dict[str, list[str]]:
         """The node and edge features of a set of plain features."""
         return self.config["feature_sets"][features]
+
+    def feature_threads(self, features: str) -> int:
+        """How many microstructures are measured at once: several where growth is simulated for each."""
+        return FEATURE_THREADS if COARSE_FEATURES.keys() & self.feature_set(features)["nodes"] else 1
 
     def model_sources(self, experiment: str) -> list[str]:
         """The module of an experiment's model, and the declarations that it reads."""
