@@ -4,6 +4,7 @@ Reviewed by hand: a package that sources import stands in one of the two tables 
 the pinned one, so that a container and a virtual environment, or a CPU and a CUDA build, make no difference.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import re
@@ -66,8 +67,11 @@ def versions(project: Path, imported: Set[str], by_extensions: Set[str] = frozen
 
 def distribution(package: str) -> str:
     """The installed distribution that has a package; "" for a package of none, such as a folder on PYTHONPATH."""
-    found = importlib.metadata.packages_distributions().get(package, [""])
-    return package if package in found else found[0]  # mlflow, of which mlflow-skinny has a part
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # mostly the names are the same
+        files = importlib.metadata.distribution(package).files or []
+        if any(file.parts[0] == package for file in files):  # mlflow too, of which mlflow-skinny has a part
+            return package
+    return importlib.metadata.packages_distributions().get(package, [""])[0]  # reads the files of all distributions
 
 
 def _installed(name: str) -> str:

@@ -243,21 +243,22 @@ def test_an_interrupted_run_is_marked_killed_and_the_next_attempt_resumes_after_
 
 def test_an_interrupted_champion_is_logged_whole_by_the_next_attempt(root, monkeypatch):
     import mlflow
+    from mlflow.models import Model
 
     run_track("trials", settings_of(root), job_of(root))
-    log_model = mlflow.pyfunc.log_model
+    log = Model.log
 
-    def log_model_interrupted(**arguments):
+    def log_interrupted(**arguments):
         run = mlflow.active_run()
         mlflow.MlflowClient().create_logged_model(run.info.experiment_id, name="model", source_run_id=run.info.run_id)
         raise OSError(5, "interrupted")
 
-    monkeypatch.setattr(mlflow.pyfunc, "log_model", log_model_interrupted)
+    monkeypatch.setattr(Model, "log", log_interrupted)
     assert run_track("experiment", settings_of(root), experiment_of(root)) == 0
     client, (parent,), _ = runs_of(root)
     assert parent.info.status == "KILLED"
     assert not client.search_model_versions()
-    monkeypatch.setattr(mlflow.pyfunc, "log_model", log_model)
+    monkeypatch.setattr(Model, "log", log)
     assert run_track("sync", settings_of(root), root / "results") == 0
     client, (parent,), _ = runs_of(root)
     assert parent.info.status == "FINISHED"

@@ -14,13 +14,15 @@ from graincast.features.table import FeatureTable, assemble
 from graincast.microstructure import BadInput
 from graincast.models import by_name
 from tests.tables import feature_table, table_parts
-from tests.unit.model_suite import LEARNING, SMALL, THRESHOLD, Case
+from tests.unit.model_suite import SMALL, THRESHOLD, Case
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NETWORKS = ("gat", "gatv2", "gin", "pna", "sign")
 WIDE = {**SMALL, "hidden": 16}
 """Narrow networks may be dead: every unit off."""
+FINDING = {**WIDE, "epochs": 40, "iterations": 300}
+"""With the networks' own dropout: without it, they learn a planted cause as well, but lean on other features too."""
 SUBSET = np.array(["train", "train", "train", "validation", "test"])
 
 
@@ -85,10 +87,12 @@ def _means(model: dict, column: int, columns: int) -> np.ndarray:
     return np.asarray(model["mean"])[column::columns]
 
 
-@pytest.mark.parametrize("kind", [ABNORMAL, GROWTH_RATIO])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, ABNORMAL) for name in NETWORKS), *((name, GROWTH_RATIO) for name in ("gat", "gin", "sign"))],
+)
 def test_integrated_gradients_sum_to_prediction_minus_baseline(name, kind):
-    data = feature_table(60)
+    data = feature_table(20)
     model = trained(name, kind, data, WIDE)
     found = attributed(name, model, data)
     np.testing.assert_allclose(found.output, output(name, kind, model, data), rtol=1e-4, atol=1e-4)
@@ -99,9 +103,9 @@ def test_integrated_gradients_sum_to_prediction_minus_baseline(name, kind):
     assert np.ptp(found.totals) > 0
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["gat", "gatv2", "gin", "sign"])
 def test_where_every_feature_has_its_mean_the_output_is_the_baseline(name):
-    data = feature_table(60)
+    data = feature_table(20)
     model = trained(name, ABNORMAL, data, SMALL)
     found = attributed(name, model, data)
     mean = model["mean"]
@@ -115,7 +119,7 @@ def test_where_every_feature_has_its_mean_the_output_is_the_baseline(name):
 
 @pytest.mark.parametrize("options", [{"context": "mean"}, {"jumping": "concatenate", "norm": "batch"}])
 def test_options_of_networks_are_explained_too(options):
-    data = feature_table(60)
+    data = feature_table(20)
     model = trained("gat", ABNORMAL, data, {**WIDE, **options})
     found = attributed("gat", model, data)
     np.testing.assert_allclose(found.output, output("gat", ABNORMAL, model, data), rtol=1e-4, atol=1e-4)
@@ -155,8 +159,9 @@ def planted(count: int) -> FeatureTable:
 @pytest.mark.parametrize("name", ["sgc", "gatv2", "gin", "sign"])
 def test_a_planted_cause_is_the_top_one(name):
     data = planted(200)
-    model = trained(name, ABNORMAL, data, {**LEARNING, "epochs": 40})
+    model = trained(name, ABNORMAL, data, FINDING)
     right = (output(name, ABNORMAL, model, data) > 0) == (data.growth_ratio[data.candidate] > THRESHOLD)
+    data = data.selected(np.arange(len(data.name)) < 60)
     found = attributed(name, model, data)
     tops = []
     for i in range(len(data.name)):

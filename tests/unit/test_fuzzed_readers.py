@@ -33,7 +33,7 @@ from tests.unit.test_deepspparks_bad_input import damage
 from tests.unit.test_spparks import INITIAL, STATS, edit, write_run
 
 TIMES = int(os.environ.get("GRAINCAST_FUZZ", "1"))
-COUNT = 400 * TIMES
+COUNT = 200 * TIMES
 DATASETS = [*((INITIAL, name) for name in (FEATURE_IDS, AVG_QUATS, DIMENSIONS)), (STATS, "time"), (STATS, "grainsize")]
 LONGEST = 500  # characters of a reason
 

@@ -237,8 +237,7 @@ def two_neighbours(rng: np.random.Generator) -> dict:
 def test_networks_learn_from_second_neighbours_and_from_boundaries(name, graph, columns):
     case, data = Case(name, "abnormal", "candidate"), made_up(300, columns, graph)
     subset = np.repeat(["train", "validation", "test"], [200, 40, 60])
-    learning = {**LEARNING, "epochs": 25, "hidden": 16, "dropout": 0.0, "attention_dropout": 0.0}
-    learning["learning_rate"] = [0.01]
+    learning = {**LEARNING, "epochs": 10, "batch_size": 16, "learning_rate": [0.02]}
     trained = case.train(data, {"all": subset}, case.grid(**learning), case.training(**learning))
     (model,) = trained.models.values()
     grew = np.concatenate(data.candidate_ratios()) > 10
