@@ -70,7 +70,7 @@ bench: $(READY)  ## measure again every figure of speed that the documentation q
 	@python -m benchmarks $(NAMES)
 
 fuzz: $(READY)  ## damage raw files in many more ways than the unit tests do (GRAINCAST_FUZZ=times as many)
-	@GRAINCAST_FUZZ=$${GRAINCAST_FUZZ:-20} python -m pytest tests/unit/test_fuzzed_readers.py -s $(ARGS)
+	@GRAINCAST_FUZZ=$${GRAINCAST_FUZZ:-40} python -m pytest tests/unit/test_fuzzed_readers.py -s $(ARGS)
 
 torture: $(READY)  ## kill whole workflows and each program at random points and compare what comes back (KILLS=300)
 	@GRAINCAST_KILLS=$(or $(KILLS),300) python -m pytest tests/workflow/test_torture.py tests/workflow/test_killed_programs.py -s -m long $(ARGS)
