@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+STILL = 8  # looks at an element, a fifth of a second apart, at which it is at the same place before it is clicked
 PATIENCE = 120  # seconds until something on a page counts as missing
 QUIET = (
     "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",
@@ -83,16 +84,19 @@ class Tab:
         return self.evaluate("document.body ? document.body.innerText : ''")
 
     def click(self, selector: str) -> None:
-        """Click in the middle of the first element that a CSS selector finds, as a person does."""
-        box = self.wait_for(
-            f"""(() => {{
-                const found = document.querySelector({json.dumps(selector)});
-                if (!found) return null;
-                found.scrollIntoView({{block: "nearest"}});
-                const {{x, y, width, height}} = found.getBoundingClientRect();
-                return [x + width / 2, y + height / 2];
-            }})()"""
-        )
+        """Click in the middle of the first element that a CSS selector finds, as a person does once it stands still."""
+        place = f"""(() => {{
+            const found = document.querySelector({json.dumps(selector)});
+            if (!found) return null;
+            found.scrollIntoView({{block: "nearest"}});
+            const {{x, y, width, height}} = found.getBoundingClientRect();
+            return [x + width / 2, y + height / 2];
+        }})()"""
+        box, seen = self.wait_for(place), 1
+        while seen < STILL:
+            time.sleep(0.2)
+            before, box = box, self.wait_for(place)
+            seen = seen + 1 if box == before else 1
         for event in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=event, x=box[0], y=box[1], button="left", clickCount=1)
 

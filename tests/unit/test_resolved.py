@@ -28,7 +28,8 @@ def assert_runs_alike(file: Path, tmp_path: Path) -> None:
         assert other.training_jobs(name) == plan.training_jobs(name)
         assert other.mlflow_context(name) == plan.mlflow_context(name)
         one = config["experiments"][name]
-        assert again["datasets"] == {one["dataset"]: config["datasets"][one["dataset"]]}
+        used = [one["dataset"], *one["also_train_on"]]
+        assert again["datasets"] == {dataset: config["datasets"][dataset] for dataset in used}
         assert other.split_settings(one["split"]) == plan.split_settings(one["split"])
 
 
