@@ -27,6 +27,7 @@ PROJECT = Path(__file__).parents[2]
 
 SIMULATOR_FILE = module(*SIMULATOR.split(".")[1:])
 FEATURE_THREADS = 8
+"""Microstructures whose growth is simulated at once, for a feature set."""
 NONE: dict[str, object] = {"ensemble": 1, "search": None, "also_train_on": []}
 """Keys of an experiment that have no effect, with the value that says so."""
 

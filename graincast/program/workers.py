@@ -1,6 +1,5 @@
 """Work on many items in several processes: results in the order of the items, few of which are held at once."""
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -9,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from graincast.program.workflow import PR_SET_PDEATHSIG
+from graincast.program.workflow import end_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,7 +45,7 @@ def _start(work: Callable[[Any], Any], parent: int) -> None:
     global _work
     _work = work
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:
         os._exit(0)
 

@@ -46,7 +46,7 @@ def end_with(workflow: str, variables: Mapping[str, str] = os.environ) -> None:
 
 def _watch(watched: int, workflow: int, started: str) -> None:
     """In the watching process: look at the workflow until it or the watched process is gone."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.closerange(0, 256)  # above all the pipe that others read to its end
@@ -58,6 +58,11 @@ def _watch(watched: int, workflow: int, started: str) -> None:
                 os.kill(watched, signal.SIGKILL)
             return
         time.sleep(INTERVAL)
+
+
+def end_with_parent() -> None:
+    """Let the system kill this process when the one that made it ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def started_at(pid: int) -> str:
