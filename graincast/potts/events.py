@@ -5,6 +5,7 @@ A site's word holds all that bounds its flip rate; when a neighbour flips, one a
     bits 0-3    neighbours of the same grain          bits 12-13  grain type of the site, 3 if it is inert
     bits 4-7    neighbours in high-mobility grains    bits 14-17  inert neighbours
     bits 8-11   neighbours in candidate grains        bits 18-21  which edges of the lattice the site lies on
+                                                      bits 24-31  index of its class
 
 Words with similar bounds form a class (neighbourhoods.py). Each site is in the list of its class, and is drawn at the
 class's bound. A drawn site flips with probability rate / bound; otherwise only time passes. This thinning of a Poisson
@@ -39,7 +40,7 @@ from numba.extending import intrinsic
 
 from graincast.program.compiled import compiled
 
-HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, INERT_SHIFT, EDGE_SHIFT = 4, 8, 12, 14, 18
+HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, INERT_SHIFT, EDGE_SHIFT, CLASS_SHIFT = 4, 8, 12, 14, 18, 24
 PLAIN_WORDS = 1 << INERT_SHIFT
 """Words below this are those of sites without inert neighbours, away from the lattice's edges."""
 WORDS = 1 << EDGE_SHIFT
@@ -66,10 +67,11 @@ RUNNING, RECORD, FINISHED, FULL = range(4)
 
 # Unsigned throughout the kernel: numba guards signed indices against negative values, and mixing the two gives floats.
 U = np.uint64
-_ZERO, _ONE, _TWO, _EIGHT, _SITE = U(0), U(1), U(2), U(8), U(SITE_SIZE)
+_ZERO, _ONE, _TWO, _EIGHT, _SITE, _CLASS = U(0), U(1), U(2), U(8), U(SITE_SIZE), U(CLASS_SIZE)
 _LABEL, _PLACE = U(LABEL), U(PLACE)
 _COUNT_MASK, _TYPE_MASK, _WORD_MASK, _LAYER_MASK = U(15), U(3), U(WORDS - 1), U(255)
-_TYPE_SHIFT, _INERT_SHIFT, _EDGE_SHIFT = U(TYPE_SHIFT), U(INERT_SHIFT), U(EDGE_SHIFT)
+_TYPE_SHIFT, _INERT_SHIFT, _EDGE_SHIFT, _CLASS_SHIFT = U(TYPE_SHIFT), U(INERT_SHIFT), U(EDGE_SHIFT), U(CLASS_SHIFT)
+_LOWER_BITS = U((1 << CLASS_SHIFT) - 1)
 _PLAIN_WORDS = U(PLAIN_WORDS)
 _SORT_MASK = (1 << 16) - 1  # classes are sorted by weight again after this many draws
 
@@ -218,13 +220,70 @@ def _weight(state, bound, k):
     return (U(state[k]) - U(state[k + _ONE])) * bound[k]
 
 
+# Without types, all sites are alike, and a word counts the neighbours that are not of the same grain. numba leaves out
+# what does not apply.
+
+
 @njit(forceinline=True)
-def _move(state, class_of, bound, site, word, change):
+def _class(types, class_of, word):
+    """The index of a word's class."""
+    if types is None:
+        return (word & _COUNT_MASK) * _CLASS
+    return U(class_of[word & _WORD_MASK])
+
+
+@njit(forceinline=True)
+def _same(types, word):
+    """Neighbours of the same grain."""
+    if types is None:
+        return _EIGHT - (word & _COUNT_MASK)
+    return word & _COUNT_MASK
+
+
+@njit(forceinline=True)
+def _own_type(types, word):
+    if types is None:
+        return _ZERO
+    return (word >> _TYPE_SHIFT) & _TYPE_MASK
+
+
+@njit(forceinline=True)
+def _type_of(types, grain):
+    if types is None:
+        return _ZERO
+    return U(types[0][grain])
+
+
+@njit(forceinline=True)
+def _mobility(types, type_a, type_b):
+    if types is None:
+        return 1.0
+    return types[1][type_a, type_b]
+
+
+@njit(forceinline=True)
+def _own_step(types, same, joined, type_a, type_b):
+    """The change of a site's own word when it flips."""
+    if types is None:
+        return same - joined
+    return joined - same + ((type_b - type_a) << _TYPE_SHIFT)
+
+
+@njit(forceinline=True)
+def _type_step(types, type_a, type_b):
+    """The change of a word when a neighbour's grain changes its type."""
+    if types is None:
+        return _ZERO
+    return types[2][type_b] - types[2][type_a]
+
+
+@njit(forceinline=True)
+def _move(state, types, class_of, bound, site, word, change):
     """Change the word of a site and move it to the list of its new class; returns the change of its bound."""
-    old = U(class_of[word & _WORD_MASK])
+    old = word >> _CLASS_SHIFT
     word = word + change
-    state[site] = word
-    new = U(class_of[word & _WORD_MASK])
+    new = _class(types, class_of, word)
+    state[site] = word + ((new - old) << _CLASS_SHIFT)
     place = U(state[site + _PLACE])
     end = U(state[old]) - _ONE
     state[old] = end + U(old == _ZERO)
@@ -239,9 +298,16 @@ def _move(state, class_of, bound, site, word, change):
 
 
 @njit(forceinline=True)
-def _step(difference, joined, change):
-    """The change of a neighbour's word. difference, joined: labels xor that of the grain which the site leaves."""
-    return change + U(difference == joined) - U(difference == _ZERO)
+def _move_neighbour(state, types, class_of, bound, site, difference, joined, change):
+    """`_move` for a neighbour of the site that flips.
+
+    difference, joined  labels, of the neighbour and of the grain that is joined, xor that of the grain that is left
+    change              of the neighbour's word, as the one grain may be of another type than the other
+    """
+    step = change + U(difference == joined) - U(difference == _ZERO)
+    if types is None:
+        step = U(difference == _ZERO) - U(difference == joined)
+    return _move(state, types, class_of, bound, site, U(state[site]), step)
 
 
 @njit
@@ -267,13 +333,16 @@ def _sort(state, bound, order):
 
 @functools.partial(compiled, nogil=True, error_model="numpy")
 def advance(
-    state, class_of, bound, bound_rate, limit, plain_rate, order, row, steps, grain_type, type_step, mobility,
-    flip_each, areas, rng, clock, counters, end_time, record_time, max_draws, max_events,
+    state, types, class_of, bound, bound_rate, limit, plain_rate, order, row, steps, flip_each, areas, rng, clock,
+    counters, end_time, record_time, max_draws, max_events,
 ):  # fmt: skip
     """Advance to the first flip at or after record_time, to end_time, or by max_draws draws or max_events flips.
 
     The arrays are those of Lattice and hold all state; returns why it stopped. max_draws and max_events limit a call,
     not the results.
+
+    types holds the type of each grain, the mobilities, and the change of a word for one more neighbour of each type. It
+    is None at one mobility everywhere, without inert sites; then `areas` is not kept up to date.
     """
     s0, s1, s2, s3 = rng[0], rng[1], rng[2], rng[3]
     time, unit = clock[TIME], clock[UNIT]
@@ -333,9 +402,10 @@ def advance(
             length = U(state[k]) - start
             site = U(state[start + _product_high(y, length)])
             left_rate = _uniform(y * length) * bound_rate[k]
-            word, a = U(state[site]), U(state[site + _LABEL])
-            same = word & _COUNT_MASK
-            type_a = (word >> _TYPE_SHIFT) & _TYPE_MASK
+            full_word, a = U(state[site]), U(state[site + _LABEL])
+            word = full_word & _LOWER_BITS
+            same = _same(types, word)
+            type_a = _own_type(types, word)
 
             if word < _PLAIN_WORDS:
                 up, down = site - row, site + row
@@ -353,7 +423,7 @@ def advance(
                 if ((d0 + d1) + (d2 + d3)) + ((d4 + d5) + (d6 + d7)) == b * joined:
                     if left_rate >= plain_rate[word]:
                         continue
-                    type_b = U(grain_type[b ^ a])
+                    type_b = _type_of(types, b ^ a)
                 else:
                     # Each grain's rate is split equally among the neighbours in it.
                     near[0], near[1], near[2], near[3] = d0, d1, d2, d3
@@ -364,34 +434,34 @@ def advance(
                         if d != _ZERO:
                             joined = U(d == d0) + U(d == d1) + U(d == d2) + U(d == d3)
                             joined += U(d == d4) + U(d == d5) + U(d == d6) + U(d == d7)
-                            type_b = U(grain_type[d ^ a])
-                            left_rate -= mobility[type_a, type_b] * flip_each[same, joined]
+                            type_b = _type_of(types, d ^ a)
+                            left_rate -= _mobility(types, type_a, type_b) * flip_each[same, joined]
                             if left_rate < 0.0:
                                 b = d
                                 break
                     if b == _ZERO:
                         continue
-                areas[a] -= 1
-                areas[b ^ a] += 1
+                if types is not None:
+                    areas[a] -= 1
+                    areas[b ^ a] += 1
                 state[site + _LABEL] = b ^ a
-                change = type_step[type_b] - type_step[type_a]
+                change = _type_step(types, type_a, type_b)
                 # Fetch the site that comes next if this flip does not change which.
                 k = _of_four(_product_high(next_x, total), w0, w1, w2, k0, k1, k2, k3)
                 start = U(state[k + _ONE])
                 likely = U(state[start + _product_high(next_y, U(state[k]) - start)])
                 _fetch_neighbours(state, likely, row)
                 # Two sums, so that they need not wait for one another.
-                first = _move(
-                    state, class_of, bound, site, word, joined - same + ((type_b - type_a) << _TYPE_SHIFT)
-                )  # fmt: skip
-                first += _move(state, class_of, bound, up - _SITE, U(state[up - _SITE]), _step(d0, b, change))
-                second = _move(state, class_of, bound, up, U(state[up]), _step(d1, b, change))
-                second += _move(state, class_of, bound, up + _SITE, U(state[up + _SITE]), _step(d2, b, change))
-                first += _move(state, class_of, bound, site - _SITE, U(state[site - _SITE]), _step(d3, b, change))
-                second += _move(state, class_of, bound, site + _SITE, U(state[site + _SITE]), _step(d4, b, change))
-                first += _move(state, class_of, bound, down - _SITE, U(state[down - _SITE]), _step(d5, b, change))
-                second += _move(state, class_of, bound, down, U(state[down]), _step(d6, b, change))
-                first += _move(state, class_of, bound, down + _SITE, U(state[down + _SITE]), _step(d7, b, change))
+                own = _own_step(types, same, joined, type_a, type_b)
+                first = _move(state, types, class_of, bound, site, full_word, own)
+                first += _move_neighbour(state, types, class_of, bound, up - _SITE, d0, b, change)
+                second = _move_neighbour(state, types, class_of, bound, up, d1, b, change)
+                second += _move_neighbour(state, types, class_of, bound, up + _SITE, d2, b, change)
+                first += _move_neighbour(state, types, class_of, bound, site - _SITE, d3, b, change)
+                second += _move_neighbour(state, types, class_of, bound, site + _SITE, d4, b, change)
+                first += _move_neighbour(state, types, class_of, bound, down - _SITE, d5, b, change)
+                second += _move_neighbour(state, types, class_of, bound, down, d6, b, change)
+                first += _move_neighbour(state, types, class_of, bound, down + _SITE, d7, b, change)
                 total += first + second
             else:
                 # The same for a site on an edge of the lattice or beside an inert site.
@@ -403,24 +473,24 @@ def advance(
                         joined = _ZERO
                         for p in range(8):
                             joined += U(U(state[site + steps[edge, U(p)] + _LABEL]) == c)
-                        type_b = U(grain_type[c])
-                        left_rate -= mobility[type_a, type_b] * flip_each[same, joined]
+                        type_b = _type_of(types, c)
+                        left_rate -= _mobility(types, type_a, type_b) * flip_each[same, joined]
                         if left_rate < 0.0:
                             b = c ^ a
                             break
                 if b == _ZERO:
                     continue
-                areas[a] -= 1
-                areas[b ^ a] += 1
+                if types is not None:
+                    areas[a] -= 1
+                    areas[b ^ a] += 1
                 state[site + _LABEL] = b ^ a
-                change = type_step[type_b] - type_step[type_a]
-                total += _move(
-                    state, class_of, bound, site, word, joined - same + ((type_b - type_a) << _TYPE_SHIFT)
-                )  # fmt: skip
+                change = _type_step(types, type_a, type_b)
+                own = _own_step(types, same, joined, type_a, type_b)
+                total += _move(state, types, class_of, bound, site, full_word, own)
                 for m in range(8):
                     neighbour = site + steps[edge, U(m)]
                     d = U(state[neighbour + _LABEL]) ^ a
-                    total += _move(state, class_of, bound, neighbour, U(state[neighbour]), _step(d, b, change))
+                    total += _move_neighbour(state, types, class_of, bound, neighbour, d, b, change)
 
             events += 1
             if time >= record_time:

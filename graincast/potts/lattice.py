@@ -5,6 +5,7 @@ import numpy as np
 from graincast.microstructure import CANDIDATE
 from graincast.potts import neighbourhoods
 from graincast.potts.events import (
+    CLASS_SHIFT,
     CLASS_SIZE,
     DRAWS,
     END,
@@ -24,7 +25,6 @@ from graincast.potts.events import (
     TIME,
     TYPE_SHIFT,
     WORD,
-    WORDS,
     advance,
 )
 
@@ -61,23 +61,25 @@ class Lattice:
     ) -> None:
         self.shape = labels.shape
         self.grain_type = np.ascontiguousarray(grain_type, np.int8)
-        self.areas = np.bincount(labels.ravel(), minlength=len(self.grain_type)).astype(np.int32)
-        self.areas[0] = 0
         torus = np.asarray(labels, np.int32)
         if not all(periodic):
             torus = np.pad(torus, [(0, 0 if around else 1) for around in periodic])
         one_candidate = np.count_nonzero(self.grain_type[1:] == CANDIDATE) <= 1
-        self.rates = neighbourhoods.rates(
+        self.rates = rates = neighbourhoods.rates(
             float(temperature), float(min_mobility), bool(uniform), one_candidate, bool((torus == 0).any())
         )
+        self.types = None
+        if rates.mobility is not None:
+            self.types = self.grain_type, rates.mobility, neighbourhoods.type_steps().view(np.uint64)
         self._place_sites(torus)
+        self._areas = self._count_sites()
 
         self.rng = stream.generate_state(4, np.uint64)
         self.record_times = np.ascontiguousarray(record_times, np.float64)
         self.records = 1
         self.out_times = np.zeros(len(self.record_times))
-        self.out_areas = np.zeros((len(self.record_times), len(self.areas)), np.int32)
-        self.out_areas[0] = self.areas
+        self.out_areas = np.zeros((len(self.record_times), len(self.grain_type)), np.int32)
+        self.out_areas[0] = self._areas
         self.out_labels = np.zeros((len(self.record_times), *self.shape), np.int32) if snapshots else None
         if self.out_labels is not None:
             self.out_labels[0] = labels
@@ -92,7 +94,6 @@ class Lattice:
         self._torus = rows, stride
         self.row = np.uint64(SITE_SIZE * stride)
         self.steps = (SITE_SIZE * neighbourhoods.neighbour_steps(torus.shape, stride)).view(np.uint64)
-        self.type_step = neighbourhoods.type_steps().view(np.uint64)
         self.class_of = rates.class_of * np.uint8(CLASS_SIZE)
         self.flip_each = rates.flip / np.maximum(np.arange(neighbourhoods.NEIGHBOURS + 1), 1)
 
@@ -105,12 +106,14 @@ class Lattice:
         self.bound[CLASS_SIZE::CLASS_SIZE] += np.uint64(1)  # a sum of floats may be rounded down
         self.bound_rate = self.bound * unit
         self.limit = np.zeros(CLASS_SIZE * classes, np.uint64)
-        self.order = np.arange(1, classes, dtype=np.uint64) * np.uint64(CLASS_SIZE)
+        self.order = CLASS_SIZE * (1 + np.argsort(-rates.bound[1:], kind="stable")).astype(np.uint64)
         self.order = np.concatenate([self.order, np.zeros(max(4 - len(self.order), 1), np.uint64)])
 
         self._active = int(np.count_nonzero(torus))
         head = self._head(torus)
         members = self._sites_by_class(head[self._sites])
+        for k, sites in enumerate(members, 1):
+            head[sites + WORD] |= np.uint32(CLASS_SIZE * k << CLASS_SHIFT)
         self._lay_out(head, members)
 
         self.clock = np.array([0.0, unit])
@@ -126,12 +129,13 @@ class Lattice:
         sites = head[self._sites].reshape(rows, stride, SITE_SIZE)
         sites[..., WORD], sites[..., PLACE] = neighbourhoods.INERT << TYPE_SHIFT, SINK
         columns = torus.shape[1]
-        sites[:, :columns, WORD], sites[:, :columns, LABEL] = neighbourhoods.words(torus, self.grain_type), torus
+        words = neighbourhoods.words(torus, None if self.types is None else self.grain_type)
+        sites[:, :columns, WORD], sites[:, :columns, LABEL] = words, torus
         return head
 
     def _sites_by_class(self, sites: np.ndarray) -> list[np.ndarray]:
         """The sites of each class from 1 in the order of the lattice: uint32, indices in the state."""
-        site_class = self.rates.class_of[sites[WORD::SITE_SIZE] & WORDS - 1]
+        site_class = self.rates.class_of[sites[WORD::SITE_SIZE] & len(self.rates.class_of) - 1]
         site_class[sites[LABEL::SITE_SIZE] == 0] = 0
         return [
             np.uint32(SITES) + np.uint32(SITE_SIZE) * np.flatnonzero(site_class == k).astype(np.uint32)
@@ -171,9 +175,19 @@ class Lattice:
         return self._field(LABEL).astype(np.int32)
 
     @property
+    def areas(self) -> np.ndarray:
+        """Current sites by grain id, int32 [n + 1]; entry 0 is zero."""
+        return self._count_sites() if self.types is None else self._areas  # the event loop keeps them, or does not
+
+    def _count_sites(self) -> np.ndarray:
+        areas = np.bincount(self._field(LABEL).ravel(), minlength=len(self.grain_type)).astype(np.int32)
+        areas[0] = 0
+        return areas
+
+    @property
     def words(self) -> np.ndarray:
-        """Current words (events.py), uint32 [rows, columns], a view."""
-        return self._field(WORD)
+        """Current words (events.py) without their classes, uint32 [rows, columns]."""
+        return self._field(WORD) & np.uint32((1 << CLASS_SHIFT) - 1)
 
     @property
     def indices(self) -> np.ndarray:
@@ -201,10 +215,10 @@ class Lattice:
         last_draw, last_event = self.draws + max_draws, self.events + max_events
         while self.records < len(self.record_times) and self.draws < last_draw and self.events < last_event:
             status = advance(
-                self.state, self.class_of, self.bound, self.bound_rate, self.limit, self.rates.plain_rate, self.order,
-                self.row, self.steps, self.grain_type, self.type_step, self.rates.mobility, self.flip_each, self.areas,
-                self.rng, self.clock, self.counters, self.record_times[-1], self.record_times[self.records],
-                last_draw - self.draws, last_event - self.events,
+                self.state, self.types, self.class_of, self.bound, self.bound_rate, self.limit, self.rates.plain_rate,
+                self.order, self.row, self.steps, self.flip_each, self._areas, self.rng, self.clock, self.counters,
+                self.record_times[-1], self.record_times[self.records], last_draw - self.draws,
+                last_event - self.events,
             )  # fmt: skip
             if status == FULL:
                 self._lay_out(self.state[: self._sites.stop].copy(), [sites.copy() for sites in self.members])

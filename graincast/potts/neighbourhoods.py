@@ -34,14 +34,14 @@ class Rates(NamedTuple):
     """All that depends on temperature and mobilities.
 
     flip        float64 [9, 9], rate of one flip at unit mobility, by neighbours in the site's grain and in the other
-    mobility    float64 [3, 3] by grain type
-    class_of    uint8 [words], class of each word
+    mobility    float64 [3, 3] by grain type; None if all sites are alike
+    class_of    uint8 [words], class of each word by its lowest bits
     bound       float64 [classes], bound of each class
-    plain_rate  float64 [PLAIN_WORDS], rate of a site at which two grains meet, NaN for words of no such site
+    plain_rate  float64 [words], rate of a site at which two grains meet, NaN for words of no such site
     """
 
     flip: np.ndarray
-    mobility: np.ndarray
+    mobility: np.ndarray | None
     class_of: np.ndarray
     bound: np.ndarray
     plain_rate: np.ndarray
@@ -53,9 +53,17 @@ def rates(temperature: float, min_mobility: float, uniform: bool, one_candidate:
 
     one_candidate  whether at most one grain is a candidate grain, which makes some bounds smaller
     inert          whether there are inert sites; without them, the tables are smaller
+
+    Sites are alike where neither types nor inert neighbours distinguish them. Then a word is the number of neighbours
+    that are not of the same grain, and its class as well, unless two numbers have to share one.
     """
     flip, mobility = flip_rates(temperature), mobilities(min_mobility, uniform)
     class_of, bound = classes(word_bounds(flip, mobility, one_candidate, WORDS if inert else PLAIN_WORDS))
+    unlike = np.arange(NEIGHBOURS + 1)
+    by_number = class_of[NEIGHBOURS - unlike | LOW_MOBILITY << TYPE_SHIFT]
+    if uniform and not inert and len(set(by_number)) == len(unlike):
+        own_class = np.resize(unlike, 16).astype(np.uint8)  # as many as four bits can hold
+        return Rates(flip, None, own_class, bound[by_number], flip[NEIGHBOURS - unlike, unlike])
     return Rates(flip, mobility, class_of, bound, plain_rates(flip, mobility))
 
 
@@ -156,16 +164,21 @@ def neighbour_steps(shape: tuple[int, int], stride: int) -> np.ndarray:
     return steps.reshape(9, NEIGHBOURS)
 
 
-def words(labels: np.ndarray, grain_type: np.ndarray) -> np.ndarray:
+def words(labels: np.ndarray, grain_type: np.ndarray | None) -> np.ndarray:
     """The word of each site of a torus: uint32 [rows, columns].
 
-    labels int32 [rows, columns], 0 for inert sites; grain_type int8 [n + 1] by label.
+    labels int32 [rows, columns], 0 for inert sites; grain_type int8 [n + 1] by label, None if all sites are alike.
     """
-    kind = np.where(labels > 0, grain_type[labels], np.int8(INERT))
     edges = [np.zeros(length, np.int32) for length in labels.shape]
     for edge in edges:
         edge[0], edge[-1] = 1, 2
-    word = kind.astype(np.int32) << TYPE_SHIFT | (3 * edges[0][:, None] + edges[1]) << EDGE_SHIFT
+    word = (3 * edges[0][:, None] + edges[1]) << EDGE_SHIFT
+    if grain_type is None:
+        for step in STEPS:
+            word += np.roll(labels, step, (0, 1)) != labels
+        return word.view(np.uint32)
+    kind = np.where(labels > 0, grain_type[labels], np.int8(INERT))
+    word |= kind.astype(np.int32) << TYPE_SHIFT
     count = type_steps().astype(np.int32)
     for step in STEPS:
         word += np.roll(labels, step, (0, 1)) == labels

@@ -306,7 +306,7 @@ def test_lists_and_rates_stay_consistent_with_the_labels(temperature, min_mobili
         simulated.advance(max_events=5000)
         labels = simulated.labels
         around = np.pad(labels, [(0, extra) for extra in torus])
-        word = words(around, kind)[: labels.shape[0], : labels.shape[1]]
+        word = words(around, simulated.types and kind)[: labels.shape[0], : labels.shape[1]]
         np.testing.assert_array_equal(simulated.words, word)
         np.testing.assert_array_equal(simulated.areas[1:], np.bincount(labels.ravel(), minlength=len(kind))[1:])
 
