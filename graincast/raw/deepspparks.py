@@ -28,8 +28,8 @@ from graincast.graphs.time_steps import ascending
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
 from graincast.raw.coco_rle import paint_masks, parse_size
 from graincast.raw.limits import regular_file
+from graincast.raw.listed_edges import listed_edges
 
-_EDGES = re.compile(r"^\( *([0-9]+) *, *([0-9]+) *\)$", re.MULTILINE)
 BEFORE_CUT, RUN_NAMES, PERIODIC = "degree_before_cut", "growth_runs", "periodic"
 LENGTHS = ("spacing", "map_mean_area")
 _ID = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -86,7 +86,7 @@ def parse(document: object, name: str) -> Microstructure:
         metadata = entries[0]
     elif "grain_sizes" not in metadata:
         raise BadInput("metadata has neither subgraph_metadata (new form) nor grain_sizes (old form)")
-    labels, mask_area = _paint_masks(keys, grains, _get(metadata, "img_size", None, "metadata"))
+    labels, mask_area, rows = _paint_masks(keys, grains, _get(metadata, "img_size", None, "metadata"))
     areas = _areas_by_node(keys, grains) if new else _areas_by_time(metadata["grain_sizes"], grain_id)
     for table in areas:
         _check_areas(table, keys, mask_area, labels.size)
@@ -94,7 +94,7 @@ def parse(document: object, name: str) -> Microstructure:
     growth = [ascending(*run) for run in zip(times, areas, strict=True)]
 
     periodic = _periodic(metadata)
-    pairs, length = _edges(edges, {key: i for i, key in enumerate(keys)}, labels, periodic)
+    pairs, length = listed_edges(edges, grain_id, *adjacency(labels, len(keys), periodic, rows))
     return Microstructure(
         name=name,
         group=name,
@@ -144,19 +144,28 @@ def _grain_types(keys: list[str], grains: list) -> np.ndarray:
     return np.array(values, np.int8)
 
 
-def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple[np.ndarray, np.ndarray]:
-    shape, known = parse_size(img_size), repr(img_size)
-    masks = {}
-    for key, mask in zip(keys, _of_nodes(keys, grains, "rle", dict), strict=True):
-        try:
-            written = _get(mask, "size", None, "rle")
-            size = shape if repr(written) == known else parse_size(written)
-            masks[f"node {key}"] = _get(mask, "counts", None, "rle")
-        except BadInput as error:
-            raise BadInput(f"node {key}: {error}") from None
-        if size != shape:
-            raise BadInput(f"node {key}: a mask of size {list(size)} does not fit an image of {list(shape)}")
-    return paint_masks(masks, shape)
+def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The label image, the area of each mask, and the rows that hold a grain (coco_rle.paint_masks)."""
+    shape = parse_size(img_size)
+    masks = _of_nodes(keys, grains, "rle", dict)
+    # by their texts, as [True, 1.0] equals [1, 1]
+    alike = repr([mask.get("size") for mask in masks]) == repr([img_size] * len(masks))
+    if not (alike and all("counts" in mask for mask in masks)):
+        for key, mask in zip(keys, masks, strict=True):
+            _check_mask(key, mask, shape)
+    rows = np.zeros(shape[0], np.bool_)
+    counts = {f"node {key}": mask["counts"] for key, mask in zip(keys, masks, strict=True)}
+    return *paint_masks(counts, shape, rows), rows
+
+
+def _check_mask(key: str, mask: dict, shape: tuple[int, int]) -> None:
+    try:
+        size = parse_size(_get(mask, "size", None, "rle"))
+        _get(mask, "counts", None, "rle")
+    except BadInput as error:
+        raise BadInput(f"node {key}: {error}") from None
+    if size != shape:
+        raise BadInput(f"node {key}: a mask of size {list(size)} does not fit an image of {list(shape)}")
 
 
 def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
@@ -290,27 +299,3 @@ def _positive(metadata: dict, key: str) -> float | None:
     if value is not None and not (type(value) in (int, float) and 0 < value < 1e300):
         raise BadInput(f"{key} is {str(value)[:40]}, not a number above 0")
     return value if value is None else float(value)
-
-
-def _edges(
-    edges: dict, index: dict[str, int], labels: np.ndarray, periodic: tuple[bool, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The file's edges in both directions, sorted: int32 [m, 2], and their boundary lengths in the image."""
-    n = len(index)
-    text = "\n".join(edges)  # all at once: one by one takes longer
-    pairs = _EDGES.findall(text)
-    if len(pairs) < len(edges) or text.count("\n") >= max(len(edges), 1):
-        wrong = next(edge for edge in edges if "\n" in edge or not _EDGES.match(edge))
-        raise BadInput(f"edge {wrong[:40]!r} is not a pair of nodes")
-    try:
-        listed = [index[source] * n + index[target] for source, target in pairs]
-    except KeyError as error:
-        raise BadInput(f"an edge leads to the absent node {error}") from None
-    key = np.array(listed, np.int64)
-    key = np.unique(np.concatenate([key, key % n * n + key // n]))
-    key = key[key // n != key % n]
-    touching, touching_length = adjacency(labels, n, periodic)
-    touching_key = np.append(touching[:, 0].astype(np.int64) * n + touching[:, 1], n * n)  # one beyond all keys
-    at = np.searchsorted(touching_key, key)
-    length = np.where(touching_key[at] == key, np.append(touching_length, np.int32(0))[at], np.int32(0))
-    return np.stack([key // n, key % n], axis=1).astype(np.int32), length
