@@ -17,7 +17,7 @@ in µm, and `map_mean_area`, of all grains before the cut, in sites; the publish
 import json
 import re
 from collections import Counter
-from itertools import chain
+from itertools import chain, filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,9 @@ _ID = re.compile(r"0|[1-9][0-9]{0,8}")
 
 def read(path: Path, name: str) -> Microstructure:
     """One grain graph with its growth runs. Raises BadInput for any other content."""
-    regular_file(Path(path))
-    content = Path(path).read_bytes()
+    path = Path(path)
+    regular_file(path)
+    content = path.read_bytes()
     try:
         document = _DECODER.decode(content.decode(json.detect_encoding(content)))
     except BadInput:
@@ -67,16 +68,16 @@ def parse(document: object, name: str) -> Microstructure:
     nodes, edges, metadata = (_get(document, key, dict, "the file") for key in ("nodes", "edges", "metadata"))
     if not nodes:
         raise BadInput("no grains")
-    for key in nodes:
-        if not _ID.fullmatch(key):
-            raise BadInput(f"node id {key[:40]!r} is not a number")
+    for key in filterfalse(_ID.fullmatch, nodes):
+        raise BadInput(f"node id {key[:40]!r} is not a number")
     keys = sorted(nodes, key=int)
     grains = [nodes[key] for key in keys]
     grain_id = np.array(list(map(int, keys)), np.int32)
     grain_type = _grain_types(keys, grains)
-    candidates = np.flatnonzero(grain_type == CANDIDATE)
-    if candidates.size != 1:
-        raise BadInput(f"{candidates.size} candidate grains (grain_type 0), not one")
+    candidate = grain_type == CANDIDATE
+    candidates = np.count_nonzero(candidate)
+    if candidates != 1:
+        raise BadInput(f"{candidates} candidate grains (grain_type 0), not one")
 
     new = "subgraph_metadata" in metadata
     if new:
@@ -101,7 +102,7 @@ def parse(document: object, name: str) -> Microstructure:
         labels=labels,
         grain_id=grain_id,
         grain_type=grain_type,
-        candidate=grain_type == CANDIDATE,
+        candidate=candidate,
         edges=pairs,
         boundary_length=length,
         degree=_degree(metadata, keys, np.bincount(pairs[:, 0], minlength=len(keys))),
@@ -148,9 +149,9 @@ def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple
     """The label image, the area of each mask, and the rows that hold a grain (coco_rle.paint_masks)."""
     shape = parse_size(img_size)
     masks = _of_nodes(keys, grains, "rle", dict)
-    # by their texts, as [True, 1.0] equals [1, 1]
-    alike = repr([mask.get("size") for mask in masks]) == repr([img_size] * len(masks))
-    if not (alike and all("counts" in mask for mask in masks)):
+    sizes = [mask.get("size") for mask in masks]
+    alike = sizes.count(img_size) == len(sizes) and {*map(type, chain.from_iterable(sizes))} <= {int, str}
+    if not (alike and all("counts" in mask for mask in masks)):  # [True, 1.0] equals [1, 1], but is no size
         for key, mask in zip(keys, masks, strict=True):
             _check_mask(key, mask, shape)
     rows = np.zeros(shape[0], np.bool_)
@@ -221,7 +222,7 @@ def _integers(table: Any, key: str) -> np.ndarray:
         raise BadInput(f"the rows of {key} differ in length, or hold integers beyond 64 bits") from None
     if array.ndim != 2:
         raise BadInput(f"{key} must hold rows of integers")
-    if array.size and not 0 <= array.min() <= array.max() < 2**31:
+    if (array >> 31).any():
         raise BadInput(f"{key} holds an area below zero or beyond 32 bits")
     return array.astype(np.int32)
 
