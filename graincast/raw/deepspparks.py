@@ -17,7 +17,7 @@ in µm, and `map_mean_area`, of all grains before the cut, in sites; the publish
 import json
 import re
 from collections import Counter
-from itertools import chain, filterfalse
+from itertools import accumulate, chain, filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,10 @@ def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
     sizes = _of_nodes(keys, grains, "grain_size", list)
     if not _alike(sizes):
         _check_alike(keys, sizes)
-    return [np.ascontiguousarray(_integers(run, "grain_size").T) for run in zip(*sizes, strict=True)]
+    values = _integers([*chain.from_iterable(chain.from_iterable(sizes))], "grain_size")
+    by_time = np.ascontiguousarray(values.reshape(len(keys), -1).T)
+    records = [*map(len, sizes[0])]
+    return [by_time[end - count : end] for count, end in zip(records, accumulate(records), strict=True)]
 
 
 def _alike(sizes: list[list]) -> bool:
@@ -205,36 +208,39 @@ def _areas_by_time(tables: object, grain_id: np.ndarray) -> list[np.ndarray]:
         tables = [tables]
     areas = []
     for table in tables:
-        table = _integers(table, "grain_sizes")
-        if table.shape[1] <= grain_id[-1]:
-            raise BadInput(f"grain_sizes has {table.shape[1]} columns, none for node {grain_id[-1]}")
-        areas.append(np.ascontiguousarray(table[:, grain_id]))
+        if not (isinstance(table, list) and table and set(map(type, table)) == {list}):
+            raise BadInput("grain_sizes must hold rows of integers")
+        values = _integers([*chain.from_iterable(table)], "grain_sizes")
+        columns = len(table[0])
+        if set(map(len, table)) != {columns}:
+            raise BadInput(_UNLIKE_ROWS.format(key="grain_sizes"))
+        if columns <= grain_id[-1]:
+            raise BadInput(f"grain_sizes has {columns} columns, none for node {grain_id[-1]}")
+        areas.append(np.ascontiguousarray(values.reshape(-1, columns)[:, grain_id]))
     return areas
 
 
-def _integers(table: Any, key: str) -> np.ndarray:
-    rows: Any = table if isinstance(table, list | tuple) else [None]
-    if not (set(map(type, rows)) <= {list} and set(map(type, chain.from_iterable(rows))) <= {int}):
+_UNLIKE_ROWS = "the rows of {key} differ in length, or hold integers beyond 64 bits"
+
+
+def _integers(values: list, key: str) -> np.ndarray:
+    if not set(map(type, values)) <= {int}:
         raise BadInput(f"{key} must hold rows of integers")
-    try:
-        array = np.array(table, np.int64)
-    except (ValueError, OverflowError):
-        raise BadInput(f"the rows of {key} differ in length, or hold integers beyond 64 bits") from None
-    if array.ndim != 2:
-        raise BadInput(f"{key} must hold rows of integers")
-    if (array >> 31).any():
+    lowest, highest = min(values, default=0), max(values, default=0)
+    if not -(2**63) <= lowest <= highest < 2**63:
+        raise BadInput(_UNLIKE_ROWS.format(key=key))
+    if not 0 <= lowest <= highest < 2**31:
         raise BadInput(f"{key} holds an area below zero or beyond 32 bits")
-    return array.astype(np.int32)
+    return np.array(values, np.int32)
 
 
 def _check_areas(table: np.ndarray, keys: list[str], mask_area: np.ndarray, sites: int) -> None:
     if len(table) < 2:
         raise BadInput(f"a growth run of {len(table)} records is too short; at least 2 are needed")
-    wrong = np.flatnonzero(table[0] != mask_area)
-    if wrong.size:
-        i = wrong[0]
-        raise BadInput(f"node {keys[i]}: its initial area is {table[0, i]}, but its mask has {mask_area[i]} sites")
-    largest = int(table.sum(axis=1, dtype=np.int64).max())
+    for key, area, sites_of_mask in zip(keys, table[0].tolist(), mask_area.tolist(), strict=True):
+        if area != sites_of_mask:
+            raise BadInput(f"node {key}: its initial area is {area}, but its mask has {sites_of_mask} sites")
+    largest = max(table.sum(axis=1, dtype=np.int64).tolist())
     if largest > sites:
         raise BadInput(f"the grains' areas add up to {largest} in an image of {sites} sites")
 
