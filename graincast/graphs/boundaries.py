@@ -28,10 +28,8 @@ def adjacency(
         raise ValueError(f"a label image must have two axes, not {labels.ndim}")
     labels = padded(labels, periodic, 1)
     height, width = labels.shape
-    read = np.ones(height, np.bool_)
-    if rows is not None:
-        read[: rows.size] = rows
-    blocks = (_keys(labels, n, read, first) for first in range(0, max(1, height), max(1, BLOCK // max(1, width))))
+    rows = np.ones(height, np.bool_) if rows is None else rows
+    blocks = (_keys(labels, n, rows, first) for first in range(0, max(1, height), max(1, BLOCK // max(1, width))))
     if n <= DENSE:
         table = np.zeros((n, n), np.int32)
         for keys in blocks:
@@ -47,12 +45,12 @@ def adjacency(
     return edges[order], np.concatenate([length, length])[order]
 
 
-def _keys(labels: np.ndarray, n: int, read: np.ndarray, first: int) -> np.ndarray:
+def _keys(labels: np.ndarray, n: int, rows: np.ndarray, first: int) -> np.ndarray:
     """A key for each unlike pair of sites from a block of rows and the rows below: lower node * n + higher node."""
     height, width = labels.shape
     last = min(first + max(1, BLOCK // max(1, width)), height)
     find = _unlike_pairs if min(labels.shape) > 2 else _unlike_pairs_of_narrow
-    keys, valid = find(labels, n, read, first, last)
+    keys, valid = find(labels, n, rows, first, last)
     if not valid:
         raise ValueError(f"labels lie outside 0 to {n}, the number of grains")
     return keys
@@ -84,11 +82,11 @@ def _listed(table):
 
 
 @compiled
-def _unlike_pairs(labels, n, read, first, last):
+def _unlike_pairs(labels, n, rows, first, last):
     """The key of each unlike pair of sites in rows first … last - 1 and below, both in a grain, as `_keys` has it.
 
-    Rows are left out where `read` is false. The second value is whether all labels of the others, and of the rows
-    below them, lie in 0 … n.
+    Rows are left out where `rows` is false, and those beyond its end, which `padded` added. The second value is whether
+    all labels of the others, and of the rows below them, lie in 0 … n.
     """
     height, width = labels.shape
     keys, count = np.empty(4 * width + 1024, np.int64), 0
@@ -96,8 +94,8 @@ def _unlike_pairs(labels, n, read, first, last):
     eights = np.zeros(width // 8 + 1, np.uint64)  # the sites of a row, eight at once
     unlike = eights.view(np.bool_)
     at_boundary = np.empty(width + 8, np.int64)
-    for r in range(first, last):
-        if not read[r]:
+    for r in range(first, min(last, rows.size)):
+        if not rows[r]:
             continue
         while keys.size - count < 4 * width:
             keys = _doubled(keys)
@@ -140,12 +138,12 @@ def _differing(here, below, unlike):
 
 
 @compiled
-def _unlike_pairs_of_narrow(labels, n, read, first, last):
+def _unlike_pairs_of_narrow(labels, n, rows, first, last):
     """As `_unlike_pairs`, for a lattice with an axis of one or two sites, where neighbours to either side are one."""
     height, width = labels.shape
     keys, count, valid = np.empty(4 * width + 1024, np.int64), 0, True
-    for r in range(first, last):
-        if not read[r]:
+    for r in range(first, min(last, rows.size)):
+        if not rows[r]:
             continue
         while keys.size - count < 4 * width:
             keys = _doubled(keys)

@@ -135,10 +135,12 @@ def _paint(labels, runs, label, rows):
         if i % 2:
             row, col = position % height, position // height
             for _ in range(runs[i]):
+                if not rows[row]:
+                    labels[row, col] = 0  # new memory that is read before it is written costs two page faults, not one
+                    rows[row] = True
                 if labels[row, col] != 0:
                     return -1
                 labels[row, col] = label
-                rows[row] = True
                 row += 1
                 if row == height:
                     row, col = 0, col + 1
