@@ -115,7 +115,7 @@ def _unlike_pairs(labels, n, rows, first, last):
             for b in (here[after], below[before], below[j], below[after]):
                 keys[count] = (min(a, b) - 1) * n + max(a, b) - 1
                 count += (b != a) & (b != 0)
-    return keys[:count], 0 <= lowest and highest <= n
+    return keys[:count], lowest >= 0 and highest <= n
 
 
 @compiled
@@ -163,5 +163,6 @@ def _unlike_pairs_of_narrow(labels, n, rows, first, last):
 @compiled
 def _doubled(array):
     larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
+    for i in range(array.size):  # assigning a slice takes two seconds to compile
+        larger[i] = array[i]
     return larger

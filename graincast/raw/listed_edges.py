@@ -26,9 +26,9 @@ def listed_edges(
     Edges are node indices (source, target), sorted. A boundary that is not among the adjacent pairs has length 0.
     Raises BadInput for a text that is no pair, and for an id that is not there.
     """
-    code = np.frombuffer("\n".join(texts).encode("ascii", "replace"), np.uint8)
+    lines = np.frombuffer("\n".join([*texts, ""]).encode("ascii", "replace"), np.uint8)
     keys = np.empty(2 * len(texts), np.int64)
-    if not _read(code, grain_id, keys):
+    if not _read(lines, grain_id, keys):
         raise _fault(texts, grain_id)
     keys.sort()
     return _with_lengths(keys, grain_id.size, touching, touching_length)
@@ -44,46 +44,48 @@ def _fault(texts: Collection[str], grain_id: np.ndarray) -> BadInput:
     return BadInput(f"an edge leads to the absent node {absent!r}")
 
 
+_BLANK, _OPEN, _CLOSE, _COMMA, _ZERO, _NINE, _END = b" (),09\n"
+
+
 @compiled
-def _read(code, grain_id, keys):
-    """Fill `keys` with source * n + target of each line and of its reverse; false if any line is not an edge."""
-    n, at, end = grain_id.size, 0, code.size
+def _read(lines, grain_id, keys):
+    """Fill `keys` with source * n + target of each line and of its reverse; false if any line is not an edge.
+
+    lines  uint8, as many lines as edges, or more if a text holds a line break; each is read no further than its end
+    """
+    n, at = grain_id.size, 0
     for i in range(0, keys.size, 2):
-        source, at = _node(code, at, 40, grain_id)  # (
-        target, at = _node(code, at, 44, grain_id)  # ,
-        while at < end and code[at] == 32:
-            at += 1
-        closed = at < end and code[at] == 41 and (code[at + 1] == 10 if at + 1 < end else i + 2 == keys.size)
-        if source < 0 or target < 0 or not closed:
+        if lines[at] != _OPEN:
             return False
-        keys[i], keys[i + 1] = source * n + target, target * n + source
+        source, at = _node(lines, at + 1, grain_id)
+        if source < 0 or lines[at] != _COMMA:
+            return False
+        target, at = _node(lines, at + 1, grain_id)
+        if target < 0 or lines[at] != _CLOSE or lines[at + 1] != _END:
+            return False
         at += 2
-    return at >= end
+        keys[i], keys[i + 1] = source * n + target, target * n + source
+    return at == lines.size
 
 
 @compiled
-def _node(code, at, before, grain_id):
-    """The index of the node whose id follows the character `before`, among blanks, or -1; where the id ends."""
-    end = code.size
-    while at < end and code[at] == 32 and before != 40:
+def _node(lines, at, grain_id):
+    """The index of the node whose id comes next, among blanks, or -1; and the place of what follows."""
+    while lines[at] == _BLANK:
         at += 1
-    if at >= end or code[at] != before:
-        return -1, end
-    at += 1
-    while at < end and code[at] == 32:
+    first, value = at, 0
+    while _ZERO <= lines[at] <= _NINE and at - first < MOST_DIGITS:
+        value = 10 * value + lines[at] - _ZERO
         at += 1
-    first, value = at, np.int64(0)
-    while at < end and 48 <= code[at] <= 57 and at - first < MOST_DIGITS:
-        value = 10 * value + code[at] - 48
+    is_id = at > first and (lines[first] != _ZERO or at == first + 1)
+    while lines[at] == _BLANK:
         at += 1
-    if at == first or (code[first] == 48 and at > first + 1):
-        return -1, end
     low, size = 0, grain_id.size
-    while size > 1:  # without a branch to predict
+    while size > 1:  # a binary search without a branch to predict
         half = size // 2
         low += half if grain_id[low + half] <= value else 0
         size -= half
-    return (low if grain_id[low] == value else -1), at
+    return (low if is_id and grain_id[low] == value else -1), at
 
 
 @compiled
