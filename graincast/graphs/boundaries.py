@@ -16,7 +16,7 @@ def adjacency(
 
     labels    int32 [height, width]; node index + 1, or 0 where there is no grain
     periodic  for each axis, whether sites at one end touch those at the other
-    rows      bool [height], false where a row is known to hold no grain: it is not read then; None: all are read
+    rows      bool [height], false where a row is known to hold no grain, and is left out; None: all may hold one
 
     Edges are node indices, both directions, in lexicographic order, no self loops. A boundary's length is its number
     of unlike pairs of first- and second-neighbour sites, each pair counted once: the energy of the Potts model with
@@ -85,7 +85,7 @@ def _listed(table):
 def _unlike_pairs(labels, n, rows, first, last):
     """The key of each unlike pair of sites in rows first … last - 1 and below, both in a grain, as `_keys` has it.
 
-    Rows are left out where `rows` is false, and those beyond its end, which `padded` added. The second value is whether
+    Rows are left out where `rows` is false, and beyond its end, where `padded` added one. The second value is whether
     all labels of the others, and of the rows below them, lie in 0 … n.
     """
     height, width = labels.shape

@@ -40,7 +40,7 @@ def paint_masks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """An image of masks, given as {name: run-length string}: labels int32 [height, width], area int64 [masks].
 
-    rows  bool [height]; rows that hold a site of a mask are set to true, if given
+    rows  bool [height], all false, or None; set to true where a row holds a site of a mask
 
     The sites of the first mask are 1, and so on; those of no mask are 0. Raises BadInput, with the mask's name, for a
     malformed string, runs that do not fill the image exactly, an empty mask, and one that overlaps another.

@@ -151,7 +151,7 @@ def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple
     masks = _of_nodes(keys, grains, "rle", dict)
     sizes = [mask.get("size") for mask in masks]
     alike = sizes.count(img_size) == len(sizes) and {*map(type, chain.from_iterable(sizes))} <= {int, str}
-    if not (alike and all("counts" in mask for mask in masks)):  # [True, 1.0] equals [1, 1], but is no size
+    if not (alike and all("counts" in mask for mask in masks)):  # types too, as [True, 1.0] equals [1, 1]
         for key, mask in zip(keys, masks, strict=True):
             _check_mask(key, mask, shape)
     rows = np.zeros(shape[0], np.bool_)
