@@ -128,12 +128,10 @@ def _differing(here, below, unlike):
     last = here.size - 1
     low, high = min(here[0], here[last], below[0], below[last]), max(here[0], here[last], below[0], below[last])
     unlike[0], unlike[last] = here[0] != 0, here[last] != 0
-    site, right, left_below, below_it, right_below = here[1:last], here[2:], below[: last - 1], below[1:last], below[2:]
-    marks = unlike[1:last]
-    for j in range(last - 1):
-        a, b = site[j], below_it[j]
+    for j in range(1, last):
+        a, b = here[j], below[j]
         low, high = min(low, min(a, b)), max(high, max(a, b))
-        marks[j] = (a != 0) & ((a != right[j]) | (a != left_below[j]) | (a != b) | (a != right_below[j]))
+        unlike[j] = (a != 0) & ((a != here[j + 1]) | (a != below[j - 1]) | (a != b) | (a != below[j + 1]))
     return low, high
 
 
