@@ -90,7 +90,7 @@ def _unlike_pairs(labels, n, rows, first, last):
     """
     height, width = labels.shape
     keys, count = np.empty(4 * width + 1024, np.int64), 0
-    lowest, highest = np.int32(0), np.int32(0)
+    highest = np.uint32(0)
     eights = np.zeros(width // 8 + 1, np.uint64)  # the sites of a row, eight at once
     unlike = eights.view(np.bool_)
     at_boundary = np.empty(width + 8, np.int64)
@@ -100,8 +100,7 @@ def _unlike_pairs(labels, n, rows, first, last):
         while keys.size - count < 4 * width:
             keys = _doubled(keys)
         here, below = labels[r], labels[(r + 1) % height]
-        low, high = _differing(here, below, unlike)
-        lowest, highest = min(lowest, low), max(highest, high)
+        highest = max(highest, _differing(here, below, unlike))
         found = 0
         for i in range(eights.size):
             if eights[i] != 0:
@@ -115,24 +114,24 @@ def _unlike_pairs(labels, n, rows, first, last):
             for b in (here[after], below[before], below[j], below[after]):
                 keys[count] = (min(a, b) - 1) * n + max(a, b) - 1
                 count += (b != a) & (b != 0)
-    return keys[:count], lowest >= 0 and highest <= n
+    return keys[:count], highest <= n
 
 
 @compiled
 def _differing(here, below, unlike):
-    """Mark the grains' sites in a row that differ from one to the right or below; the lowest and the highest label.
+    """Mark the grains' sites in a row that differ from one to the right or below; the highest label of both rows.
 
-    The first and the last site of the row are marked in any case. A function of its own, as it then compiles to
-    vector code.
+    The first and the last site of the row are marked in any case. Labels below zero are the highest, as numbers without
+    a sign. A function of its own, as it then compiles to vector code.
     """
     last = here.size - 1
-    low, high = min(here[0], here[last], below[0], below[last]), max(here[0], here[last], below[0], below[last])
+    highest = max(np.uint32(here[0]), np.uint32(here[last]), np.uint32(below[0]), np.uint32(below[last]))
     unlike[0], unlike[last] = here[0] != 0, here[last] != 0
     for j in range(1, last):
         a, b = here[j], below[j]
-        low, high = min(low, min(a, b)), max(high, max(a, b))
+        highest = max(highest, max(np.uint32(a), np.uint32(b)))
         unlike[j] = (a != 0) & ((a != here[j + 1]) | (a != below[j - 1]) | (a != b) | (a != below[j + 1]))
-    return low, high
+    return highest
 
 
 @compiled
