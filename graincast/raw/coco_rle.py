@@ -35,22 +35,27 @@ def parse_size(size: object) -> tuple[int, int]:
     return height, width
 
 
-def paint_masks(masks: Mapping[str, object], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def paint_masks(
+    masks: Mapping[str, object], shape: tuple[int, int], rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """An image of masks, given as {name: run-length string}: labels int32 [height, width], area int64 [masks].
+
+    rows  bool [height], all false, or None; set to true where a row holds a site of a mask
 
     The sites of the first mask are 1, and so on; those of no mask are 0. Raises BadInput, with the mask's name, for a
     malformed string, runs that do not fill the image exactly, an empty mask, and one that overlaps another.
     """
-    labels, area = np.zeros(shape, np.int32), np.zeros(len(masks), np.int64)
-    ends = []
     for name, counts in masks.items():
         if not isinstance(counts, str):
             raise BadInput(f"{name}: a mask's counts must be text, not {type(counts).__name__}")
         if not counts.isascii():
             raise BadInput(f"{name}: {_FAULTS[_MALFORMED]}")
-        ends.append(len(counts))
-    code = np.frombuffer("".join(masks.values()).encode("ascii"), np.uint8)  # type: ignore[arg-type]
-    wrong, fault, total = _paint_masks(code, np.cumsum([0, *ends]), labels, area)
+    texts: Any = masks.values()
+    code = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
+    sizes = np.array([*map(len, texts)], np.int64)
+    labels, area = np.zeros(shape, np.int32), np.zeros(len(masks), np.int64)
+    rows = np.zeros(shape[0], np.bool_) if rows is None else rows
+    wrong, fault, total = _paint_masks(code, sizes, labels, area, rows)
     if fault:
         reason = _FAULTS[fault].format(total=total, height=shape[0], width=shape[1])
         raise BadInput(f"{list(masks)[wrong]}: {reason}")
@@ -75,16 +80,17 @@ _FAULTS = {
 
 
 @compiled
-def _paint_masks(code, start, labels, area):
-    """Paint masks, strings start[i] … start[i + 1] of `code`; (mask, fault, its sites) of the first fault, or zeros."""
-    runs = np.empty(code.size, np.int64)
+def _paint_masks(code, sizes, labels, area, rows):
+    """Paint masks, strings of these sizes in `code`; (mask, fault, its sites) of the first fault, or zeros."""
+    runs, start = np.empty(code.size, np.int64), 0
     for i in range(area.size):
-        count, total = _decode(code[start[i] : start[i + 1]], labels.size, runs)
+        count, total = _decode(code[start : start + sizes[i]], labels.size, runs)
+        start += sizes[i]
         if count < 0:
             return i, count, 0
         if total != labels.size:
             return i, _UNFIT, total
-        area[i] = _paint(labels, runs[:count], i + 1)
+        area[i] = _paint(labels, runs[:count], i + 1, rows)
         if area[i] < 0:
             return i, _OVERLAP, 0
         if area[i] == 0:
@@ -122,13 +128,16 @@ def _decode(code, size, runs):
 
 
 @compiled
-def _paint(labels, runs, label):
+def _paint(labels, runs, label, rows):
     height = labels.shape[0]
     area, position = 0, 0
     for i in range(runs.size):
         if i % 2:
             row, col = position % height, position // height
             for _ in range(runs[i]):
+                if not rows[row]:
+                    labels[row, col] = 0  # new memory that is read before it is written costs two page faults, not one
+                    rows[row] = True
                 if labels[row, col] != 0:
                     return -1
                 labels[row, col] = label

@@ -17,7 +17,7 @@ in µm, and `map_mean_area`, of all grains before the cut, in sites; the publish
 import json
 import re
 from collections import Counter
-from itertools import chain
+from itertools import accumulate, chain, filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from graincast.graphs.time_steps import ascending
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
 from graincast.raw.coco_rle import paint_masks, parse_size
 from graincast.raw.limits import regular_file
+from graincast.raw.listed_edges import listed_edges
 
-_EDGES = re.compile(r"^\( *([0-9]+) *, *([0-9]+) *\)$", re.MULTILINE)
 BEFORE_CUT, RUN_NAMES, PERIODIC = "degree_before_cut", "growth_runs", "periodic"
 LENGTHS = ("spacing", "map_mean_area")
 _ID = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -37,8 +37,9 @@ _ID = re.compile(r"0|[1-9][0-9]{0,8}")
 
 def read(path: Path, name: str) -> Microstructure:
     """One grain graph with its growth runs. Raises BadInput for any other content."""
-    regular_file(Path(path))
-    content = Path(path).read_bytes()
+    path = Path(path)
+    regular_file(path)
+    content = path.read_bytes()
     try:
         document = _DECODER.decode(content.decode(json.detect_encoding(content)))
     except BadInput:
@@ -67,16 +68,16 @@ def parse(document: object, name: str) -> Microstructure:
     nodes, edges, metadata = (_get(document, key, dict, "the file") for key in ("nodes", "edges", "metadata"))
     if not nodes:
         raise BadInput("no grains")
-    for key in nodes:
-        if not _ID.fullmatch(key):
-            raise BadInput(f"node id {key[:40]!r} is not a number")
+    for key in filterfalse(_ID.fullmatch, nodes):
+        raise BadInput(f"node id {key[:40]!r} is not a number")
     keys = sorted(nodes, key=int)
     grains = [nodes[key] for key in keys]
     grain_id = np.array(list(map(int, keys)), np.int32)
     grain_type = _grain_types(keys, grains)
-    candidates = np.flatnonzero(grain_type == CANDIDATE)
-    if candidates.size != 1:
-        raise BadInput(f"{candidates.size} candidate grains (grain_type 0), not one")
+    candidate = grain_type == CANDIDATE
+    candidates = np.count_nonzero(candidate)
+    if candidates != 1:
+        raise BadInput(f"{candidates} candidate grains (grain_type 0), not one")
 
     new = "subgraph_metadata" in metadata
     if new:
@@ -86,7 +87,7 @@ def parse(document: object, name: str) -> Microstructure:
         metadata = entries[0]
     elif "grain_sizes" not in metadata:
         raise BadInput("metadata has neither subgraph_metadata (new form) nor grain_sizes (old form)")
-    labels, mask_area = _paint_masks(keys, grains, _get(metadata, "img_size", None, "metadata"))
+    labels, mask_area, rows = _paint_masks(keys, grains, _get(metadata, "img_size", None, "metadata"))
     areas = _areas_by_node(keys, grains) if new else _areas_by_time(metadata["grain_sizes"], grain_id)
     for table in areas:
         _check_areas(table, keys, mask_area, labels.size)
@@ -94,14 +95,14 @@ def parse(document: object, name: str) -> Microstructure:
     growth = [ascending(*run) for run in zip(times, areas, strict=True)]
 
     periodic = _periodic(metadata)
-    pairs, length = _edges(edges, {key: i for i, key in enumerate(keys)}, labels, periodic)
+    pairs, length = listed_edges(edges, grain_id, *adjacency(labels, len(keys), periodic, rows))
     return Microstructure(
         name=name,
         group=name,
         labels=labels,
         grain_id=grain_id,
         grain_type=grain_type,
-        candidate=grain_type == CANDIDATE,
+        candidate=candidate,
         edges=pairs,
         boundary_length=length,
         degree=_degree(metadata, keys, np.bincount(pairs[:, 0], minlength=len(keys))),
@@ -144,19 +145,28 @@ def _grain_types(keys: list[str], grains: list) -> np.ndarray:
     return np.array(values, np.int8)
 
 
-def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple[np.ndarray, np.ndarray]:
-    shape, known = parse_size(img_size), repr(img_size)
-    masks = {}
-    for key, mask in zip(keys, _of_nodes(keys, grains, "rle", dict), strict=True):
-        try:
-            written = _get(mask, "size", None, "rle")
-            size = shape if repr(written) == known else parse_size(written)
-            masks[f"node {key}"] = _get(mask, "counts", None, "rle")
-        except BadInput as error:
-            raise BadInput(f"node {key}: {error}") from None
-        if size != shape:
-            raise BadInput(f"node {key}: a mask of size {list(size)} does not fit an image of {list(shape)}")
-    return paint_masks(masks, shape)
+def _paint_masks(keys: list[str], grains: list[dict], img_size: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The label image, the area of each mask, and the rows that hold a grain (coco_rle.paint_masks)."""
+    shape = parse_size(img_size)
+    masks = _of_nodes(keys, grains, "rle", dict)
+    sizes = [mask.get("size") for mask in masks]
+    alike = sizes.count(img_size) == len(sizes) and {*map(type, chain.from_iterable(sizes))} <= {int, str}
+    if not (alike and all("counts" in mask for mask in masks)):  # types too, as [True, 1.0] equals [1, 1]
+        for key, mask in zip(keys, masks, strict=True):
+            _check_mask(key, mask, shape)
+    rows = np.zeros(shape[0], np.bool_)
+    counts = {f"node {key}": mask["counts"] for key, mask in zip(keys, masks, strict=True)}
+    return *paint_masks(counts, shape, rows), rows
+
+
+def _check_mask(key: str, mask: dict, shape: tuple[int, int]) -> None:
+    try:
+        size = parse_size(_get(mask, "size", None, "rle"))
+        _get(mask, "counts", None, "rle")
+    except BadInput as error:
+        raise BadInput(f"node {key}: {error}") from None
+    if size != shape:
+        raise BadInput(f"node {key}: a mask of size {list(size)} does not fit an image of {list(shape)}")
 
 
 def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
@@ -164,7 +174,10 @@ def _areas_by_node(keys: list[str], grains: list[dict]) -> list[np.ndarray]:
     sizes = _of_nodes(keys, grains, "grain_size", list)
     if not _alike(sizes):
         _check_alike(keys, sizes)
-    return [np.ascontiguousarray(_integers(run, "grain_size").T) for run in zip(*sizes, strict=True)]
+    values = _integers([*chain.from_iterable(chain.from_iterable(sizes))], "grain_size")
+    by_time = np.ascontiguousarray(values.reshape(len(keys), -1).T)
+    records = [*map(len, sizes[0])]
+    return [by_time[end - count : end] for count, end in zip(records, accumulate(records), strict=True)]
 
 
 def _alike(sizes: list[list]) -> bool:
@@ -195,36 +208,39 @@ def _areas_by_time(tables: object, grain_id: np.ndarray) -> list[np.ndarray]:
         tables = [tables]
     areas = []
     for table in tables:
-        table = _integers(table, "grain_sizes")
-        if table.shape[1] <= grain_id[-1]:
-            raise BadInput(f"grain_sizes has {table.shape[1]} columns, none for node {grain_id[-1]}")
-        areas.append(np.ascontiguousarray(table[:, grain_id]))
+        if not (isinstance(table, list) and table and set(map(type, table)) == {list}):
+            raise BadInput("grain_sizes must hold rows of integers")
+        values = _integers([*chain.from_iterable(table)], "grain_sizes")
+        columns = len(table[0])
+        if set(map(len, table)) != {columns}:
+            raise BadInput(_UNLIKE_ROWS.format(key="grain_sizes"))
+        if columns <= grain_id[-1]:
+            raise BadInput(f"grain_sizes has {columns} columns, none for node {grain_id[-1]}")
+        areas.append(np.ascontiguousarray(values.reshape(-1, columns)[:, grain_id]))
     return areas
 
 
-def _integers(table: Any, key: str) -> np.ndarray:
-    rows: Any = table if isinstance(table, list | tuple) else [None]
-    if not (set(map(type, rows)) <= {list} and set(map(type, chain.from_iterable(rows))) <= {int}):
+_UNLIKE_ROWS = "the rows of {key} differ in length, or hold integers beyond 64 bits"
+
+
+def _integers(values: list, key: str) -> np.ndarray:
+    if not set(map(type, values)) <= {int}:
         raise BadInput(f"{key} must hold rows of integers")
-    try:
-        array = np.array(table, np.int64)
-    except (ValueError, OverflowError):
-        raise BadInput(f"the rows of {key} differ in length, or hold integers beyond 64 bits") from None
-    if array.ndim != 2:
-        raise BadInput(f"{key} must hold rows of integers")
-    if array.size and not 0 <= array.min() <= array.max() < 2**31:
+    lowest, highest = min(values, default=0), max(values, default=0)
+    if not -(2**63) <= lowest <= highest < 2**63:
+        raise BadInput(_UNLIKE_ROWS.format(key=key))
+    if not 0 <= lowest <= highest < 2**31:
         raise BadInput(f"{key} holds an area below zero or beyond 32 bits")
-    return array.astype(np.int32)
+    return np.array(values, np.int32)
 
 
 def _check_areas(table: np.ndarray, keys: list[str], mask_area: np.ndarray, sites: int) -> None:
     if len(table) < 2:
         raise BadInput(f"a growth run of {len(table)} records is too short; at least 2 are needed")
-    wrong = np.flatnonzero(table[0] != mask_area)
-    if wrong.size:
-        i = wrong[0]
-        raise BadInput(f"node {keys[i]}: its initial area is {table[0, i]}, but its mask has {mask_area[i]} sites")
-    largest = int(table.sum(axis=1, dtype=np.int64).max())
+    for key, area, sites_of_mask in zip(keys, table[0].tolist(), mask_area.tolist(), strict=True):
+        if area != sites_of_mask:
+            raise BadInput(f"node {key}: its initial area is {area}, but its mask has {sites_of_mask} sites")
+    largest = max(table.sum(axis=1, dtype=np.int64).tolist())
     if largest > sites:
         raise BadInput(f"the grains' areas add up to {largest} in an image of {sites} sites")
 
@@ -290,27 +306,3 @@ def _positive(metadata: dict, key: str) -> float | None:
     if value is not None and not (type(value) in (int, float) and 0 < value < 1e300):
         raise BadInput(f"{key} is {str(value)[:40]}, not a number above 0")
     return value if value is None else float(value)
-
-
-def _edges(
-    edges: dict, index: dict[str, int], labels: np.ndarray, periodic: tuple[bool, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The file's edges in both directions, sorted: int32 [m, 2], and their boundary lengths in the image."""
-    n = len(index)
-    text = "\n".join(edges)  # all at once: one by one takes longer
-    pairs = _EDGES.findall(text)
-    if len(pairs) < len(edges) or text.count("\n") >= max(len(edges), 1):
-        wrong = next(edge for edge in edges if "\n" in edge or not _EDGES.match(edge))
-        raise BadInput(f"edge {wrong[:40]!r} is not a pair of nodes")
-    try:
-        listed = [index[source] * n + index[target] for source, target in pairs]
-    except KeyError as error:
-        raise BadInput(f"an edge leads to the absent node {error}") from None
-    key = np.array(listed, np.int64)
-    key = np.unique(np.concatenate([key, key % n * n + key // n]))
-    key = key[key // n != key % n]
-    touching, touching_length = adjacency(labels, n, periodic)
-    touching_key = np.append(touching[:, 0].astype(np.int64) * n + touching[:, 1], n * n)  # one beyond all keys
-    at = np.searchsorted(touching_key, key)
-    length = np.where(touching_key[at] == key, np.append(touching_length, np.int32(0))[at], np.int32(0))
-    return np.stack([key // n, key % n], axis=1).astype(np.int32), length

@@ -128,6 +128,30 @@ def test_counting_in_blocks_of_rows_changes_nothing(monkeypatch, labels_from, ro
         np.testing.assert_array_equal(one, other, strict=True)
 
 
+@pytest.mark.parametrize("periodic", [(True, True), (False, True), (True, False), (False, False)])
+@pytest.mark.parametrize("shape", [(2, 7), (7, 2), (40, 40), (17, 90)])
+@pytest.mark.parametrize("labels_from", [1, DENSE + 1])
+def test_leaving_out_rows_without_a_grain_changes_nothing(periodic, shape, labels_from):
+    rng = np.random.default_rng(6)
+    for _ in range(10):
+        labels = np.where(rng.random((shape[0], 1)) < 0.5, rng.integers(0, 9, shape), 0).astype(np.int32)
+        labels[labels > 0] += labels_from - 1
+        n = labels_from + 8
+        skipped = adjacency(labels, n, periodic, (labels > 0).any(axis=1))
+        for one, other in zip(skipped, adjacency(labels, n, periodic), strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_labels_out_of_range_are_found_wherever_they_lie():
+    for wrong in (-1, 4, 2**31 - 1, -(2**31)):
+        for place in np.ndindex(5, 20):
+            labels = np.ones((5, 20), np.int32)
+            labels[place] = wrong
+            for image in (labels, np.ascontiguousarray(labels.T)):
+                with pytest.raises(ValueError, match="outside"):
+                    adjacency(image, 3)
+
+
 def test_sites_that_are_grains_have_eight_neighbours_each():
     labels = np.random.default_rng(0).permutation(256 * 256).reshape(256, 256).astype(np.int32) + 1
     edges, length = adjacency(labels, labels.size)

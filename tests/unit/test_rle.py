@@ -35,6 +35,17 @@ def test_masks_survive_a_round_trip(shape, fraction):
             np.testing.assert_array_equal(labels == label, part)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (7, 1), (5, 9), (64, 33)])
+def test_rows_with_a_site_of_a_mask_are_told(shape):
+    rng = np.random.default_rng(4)
+    for fraction in (0.01, 0.1, 0.9):
+        mask = rng.random(shape) < fraction
+        mask[rng.integers(shape[0]), rng.integers(shape[1])] = True
+        rows = np.zeros(shape[0], bool)
+        paint_masks({"mask": encode(mask)}, shape, rows)
+        np.testing.assert_array_equal(rows, mask.any(axis=1))
+
+
 def test_a_string_worked_by_hand():
     """Runs 3 2 4 40 3 (sum 52): 40 - 2 = 38 takes two groups of bits, 3 - 4 = -1 takes one."""
     assert encode_runs([3, 2, 4, 40, 3]) == "324V1O"
