@@ -6,6 +6,7 @@ from scipy import linalg, stats
 
 from benchmarks.comparison import raw_data_root
 from benchmarks.potts import ranks_among_spparks, spparks_states
+from graincast.microstructure import LOW_MOBILITY
 from graincast.potts import protocol
 from graincast.potts.events import CLASS_SIZE, PLACE, RATE, SITE_SIZE, SITES, START, UNIT
 from graincast.potts.lattice import Lattice
@@ -325,6 +326,24 @@ def test_lists_and_rates_stay_consistent_with_the_labels(temperature, min_mobili
         total = rate.sum(-1)
         assert (total <= bound[classes] + 1e-12).all()
         assert ((total > 0) == (bound[classes] > 0)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.9, 0.1])
+@pytest.mark.parametrize("periodic", [(True, True), (False, True)])
+def test_alike_grains_grow_the_same_with_and_without_types(temperature, periodic):
+    labels = protocol.initialise(40, temperature=0.9, time=2, quench_temperature=0.1, quench_time=0, seed=1)
+    kind = np.full(labels.max() + 1, LOW_MOBILITY, np.int8)
+    times = np.linspace(0, 40, 5)
+    untyped, typed = (
+        protocol.grow(
+            labels, kind, temperature=temperature, record_times=times, seed=3, periodic=periodic, snapshots=True, **same
+        )
+        for same in ({"uniform_mobility": True}, {"min_mobility": 1.0})
+    )
+    np.testing.assert_array_equal(untyped.snapshots, typed.snapshots)
+    np.testing.assert_array_equal(untyped.areas, typed.areas)
+    np.testing.assert_array_equal(untyped.times, typed.times)
+    assert untyped.events == typed.events > 1000
 
 
 def test_records_are_the_first_flips_after_their_times():
