@@ -22,8 +22,8 @@ All integers of the state are in one array of uint32 (lattice.py), so that one p
 Sites that cannot flip are in no list. Their class, index 0, has a list that never changes (SINK), so a move needs no
 branch: a wrong guess of the processor would cost more than the move.
 
-Random numbers are drawn one draw ahead, so that the site that is likely next is fetched while nine sites move. A wrong
-forecast costs time only.
+Random numbers are drawn one draw ahead, so that the site that is likely next is fetched meanwhile. A wrong forecast costs
+time only.
 
 No result depends on the machine: everything is integers, or additions, multiplications and divisions of floats.
 Numba renews its compiled copy on disk only when this file changes, so layout and tables are defined here too.
@@ -402,6 +402,13 @@ def advance(
             length = U(state[k]) - start
             site = U(state[start + _product_high(y, length)])
             left_rate = _uniform(y * length) * bound_rate[k]
+
+            # Fetch the site that comes next if this draw does not change which.
+            k = _of_four(_product_high(next_x, total), w0, w1, w2, k0, k1, k2, k3)
+            start = U(state[k + _ONE])
+            likely = U(state[start + _product_high(next_y, U(state[k]) - start)])
+            _fetch_neighbours(state, likely, row)
+
             full_word, a = U(state[site]), U(state[site + _LABEL])
             word = full_word & _LOWER_BITS
             same = _same(types, word)
@@ -446,11 +453,6 @@ def advance(
                     areas[b ^ a] += 1
                 state[site + _LABEL] = b ^ a
                 change = _type_step(types, type_a, type_b)
-                # Fetch the site that comes next if this flip does not change which.
-                k = _of_four(_product_high(next_x, total), w0, w1, w2, k0, k1, k2, k3)
-                start = U(state[k + _ONE])
-                likely = U(state[start + _product_high(next_y, U(state[k]) - start)])
-                _fetch_neighbours(state, likely, row)
                 # Two sums, so that they need not wait for one another.
                 own = _own_step(types, same, joined, type_a, type_b)
                 first = _move(state, types, class_of, bound, site, full_word, own)
