@@ -22,8 +22,8 @@ All integers of the state are in one array of uint32 (lattice.py), so that one p
 Sites that cannot flip are in no list. Their class, index 0, has a list that never changes (SINK), so a move needs no
 branch: a wrong guess of the processor would cost more than the move.
 
-Random numbers are drawn one draw ahead, so that the site that is likely next is fetched meanwhile. A wrong forecast costs
-time only.
+Random numbers are drawn one draw ahead, so that the site that is likely next is fetched meanwhile. A wrong forecast
+costs time only.
 
 No result depends on the machine: everything is integers, or additions, multiplications and divisions of floats.
 Numba renews its compiled copy on disk only when this file changes, so layout and tables are defined here too.
