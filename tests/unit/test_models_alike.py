@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from scipy.special import expit
 
 from graincast.experiment import declaration
@@ -13,8 +12,6 @@ from graincast.features.table import FeatureTable, assemble
 from graincast.vision.table import VisionTable, of_labelled, of_microstructures
 from tests.tables import table_parts
 from tests.unit.model_suite import ModelSuite, folds
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rows_of(data: FeatureTable, i: int, rng: np.random.Generator | None = None) -> tuple[dict, np.ndarray]:
