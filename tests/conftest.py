@@ -10,6 +10,8 @@ import pytest
 for variable in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
     os.environ.pop(variable, None)  # under `make test`, a `make` of a test would be a make within it and say so
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a job of the workflow; threads cost time where matrices are small
+
 
 @pytest.fixture(scope="session")
 def raw_data() -> Path:

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from graincast.configuration import checks, experiments, extension_models, overrides, reading
 from graincast.configuration.errors import ConfigError, nearest
 from graincast.configuration.schema import checked, of_configuration
-from graincast.configuration.yaml_file import check_size, read
+from graincast.configuration.yaml_file import check_size, of_the_project, read
 from graincast.features import named
 from graincast.features.named import Features
 from graincast.files.expansion import expand
@@ -84,7 +82,7 @@ def section(config: dict, name: str, file: str | os.PathLike) -> Any:
 
 def predefined_feature_sets() -> dict[str, list[str]]:
     """The node features of the feature sets that every configuration has, by name."""
-    return yaml.safe_load(FEATURE_SETS.read_text(encoding="utf-8"))
+    return of_the_project(FEATURE_SETS)
 
 
 def _features(file: object, folders: Sequence[Path]) -> tuple[Features, Features]:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from graincast.configuration.errors import ConfigError
 from graincast.configuration.messages import message
+from graincast.configuration.yaml_file import of_the_project
 from graincast.experiment import declaration as model_declarations
 from graincast.files import declaration
 from graincast.raw.sources import GROWTH_KEYS, SOURCES
@@ -33,7 +33,7 @@ DECLARED_ONLY = ("axis", "short", "at_most")
 @functools.cache
 def shared() -> dict:
     """`config/schema.yaml` with the names of sources and methods, and with definitions in place of references."""
-    schema = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    schema = of_the_project(FILE)
     schema["$defs"]["dataset"]["properties"]["source"]["enum"] = list(SOURCES)
     schema["$defs"]["encoder"]["properties"]["method"]["enum"] = declaration.names([ENCODERS])
     resolved = _resolve(schema, schema)

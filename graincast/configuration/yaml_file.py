@@ -39,6 +39,11 @@ def read(path: str | os.PathLike) -> dict:
     return content
 
 
+def of_the_project(path: Path) -> Any:
+    """The content of a YAML file that comes with the project, read by libyaml where it is there: ten times as fast."""
+    return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def check_size(content: Any, where: object) -> None:
     """Raise ConfigError for more values than a configuration can have: few lines can stand for billions."""
     if _size(content, {}) > MOST_VALUES:

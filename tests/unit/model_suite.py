@@ -22,6 +22,7 @@ from graincast.files.declaration import chain
 from graincast.microstructure import BadInput
 from graincast.models import by_name
 
+COUNT = 28  # microstructures, where nothing is learned that shows
 THRESHOLD = 10.0  # growth ratios of the made-up data lie on both sides of it
 SMALL = {"epochs": 3, "batch_size": 8, "hidden": 4, "heads": 2, "iterations": 20, "evaluate_every": 5}
 """Training settings of a small model that is trained briefly."""
@@ -98,8 +99,8 @@ def cases(section: str) -> list[Case]:
 def learners(section: str) -> list[Case]:
     """The cases whose learning runs code of their own.
 
-    Graph networks share what makes a loss of a kind of target and a choice of grains: one runs them all, the others,
-    which differ in their layers, a single one.
+    Graph networks share what makes a loss of a kind of target and a choice of grains, and what trains several: one runs
+    them all, the others, which differ in their layers, a single one.
     """
     chosen, networks = [], []
     for case in cases(section):
@@ -183,12 +184,12 @@ class ModelSuite:
     @pytest.fixture(scope="class")
     @classmethod
     def table(cls, case):
-        return cls.data(case.kind, 40)
+        return cls.data(case.kind, COUNT)
 
     @pytest.fixture(scope="class")
     @classmethod
     def trained(cls, case, table):
-        return case.train(table, folds(40))
+        return case.train(table, folds(COUNT))
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -219,14 +220,14 @@ class ModelSuite:
     def test_the_seed_decides_every_bit(self, case, table, trained):
         torch.rand(3)  # generators in another state
         np.random.rand(3)  # noqa: NPY002
-        assert_trained_alike(case.train(table, folds(40)), trained)
+        assert_trained_alike(case.train(table, folds(COUNT)), trained)
         if "seed" in case.grid():
-            other = next(iter(case.train(table, folds(40), case.grid(seed=[OTHER["seed"]])).curves.values()))
+            other = next(iter(case.train(table, folds(COUNT), case.grid(seed=[OTHER["seed"]])).curves.values()))
             assert (other[0, :2] != next(iter(trained.curves.values()))[0, :2]).all()
 
     def test_training_that_was_cut_off_gives_the_same(self, case, table, trained, tmp_path):
         reports: list[tuple] = []
-        case.train(table, folds(40), advance=lambda *report: reports.append(report))
+        case.train(table, folds(COUNT), advance=lambda *report: reports.append(report))
         total, unit = case.model.total_steps(1, 2, case.training(**SMALL))
         assert sum(amount for amount, _ in reports) == total and unit
         left = [len(reports) // 2 + 1]
@@ -237,20 +238,22 @@ class ModelSuite:
                 raise Killed
 
         with pytest.raises(Killed):
-            case.train(table, folds(40), advance=cut_off, checkpoints=tmp_path)
+            case.train(table, folds(COUNT), advance=cut_off, checkpoints=tmp_path)
         takes_checkpoints = any(tmp_path.iterdir())
         reports.clear()
-        resumed = case.train(table, folds(40), advance=lambda *report: reports.append(report), checkpoints=tmp_path)
+        resumed = case.train(table, folds(COUNT), advance=lambda *report: reports.append(report), checkpoints=tmp_path)
         assert_trained_alike(resumed, trained)
         assert sum(amount for amount, _ in reports) == total
         assert any("resumed" in note for _, note in reports) == takes_checkpoints
 
-    def test_trials_and_folds_trained_together_equal_those_trained_alone(self, case, table):
-        grid = case.grid()
+    def test_trials_and_folds_trained_together_equal_those_trained_alone(self, learner):
+        case, grid, table = learner, learner.grid(), self.data(learner.kind, COUNT)
         several = {axis: [*values, *([OTHER[axis]] if axis in OTHER else [])] for axis, values in grid.items()}
-        together = case.train(table, folds(40), several)
+        together = case.train(table, folds(COUNT), several)
         last = tuple(values[-1] for values in several.values())
-        alone = case.train(table, {"two": folds(40)["two"]}, {axis: [values[-1]] for axis, values in several.items()})
+        alone = case.train(
+            table, {"two": folds(COUNT)["two"]}, {axis: [values[-1]] for axis, values in several.items()}
+        )
         assert list(alone.models) == [(last, "two")]
         for key, model in alone.models.items():
             np.testing.assert_allclose(together.curves[key], alone.curves[key], rtol=0, atol=1e-12)
@@ -259,7 +262,7 @@ class ModelSuite:
             np.testing.assert_allclose(predicted, case.model.predict(model, table), rtol=1e-10)
 
     def test_only_training_and_validation_data_affect_a_model(self, case, table, trained):
-        subset = folds(40)["two"]
+        subset = folds(COUNT)["two"]
         seen = np.isin(subset, ["train", "validation"])
         target = case.target(table, case.grid())
         known = targets.rows(target, table, seen)
@@ -290,7 +293,7 @@ class ModelSuite:
         target = case.target(table, grid)
         equal = {threshold: np.zeros_like(values) + values[0] for threshold, values in target.values.items()}
         try:
-            trained = case.train(table, folds(40), grid, target=replace(target, values=equal, all_values=None))
+            trained = case.train(table, folds(COUNT), grid, target=replace(target, values=equal, all_values=None))
         except BadInput as error:
             assert re.search("all (training|validation) targets are the same", str(error)) and "\n" not in str(error)
         else:

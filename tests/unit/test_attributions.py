@@ -16,8 +16,6 @@ from graincast.models import by_name
 from tests.tables import feature_table, table_parts
 from tests.unit.model_suite import SMALL, THRESHOLD, Case
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 NETWORKS = ("gat", "gatv2", "gin", "pna", "sign")
 WIDE = {**SMALL, "hidden": 16}
 """Narrow networks may be dead: every unit off."""

@@ -16,7 +16,6 @@ from tests.tables import feature_table
 from tests.tracked import experiment_of, job_of, train_and_test
 from tests.unit.model_suite import SMALL, Case, assert_same
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = 3
 CASE = Case("gat", "abnormal", "candidate")
 AXES = {"threshold": [10.0], "learning_rate": [0.01, 0.03], "weight_decay": [0], "seed": [4]}

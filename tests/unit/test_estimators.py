@@ -17,7 +17,6 @@ from graincast.microstructure import BadInput
 from graincast.models import boosted_trees, estimators, logistic
 from tests.tables import feature_table
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 KINDS = {ABNORMAL: {"threshold": [10]}, GROWTH_RATIO: {}}
 
 

@@ -20,8 +20,6 @@ from graincast.training.generators import seeded
 from tests.tables import feature_table
 from tests.unit.model_suite import LEARNING, SMALL, Case
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 NETWORKS = [
     name
     for name in declaration.names()

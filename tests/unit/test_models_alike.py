@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from scipy.special import expit
 
 from graincast.experiment import declaration
@@ -12,9 +11,7 @@ from graincast.experiment.targets import LABEL
 from graincast.features.table import FeatureTable, assemble
 from graincast.vision.table import VisionTable, of_labelled, of_microstructures
 from tests.tables import table_parts
-from tests.unit.model_suite import ModelSuite, folds
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from tests.unit.model_suite import COUNT, ModelSuite, folds
 
 
 def rows_of(data: FeatureTable, i: int, rng: np.random.Generator | None = None) -> tuple[dict, np.ndarray]:
@@ -83,13 +80,13 @@ class TestGraphs(ModelSuite):
         """Without dropout, which is drawn per grain in their order."""
         training = case.training(epochs=2, iterations=10, evaluate_every=5, dropout=0.0, attention_dropout=0.0)
         other, _ = reordered(table)
-        before, after = (case.train(data, folds(40), training=training) for data in (table, other))
+        before, after = (case.train(data, folds(COUNT), training=training) for data in (table, other))
         for key in before.models:
             np.testing.assert_allclose(after.curves[key], before.curves[key], rtol=1e-3)
 
     def test_grains_without_boundaries_are_predicted(self, case, table):
         alone = replace(table, edges=table.edges[:0], edge_x=table.edge_x[:0], edge_ptr=np.zeros_like(table.edge_ptr))
-        for model in case.train(alone, folds(40)).models.values():
+        for model in case.train(alone, folds(COUNT)).models.values():
             assert np.isfinite(case.model.predict(model, alone)).all()
 
 

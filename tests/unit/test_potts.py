@@ -1,5 +1,7 @@
 """The Potts simulator against its master equation, its bookkeeping, known kinetics and SPPARKS's own runs."""
 
+import copy
+
 import numpy as np
 import pytest
 from scipy import linalg, stats
@@ -30,6 +32,14 @@ def lattice(
     )
 
 
+def runs(simulated, seeds):
+    """Copies of a lattice, each with random numbers of its own: setting one up takes longer than a short run."""
+    for seed in seeds:
+        run = copy.deepcopy(simulated, {id(simulated.rates): simulated.rates})
+        run.rng = np.random.SeedSequence(seed).generate_state(4, np.uint64)
+        yield run
+
+
 def neighbour_labels(labels, periodic=(True, True)):
     """Labels of the eight neighbours, [8, ..., rows, columns]; 0 where there is none."""
     rows, columns = labels.shape[-2:]
@@ -51,13 +61,12 @@ def test_two_grains_follow_their_master_equation():
     np.testing.assert_allclose(flow[both], flow.T[both])
     assert both.sum() > 0.95 * (rates > 0).sum()
 
-    runs = 1500
+    count = 1500
     power = 1 << np.arange(16)
-    occupied = np.zeros((runs, len(size)))
+    occupied = np.zeros((count, len(size)))
     flips = np.zeros((len(size), len(size)))
-    winner = np.zeros(runs, np.int64)
-    for run in range(runs):
-        simulated = lattice(BLOB, [0, 0, 2], run, temperature=temperature)
+    winner = np.zeros(count, np.int64)
+    for run, simulated in enumerate(runs(lattice(BLOB, [0, 0, 2], 0, temperature=temperature), range(count))):
         before, time = orbit[(simulated.labels.ravel() - 1) @ power], 0.0
         while before not in ends:
             simulated.advance(max_events=1)
@@ -78,7 +87,7 @@ def test_two_grains_follow_their_master_equation():
     predicted = np.bincount(level, expected)[1:]
     common = (measured > 0).sum(0) > 100
     excess = (measured - predicted)[:, common]
-    statistic = runs * excess.mean(0) @ np.linalg.solve(np.cov(excess.T), excess.mean(0))
+    statistic = count * excess.mean(0) @ np.linalg.solve(np.cov(excess.T), excess.mean(0))
     assert common.sum() > 5
     assert stats.chi2.sf(statistic, common.sum()) > 1e-3
     assert stats.ttest_1samp(occupied.sum(1), expected.sum()).pvalue > 1e-3
@@ -91,7 +100,7 @@ def test_two_grains_follow_their_master_equation():
     assert 1e-3 < stats.chi2.sf(statistic, enough.sum()) < 1 - 1e-3
 
     to_two = (expected[:, None] * rates)[:, orbit[-1]].sum()
-    assert stats.binomtest(int((winner == 2).sum()), runs, to_two).pvalue > 1e-3
+    assert stats.binomtest(int((winner == 2).sum()), count, to_two).pvalue > 1e-3
 
 
 def square_orbits(size):
@@ -212,21 +221,20 @@ def test_borders_and_inert_sites_follow_the_master_equation(periodic, start):
     generator[rows[:, 0], rows[:, 0]] = -generator.sum(1)
     number = 1 << np.arange(len(live))
     expected = linalg.expm(generator * time)[(start.ravel()[live] - 1) @ number]
-    runs = 3000
+    count = 3000
     counted = np.zeros(len(bits))
-    for seed in range(runs):
-        growth = protocol.grow(
-            start, [0, 0, 2], temperature=temperature, record_times=[0, time], seed=seed, periodic=periodic
-        )
+    simulated = lattice(start, [0, 0, 2], 0, temperature=temperature, end=time, periodic=periodic)
+    for growth in runs(simulated, range(count)):
+        assert growth.advance()
         assert ((growth.labels == 0) == (start == 0)).all()
         counted[(growth.labels.ravel()[live] - 1) @ number] += 1
-    common = expected * runs > 5
+    common = expected * count > 5
     measured, predicted = (
         np.append(counted[common], counted[~common].sum()),
         np.append(expected[common], expected[~common].sum()),
     )
     assert common.sum() > 10
-    assert stats.chisquare(measured[predicted > 0], runs * predicted[predicted > 0]).pvalue > 1e-3
+    assert stats.chisquare(measured[predicted > 0], count * predicted[predicted > 0]).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("periodic", [(True, True), (True, False), (False, False)])

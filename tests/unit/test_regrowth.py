@@ -7,16 +7,19 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import scripts.regrow
 from graincast.graphs import shards
 from graincast.graphs.from_labels import from_labels
 from graincast.graphs.k_hop_subgraph import k_hop_subgraph
 from graincast.graphs.samples import samples
 from graincast.microstructure import BadInput, Microstructure
 from graincast.potts.regrowth import regrow
+from graincast.program.recipe import Recipe
 from graincast.raw import regrown
 from graincast.raw.sources import regrown_files
 from tests.synthetic import voronoi
@@ -97,17 +100,30 @@ def test_a_damaged_folder_is_rejected_with_its_reason(tmp_path):
         regrown.read(tmp_path / "a", "a")
 
 
-def command(folder, seeds, **changes):
-    """The program for one shard of states; changes are those of its recipe."""
+def recipe(folder, seeds, **changes):
+    """The recipe of one shard of states, with changes; the shard lies beside it."""
     folder.mkdir(exist_ok=True)
     states = [replace(state(seed), name=f"maps/{seed}", group=f"maps/{seed}") for seed in seeds]
     shards.write(folder / "graphs.h5", states)
-    recipe = folder / "recipe.json"
-    growth = SETTINGS["growth"] | {"time": 30000, "runs": 60}
-    recipe.write_text(json.dumps({"parameters": {"regrow": SETTINGS | {"growth": growth}}, "sources": "1"} | changes))
-    program = [sys.executable, "-m", "scripts.regrow", "--recipe", str(recipe), "--name", "grown/0000"]
+    path = folder / "recipe.json"
+    growth = SETTINGS["growth"] | {"time": 30000, "runs": 40}
+    path.write_text(json.dumps({"parameters": {"regrow": SETTINGS | {"growth": growth}}, "sources": "1"} | changes))
+    return path
+
+
+def started(folder, seeds):
+    """The program for one shard at work."""
+    program = [sys.executable, "-m", "scripts.regrow", "--recipe", str(recipe(folder, seeds)), "--name", "grown/0000"]
     program += ["--graphs", str(folder / "graphs.h5")]
-    return [*program, "--out", str(folder / "0000"), "--manifest", str(folder / "0000.json")]
+    arguments = ["--out", str(folder / "0000"), "--manifest", str(folder / "0000.json")]
+    return subprocess.Popen([*program, *arguments], cwd=ROOT)
+
+
+def finish(folder, seeds, **changes):
+    """Run the program to its end, in this process."""
+    given = {"name": "grown/0000", "out": folder / "0000", "manifest": folder / "0000.json"}
+    read = Recipe(recipe(folder, seeds, **changes))
+    scripts.regrow.main(SimpleNamespace(recipe=read, graphs=folder / "graphs.h5", **given))
 
 
 def made(folder):
@@ -123,7 +139,7 @@ def kept(folder):
 
 
 def killed_after(least, folder, seeds):
-    process = subprocess.Popen(command(folder, seeds), cwd=ROOT)
+    process = started(folder, seeds)
     while process.poll() is None and len(kept(folder)) < least:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
@@ -134,7 +150,7 @@ def killed_after(least, folder, seeds):
 
 def test_a_killed_job_goes_on_at_its_growth_run_and_gives_the_same_bytes(tmp_path):
     seeds = (0, 1, 2)
-    subprocess.run(command(tmp_path / "undisturbed", seeds), cwd=ROOT, check=True)
+    finish(tmp_path / "undisturbed", seeds)
     killed = tmp_path / "killed"
     for least in (1, 25):
         before = kept(killed)
@@ -142,7 +158,7 @@ def test_a_killed_job_goes_on_at_its_growth_run_and_gives_the_same_bytes(tmp_pat
         assert {run: kept(killed)[run] for run in before} == before  # nothing is made twice
     folder = next(killed.glob(".0000.*.kept"))
     (folder / "maps" / "0" / "run_1" / ".stats.h5.1.partial").touch()
-    subprocess.run(command(killed, seeds), cwd=ROOT, check=True)
+    finish(killed, seeds)
     assert made(killed) == made(tmp_path / "undisturbed")
     assert sorted(path.name for path in killed.iterdir()) == ["0000", "0000.json", "graphs.h5", "recipe.json"]
 
@@ -153,6 +169,6 @@ def test_growth_runs_kept_for_other_states_or_another_recipe_are_not_used(tmp_pa
     killed_after(1, folder, (0, 1, 2))
     run = next(folder.glob(".0000.*.kept/maps/*/run_*"))
     (run / "mark").touch()  # a run that is made anew does not have it
-    subprocess.run(command(folder, seeds, **changes), cwd=ROOT, check=True)
+    finish(folder, seeds, **changes)
     assert not list(folder.rglob("mark"))
     assert not kept(folder)

@@ -19,7 +19,6 @@ from tests.recipes import recipe
 from tests.tables import feature_table
 from tests.tracked import experiment_of, run_track, runs_of, settings_of
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 TRIALS, ITERATIONS = 9, 60
 FOLDS = ("r1f1", "r1f2")
 PARAMETERS = {

@@ -18,8 +18,6 @@ from graincast.experiment.grid import feature_subsets
 from graincast.models import sgc
 from tests.tables import feature_table
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 COLUMNS = ["c0", "c1", "c2"]
 GRID = {
     "threshold": [8, 11],

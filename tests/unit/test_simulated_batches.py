@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from graincast.files.atomic import resumable, whole
+from graincast.program.recipe import Recipe
+from scripts import simulate
 
 ROOT = Path(__file__).parents[2]
 SIMULATE = {
@@ -21,17 +24,29 @@ SIMULATE = {
     "initial": {"temperature": 0.9, "time": 10, "quench_temperature": 0.1, "quench_time": 3},
     "growth": {"temperature": 0.9, "time": 20000, "runs": 2, "record": [100]},
 }
-STATES = {"first": 1, "last": 40}
+STATES = {"first": 1, "last": 30}
 
 
-def command(folder, **changes):
-    """The program for one batch; changes are those of its recipe."""
+def recipe(folder, **changes):
+    """The recipe of one batch, with changes."""
     folder.mkdir(exist_ok=True)
     parameters = {"simulate": SIMULATE, "states": STATES}
-    recipe = folder / "recipe.json"
-    recipe.write_text(json.dumps({"parameters": parameters, "sources": "1"} | changes))
-    program = [sys.executable, "-m", "scripts.simulate", "--recipe", str(recipe), "--name", "made/0000"]
-    return [*program, "--out", str(folder / "0000"), "--manifest", str(folder / "0000.json")]
+    path = folder / "recipe.json"
+    path.write_text(json.dumps({"parameters": parameters, "sources": "1"} | changes))
+    return path
+
+
+def started(folder):
+    """The program for one batch at work."""
+    program = [sys.executable, "-m", "scripts.simulate", "--recipe", str(recipe(folder)), "--name", "made/0000"]
+    arguments = ["--out", str(folder / "0000"), "--manifest", str(folder / "0000.json")]
+    return subprocess.Popen([*program, *arguments], cwd=ROOT)
+
+
+def finish(folder, **changes):
+    """Run the program to its end, in this process."""
+    given = {"name": "made/0000", "out": folder / "0000", "manifest": folder / "0000.json"}
+    simulate.main(SimpleNamespace(recipe=Recipe(recipe(folder, **changes)), **given))
 
 
 def made(folder):
@@ -46,12 +61,12 @@ def kept(folder):
 
 
 def test_a_killed_batch_goes_on_and_gives_the_same_bytes(tmp_path):
-    subprocess.run(command(tmp_path / "undisturbed"), cwd=ROOT, check=True)
+    finish(tmp_path / "undisturbed")
     expected = made(tmp_path / "undisturbed")
     killed = tmp_path / "killed"
     for least in (1, 4, 7):
         before = kept(killed)
-        process = subprocess.Popen(command(killed), cwd=ROOT)
+        process = started(killed)
         while process.poll() is None and len(kept(killed)) < least:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
@@ -59,7 +74,7 @@ def test_a_killed_batch_goes_on_and_gives_the_same_bytes(tmp_path):
         assert not (killed / "0000").exists()
         assert len(kept(killed)) >= least
         assert {name: kept(killed)[name] for name in before} == before  # nothing is made twice
-    subprocess.run(command(killed), cwd=ROOT, check=True)
+    finish(killed)
     assert made(killed) == expected
     assert sorted(path.name for path in killed.iterdir()) == ["0000", "0000.json", "recipe.json"]
 
@@ -69,27 +84,27 @@ def test_a_killed_batch_goes_on_and_gives_the_same_bytes(tmp_path):
 )
 def test_what_was_kept_for_another_recipe_is_not_used(tmp_path, change):
     folder = tmp_path / "batch"
-    process = subprocess.Popen(command(folder), cwd=ROOT)
+    process = started(folder)
     while process.poll() is None and not kept(folder):
         time.sleep(0.002)
     process.kill()
     process.wait()
     first = next(folder.glob(".0000.*.kept/run-*"))
     (first / "mark").touch()  # a state that is made anew does not have it
-    subprocess.run(command(folder, **change), cwd=ROOT, check=True)
+    finish(folder, **change)
     assert not list(folder.rglob("mark"))
     assert not kept(folder)
 
 
 def test_a_renewed_recipe_is_the_same(tmp_path):
     folder = tmp_path / "batch"
-    process = subprocess.Popen(command(folder), cwd=ROOT)
+    process = started(folder)
     while process.poll() is None and not kept(folder):
         time.sleep(0.002)
     process.kill()
     process.wait()
     (next(folder.glob(".0000.*.kept/run-*")) / "mark").touch()
-    subprocess.run(command(folder, renewed="now"), cwd=ROOT, check=True)
+    finish(folder, renewed="now")
     assert list(folder.rglob("mark"))
 
 

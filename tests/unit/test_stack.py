@@ -23,7 +23,6 @@ from tests.recipes import recipe
 from tests.tables import feature_table
 from tests.tracked import experiment_of, train_and_test
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = {"threshold": [10.0], "c": [0.5]}
 
 
