@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from graincast.microstructure import BadInput
-from graincast.program import scratch, workflow
+from graincast.program import scratch, threads, workflow
 from graincast.program.recipe import Recipe
 
 REMEDIES = {
@@ -39,6 +39,7 @@ def run(
     arguments = parser.parse_args(argv)
     workflow.end_with(os.environ.get(workflow.VARIABLE, ""))
     scratch.use_own()
+    threads.one_unless_told()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so a cancelled job cleans up
     try:
         if getattr(arguments, "recipe", None):

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import re
 import signal
 import subprocess
@@ -81,6 +82,26 @@ def test_a_reader_that_has_gone_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 128 + signal.SIGPIPE
+
+
+@pytest.mark.parametrize(("told", "used"), [({}, "1"), ({"OMP_NUM_THREADS": "2"}, "2")])
+@pytest.mark.parametrize("imported", ["before", "later"])
+def test_a_program_uses_one_thread_unless_told_otherwise(told, used, imported):
+    code = """if True:
+        import sys
+        if sys.argv.pop() == "before":
+            import torch
+        from graincast.program import main
+
+        def count(_):
+            import torch
+            print(torch.get_num_threads())
+
+        main.run(count, main.parser("x", "A test."))
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | told
+    program = [sys.executable, "-c", code, imported]
+    assert subprocess.run(program, capture_output=True, text=True, env=environment, cwd=ROOT).stdout == f"{used}\n"
 
 
 def test_an_argument_that_is_not_json_is_refused(monkeypatch, capsys):
