@@ -16,15 +16,29 @@ from tests.workflow import checkout
 
 SMOKE = "config/smoke/config.yaml"
 EXPERIMENTS = yaml.safe_load((checkout.PROJECT / SMOKE).read_text())["experiments"]
+SENT = ("smoke-sgc-feature-ablation", "smoke-gat-regression", "smoke-gat-normal-growth")
+"""Experiments that are logged to MLflow: the kinds that the small configuration of the other tests has not."""
+TARGETS = (
+    "results/tracking/store",
+    "results/comparison.png",
+    *(f"results/datasets/smoke/encoders/{name}.figures" for name in ("pca", "autoencoder")),
+    *(
+        f"results/datasets/{name}/{file}"
+        for name in ("smoke", "smoke-normal")
+        for file in ("checked.json", "summary.csv")
+    ),
+    *(f"results/experiments/{name}/{file}" for name in EXPERIMENTS for file in ("figures", "MODEL_CARD.md")),
+    *(f"results/experiments/{name}/sent.json" for name in SENT),
+)
 FIRST_METRIC = {"abnormal": "accuracy", "growth-ratio": "r2", "label": "accuracy"}
 """The metric that orders the comparison, for each kind of target."""
 
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory) -> Path:
-    """A checkout in which all small experiments have run."""
+    """A checkout in which all small experiments have run, and some are logged, as that takes half as long again."""
     folder = checkout.copy_project(tmp_path_factory.mktemp("published") / "checkout")
-    ran = checkout.run(folder, "--configfile", SMOKE, RAW_DATA_ROOT="")
+    ran = checkout.run(folder, *TARGETS, "--configfile", SMOKE, RAW_DATA_ROOT="")
     assert ran.returncode == 0, ran.stdout
     return folder
 
@@ -80,11 +94,14 @@ def assert_is_picture(path: Path) -> None:
 
 
 def test_every_job_ran_once(smoke, run_counts):
-    assert checkout.stale(smoke, "--configfile", SMOKE) == set()
+    assert checkout.stale(smoke, *TARGETS, "--configfile", SMOKE) == set()
     assert {f"evaluate/{experiment}" for experiment in EXPERIMENTS} <= run_counts.keys()
     assert {name for name in run_counts if name.startswith("encoder/")} == {
         "encoder/smoke/pca",
         "encoder/smoke/autoencoder",
+    }
+    assert {name for name in run_counts if name.startswith("log_experiment/")} == {
+        f"log_experiment/{name}" for name in SENT
     }
     assert set(run_counts.values()) == {1}
 
@@ -253,7 +270,8 @@ def test_labelled_images_are_classified(tmp_path):
     folder = checkout.copy_project(tmp_path / "checkout")
     write_images(tmp_path / "images")
     (tmp_path / "images/Cr_99.bmp").write_bytes(b"BM broken")
-    ran = checkout.run(folder, "--configfile", "config/smoke/neu-cls.yaml", RAW_DATA_ROOT=str(tmp_path))
+    figures = "results/experiments/smoke-neu-cls/figures"
+    ran = checkout.run(folder, figures, "--configfile", "config/smoke/neu-cls.yaml", RAW_DATA_ROOT=str(tmp_path))
     assert ran.returncode == 0, ran.stdout
     result = metrics_of(folder, "smoke-neu-cls")
     assert result["classes"] == ["Cr", "PS", "Sc"]
