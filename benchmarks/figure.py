@@ -38,7 +38,7 @@ def draw(path: Path = FILE) -> None:
         axes.axvline(1, color="0.6", linewidth=0.8)
         axes.set_yticks(range(len(found)), [name for name, _ in found])
         axes.set_xscale("log")
-        axes.set_xlabel("times faster than the reference (median, lowest and highest of the repeats)")
+        drawn.supxlabel("times faster than the reference (median, lowest and highest of the repeats)", fontsize=8)
         axes.grid(axis="x", color="0.9")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
