@@ -10,6 +10,7 @@ import pytest
 
 from graincast.microstructure import BadInput
 from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, VOLUME
+from graincast.raw.limits import MAX_SITES
 from graincast.raw.spparks import read
 from tests.unit.test_spparks import INITIAL, STATS, edit, flatten, replace, write_run
 
@@ -243,7 +244,8 @@ def test_an_enormous_chunk_is_refused(run):
     with h5py.File(run / STATS, "a") as file:
         data = file["time"][()]
         del file["time"]
-        file.create_dataset("time", data=data, maxshape=(None,), chunks=(10**8,), compression="gzip")
+        chunks = (MAX_SITES + 1,)
+        file.create_dataset("time", data=data, maxshape=(None,), chunks=chunks, compression="gzip", compression_opts=1)
     with pytest.raises(BadInput, match="too large"):
         read(run, "a")
 
