@@ -29,7 +29,8 @@ def adjacency(
     labels = padded(labels, periodic, 1)
     height, width = labels.shape
     rows = np.ones(height, np.bool_) if rows is None else rows
-    blocks = (_keys(labels, n, rows, first) for first in range(0, max(1, height), max(1, BLOCK // max(1, width))))
+    step = max(1, BLOCK // max(1, width))
+    blocks = (_keys(labels, n, rows, first, min(first + step, height)) for first in range(0, max(1, height), step))
     if n <= DENSE:
         table = np.zeros((n, n), np.int32)
         for keys in blocks:
@@ -45,10 +46,8 @@ def adjacency(
     return edges[order], np.concatenate([length, length])[order]
 
 
-def _keys(labels: np.ndarray, n: int, rows: np.ndarray, first: int) -> np.ndarray:
-    """A key for each unlike pair of sites from a block of rows and the rows below: lower node * n + higher node."""
-    height, width = labels.shape
-    last = min(first + max(1, BLOCK // max(1, width)), height)
+def _keys(labels: np.ndarray, n: int, rows: np.ndarray, first: int, last: int) -> np.ndarray:
+    """A key for each unlike pair of sites in rows first … last - 1 and below: lower node * n + higher node."""
     find = _unlike_pairs if min(labels.shape) > 2 else _unlike_pairs_of_narrow
     keys, valid = find(labels, n, rows, first, last)
     if not valid:

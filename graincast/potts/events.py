@@ -7,6 +7,8 @@ A site's word holds all that bounds its flip rate; when a neighbour flips, one a
     bits 8-11   neighbours in candidate grains        bits 18-21  which edges of the lattice the site lies on
                                                       bits 24-31  index of its class
 
+Where all sites are alike, bits 0-3 count the neighbours not of the same grain instead, and bits 4-17 are zero.
+
 Words with similar bounds form a class (neighbourhoods.py). Each site is in the list of its class, and is drawn at the
 class's bound. A drawn site flips with probability rate / bound; otherwise only time passes. This thinning of a Poisson
 process leaves the distribution of the flips and their times exactly that of the rejection-free model; about 9 draws in
@@ -35,7 +37,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import njit
+from numba import types as numba_types
 from numba.extending import intrinsic
 
 from graincast.program.compiled import compiled
@@ -67,10 +70,10 @@ RUNNING, RECORD, FINISHED, FULL = range(4)
 
 # Unsigned throughout the kernel: numba guards signed indices against negative values, and mixing the two gives floats.
 U = np.uint64
-_ZERO, _ONE, _TWO, _EIGHT, _SITE, _CLASS = U(0), U(1), U(2), U(8), U(SITE_SIZE), U(CLASS_SIZE)
+_ZERO, _ONE, _EIGHT, _SITE, _CLASS = U(0), U(1), U(8), U(SITE_SIZE), U(CLASS_SIZE)
 _LABEL, _PLACE = U(LABEL), U(PLACE)
 _COUNT_MASK, _TYPE_MASK, _WORD_MASK, _LAYER_MASK = U(15), U(3), U(WORDS - 1), U(255)
-_TYPE_SHIFT, _INERT_SHIFT, _EDGE_SHIFT, _CLASS_SHIFT = U(TYPE_SHIFT), U(INERT_SHIFT), U(EDGE_SHIFT), U(CLASS_SHIFT)
+_TYPE_SHIFT, _EDGE_SHIFT, _CLASS_SHIFT = U(TYPE_SHIFT), U(EDGE_SHIFT), U(CLASS_SHIFT)
 _LOWER_BITS = U((1 << CLASS_SHIFT) - 1)
 _PLAIN_WORDS = U(PLAIN_WORDS)
 _SORT_MASK = (1 << 16) - 1  # classes are sorted by weight again after this many draws
@@ -105,7 +108,7 @@ def _upper_half(context: Any, x: Any, y: Any) -> Any:
         product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
         return builder.trunc(builder.lshr(product, wide(64)), arguments[0].type)
 
-    return types.uint64(types.uint64, types.uint64), code
+    return numba_types.uint64(numba_types.uint64, numba_types.uint64), code
 
 
 _product_high: Any = intrinsic(_upper_half)
@@ -123,7 +126,7 @@ def _prefetch(context: Any, array: Any, index: Any) -> Any:
         builder.call(fetch, [entry, number(1), number(3), number(1)])  # for writing, to stay in all levels, data
         return context.get_dummy_value()
 
-    return types.void(array, types.uint64), code
+    return numba_types.void(array, numba_types.uint64), code
 
 
 _fetch: Any = intrinsic(_prefetch)

@@ -28,11 +28,11 @@ from graincast.graphs.time_steps import ascending
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, BadInput, Microstructure
 from graincast.raw.coco_rle import paint_masks, parse_size
 from graincast.raw.limits import regular_file
-from graincast.raw.listed_edges import listed_edges
+from graincast.raw.listed_edges import MOST_DIGITS, listed_edges
 
 BEFORE_CUT, RUN_NAMES, PERIODIC = "degree_before_cut", "growth_runs", "periodic"
 LENGTHS = ("spacing", "map_mean_area")
-_ID = re.compile(r"0|[1-9][0-9]{0,8}")
+_ID = re.compile(rf"0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}}")
 
 
 def read(path: Path, name: str) -> Microstructure:
