@@ -3,12 +3,14 @@
 import functools
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 for variable in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
     os.environ.pop(variable, None)  # under `make test`, a `make` of a test would be a make within it and say so
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # of whoever runs the tests: theirs are stores of their own
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a job of the workflow; threads cost time where matrices are small
 
@@ -21,6 +23,13 @@ def raw_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"no raw data: {root} is no folder (set RAW_DATA_ROOT)")
     return root
+
+
+@pytest.fixture(autouse=True)
+def no_store_of_another_test() -> Iterator[None]:
+    """MLflow keeps the address of the store it used in the environment, where a later test's workflow would find it."""
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 LONGEST = ("finished", "test_published", "test_tutorial", "test_real_data", "test_extensions")
