@@ -145,7 +145,7 @@ class Case(NamedTuple):
         if self.with_reference:
             plain = TreeKmc(*self.state, temperature=TEMPERATURE, min_mobility=0.001, uniform=self.uniform, seed=seed)
             reference = _ns_per_flip(plain, lambda run: run.advance(self.end, 1 if warm_up else self.flips))
-        size = lattice.state.nbytes / lattice.labels.size
+        size = (lattice.sites.nbytes + lattice.lists.nbytes) / lattice.labels.size
         return Timing(own, reference, lattice.draws / lattice.events, size)
 
 

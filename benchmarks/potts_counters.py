@@ -17,7 +17,6 @@ import numpy as np
 
 from benchmarks import results
 from graincast.potts.lattice import Lattice
-from graincast.potts.neighbourhoods import words
 
 SHORT, LONG = 1_000, 301_000
 COUNTERS = {
@@ -91,7 +90,7 @@ def changes(lattice: Lattice, flips: int) -> dict[str, float]:
     """Draws per flip, and sites per flip whose class changes, after a million flips."""
     lattice.advance(max_events=1_000_000)
     draws, changed = lattice.draws, 0
-    before = lattice.rates.class_of[words(lattice.labels, lattice.grain_type) & len(lattice.rates.class_of) - 1]
+    before = lattice.rates.class_of[lattice.words & len(lattice.rates.class_of) - 1]
     for _ in range(flips):
         lattice.advance(max_events=1)
         after = lattice.rates.class_of[lattice.words & len(lattice.rates.class_of) - 1]

@@ -4,10 +4,9 @@ A site's word holds all that bounds its flip rate; when a neighbour flips, one a
 
     bits 0-3    neighbours of the same grain          bits 12-13  grain type of the site, 3 if it is inert
     bits 4-7    neighbours in high-mobility grains    bits 14-17  inert neighbours
-    bits 8-11   neighbours in candidate grains        bits 18-21  which edges of the lattice the site lies on
-                                                      bits 24-31  index of its class
+    bits 8-11   neighbours in candidate grains        bit 18      whether the site lies on an edge of the lattice
 
-Where all sites are alike, bits 0-3 count the neighbours not of the same grain instead, and bits 4-17 are zero.
+Where all sites are alike, bits 0-3 count the neighbours not of the same grain instead, and bit 4 stands for the edge.
 
 Words with similar bounds form a class (neighbourhoods.py). Each site is in the list of its class, and is drawn at the
 class's bound. A drawn site flips with probability rate / bound; otherwise only time passes. This thinning of a Poisson
@@ -15,14 +14,13 @@ process leaves the distribution of the flips and their times exactly that of the
 10 flip. A flip costs nine additions to words and as many moves between lists. Only for the drawn site is it looked up
 which grains meet there.
 
-All integers of the state are in one array of uint32 (lattice.py), so that one pointer reaches them:
+The state is two arrays (lattice.py), small because caches decide on large lattices:
 
-    per class   end and start of its list, at the index that stands for the class
-    per site    word, label, and the place of the site in its list, at the index that stands for the site
-    the lists   indices of sites
+    sites   uint64, one per site: word, place in the list, label, from the lowest bits
+    lists   uint32, per class the places of its last site and before its first; then the lists, of numbers of sites
 
-Sites that cannot flip are in no list. Their class, index 0, has a list that never changes (SINK), so a move needs no
-branch: a wrong guess of the processor would cost more than the move.
+Sites that cannot flip are in no list. Their class, index 0, has a list of one place that never changes (SINK), so a
+move needs no branch: a wrong guess of the processor would cost more than the move.
 
 Random numbers are drawn one draw ahead, so that the site that is likely next is fetched meanwhile. A wrong forecast
 costs time only.
@@ -43,21 +41,19 @@ from numba.extending import intrinsic
 
 from graincast.program.compiled import compiled
 
-HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, INERT_SHIFT, EDGE_SHIFT, CLASS_SHIFT = 4, 8, 12, 14, 18, 24
-PLAIN_WORDS = 1 << INERT_SHIFT
-"""Words below this are those of sites without inert neighbours, away from the lattice's edges."""
-WORDS = 1 << EDGE_SHIFT
-"""Number of words that differ in rate: those of the bits below the edge bits."""
+HIGH_SHIFT, CANDIDATE_SHIFT, TYPE_SHIFT, INERT_SHIFT = 4, 8, 12, 14
+PLAIN_WORDS, WORDS, ALIKE_WORDS = 1 << INERT_SHIFT, 1 << 18, 1 << 4
+"""Numbers of words without the bit for the edge: without inert neighbours, all, and where all sites are alike.
 
+The latter two are the bit for the edge, too. The place of the site begins one bit above it.
+"""
 MAX_CLASSES = 64
-END, START = 0, 1  # of a class's list, from the index of the class
-WORD, LABEL, PLACE = 0, 1, 2  # of a site, from the index of the site
-CLASS_SIZE, SITE_SIZE = 2, 3
-NOBODY = CLASS_SIZE * MAX_CLASSES
-"""Index of a site that does not exist, the eternal last entry of the list of class 0."""
-SINK = NOBODY + SITE_SIZE + 1
-SITES = SINK + 1
-"""Index of the first site."""
+CLASS_SIZE = 2
+LAST, BEFORE = 0, 1  # of a class's list, from the index of the class: the places of its last site and before its first
+SINK = CLASS_SIZE * MAX_CLASSES
+"""The only place of the list of class 0."""
+PLACES = SINK + 1
+"""The first place of the other lists."""
 MOVES = 9
 """A flip adds at most so many sites to a list."""
 LEAST_ROOM = 16
@@ -70,12 +66,11 @@ RUNNING, RECORD, FINISHED, FULL = range(4)
 
 # Unsigned throughout the kernel: numba guards signed indices against negative values, and mixing the two gives floats.
 U = np.uint64
-_ZERO, _ONE, _EIGHT, _SITE, _CLASS = U(0), U(1), U(8), U(SITE_SIZE), U(CLASS_SIZE)
-_LABEL, _PLACE = U(LABEL), U(PLACE)
-_COUNT_MASK, _TYPE_MASK, _WORD_MASK, _LAYER_MASK = U(15), U(3), U(WORDS - 1), U(255)
-_TYPE_SHIFT, _EDGE_SHIFT, _CLASS_SHIFT = U(TYPE_SHIFT), U(EDGE_SHIFT), U(CLASS_SHIFT)
-_LOWER_BITS = U((1 << CLASS_SHIFT) - 1)
-_PLAIN_WORDS = U(PLAIN_WORDS)
+_ZERO, _ONE, _EIGHT, _CLASS = U(0), U(1), U(8), U(CLASS_SIZE)
+_COUNT_MASK, _TYPE_MASK, _LAYER_MASK = U(15), U(3), U(255)
+_TYPE_SHIFT = U(TYPE_SHIFT)
+_PLAIN_WORDS, _ALIKE_WORDS, _WORD_MASK = U(PLAIN_WORDS), U(ALIKE_WORDS), U(WORDS - 1)
+_PLACE_SHIFT, _ALIKE_PLACE_SHIFT = U(WORDS.bit_length()), U(ALIKE_WORDS.bit_length())
 _SORT_MASK = (1 << 16) - 1  # classes are sorted by weight again after this many draws
 
 
@@ -203,11 +198,11 @@ def _randoms(s0, s1, s2, s3):
 
 
 @njit(forceinline=True)
-def _fetch_neighbours(state, site, row):
-    """Fetch a site and its neighbours: in each row, the first and the last of their entries."""
+def _fetch_neighbours(sites, site, row):
+    """Fetch a site and its neighbours: in each row, the first and the last."""
     for middle in (site - row, site, site + row):
-        _fetch(state, middle - _SITE)
-        _fetch(state, middle + _SITE + _PLACE)
+        _fetch(sites, middle - _ONE)
+        _fetch(sites, middle + _ONE)
 
 
 @njit(forceinline=True)
@@ -219,8 +214,19 @@ def _of_four(left, w0, w1, w2, k0, k1, k2, k3):
 
 
 @njit(forceinline=True)
-def _weight(state, bound, k):
-    return (U(state[k]) - U(state[k + _ONE])) * bound[k]
+def _length(lists, k):
+    return U(lists[k]) - U(lists[k + _ONE])
+
+
+@njit(forceinline=True)
+def _weight(lists, bound, k):
+    return _length(lists, k) * bound[k]
+
+
+@njit(forceinline=True)
+def _member(lists, k, number):
+    """A site of a list."""
+    return U(lists[U(lists[k + _ONE]) + number + _ONE])
 
 
 # Without types, all sites are alike, and a word counts the neighbours that are not of the same grain. numba leaves out
@@ -228,11 +234,35 @@ def _weight(state, bound, k):
 
 
 @njit(forceinline=True)
-def _class(types, class_of, word):
-    """The index of a word's class."""
+def _place_shift(types):
     if types is None:
-        return (word & _COUNT_MASK) * _CLASS
-    return U(class_of[word & _WORD_MASK])
+        return _ALIKE_PLACE_SHIFT
+    return _PLACE_SHIFT
+
+
+@njit(forceinline=True)
+def _is_plain(types, word):
+    """Whether a site lies away from edges and inert sites."""
+    if types is None:
+        return word < _ALIKE_WORDS
+    return word < _PLAIN_WORDS
+
+
+@njit
+def _edge(site, row, extent):
+    """Which edges of the lattice a site lies on, as neighbourhoods.neighbour_steps numbers them."""
+    number = _ZERO
+    for at, count in ((site // row, extent[0]), (site % row, extent[1])):
+        number = U(3) * number + U(at == _ZERO) + (U(at + _ONE == count) << _ONE)
+    return number
+
+
+@njit(forceinline=True)
+def _class(types, class_of, content):
+    """The index of the class of a site."""
+    if types is None:
+        return (content & _COUNT_MASK) * _CLASS
+    return U(class_of[content & _WORD_MASK])
 
 
 @njit(forceinline=True)
@@ -281,27 +311,28 @@ def _type_step(types, type_a, type_b):
 
 
 @njit(forceinline=True)
-def _move(state, types, class_of, bound, site, word, change):
+def _move(sites, lists, types, class_of, bound, label_shift, site, change):
     """Change the word of a site and move it to the list of its new class; returns the change of its bound."""
-    old = word >> _CLASS_SHIFT
-    word = word + change
-    new = _class(types, class_of, word)
-    state[site] = word + ((new - old) << _CLASS_SHIFT)
-    place = U(state[site + _PLACE])
-    end = U(state[old]) - _ONE
-    state[old] = end + U(old == _ZERO)
-    last = U(state[end])
-    state[place] = last
-    state[last + _PLACE] = place
-    end = U(state[new])
-    state[end] = site
-    state[site + _PLACE] = end
-    state[new] = end + U(new != _ZERO)
+    place_shift = _place_shift(types)
+    content = sites[site]
+    place = (content & ((_ONE << label_shift) - _ONE)) >> place_shift
+    old = _class(types, class_of, content)
+    content += change
+    new = _class(types, class_of, content)
+    end = U(lists[old])
+    lists[old] = end - U(old != _ZERO)
+    last = U(lists[end])
+    lists[place] = last
+    sites[last] += (place - end) << place_shift
+    end = U(lists[new]) + U(new != _ZERO)
+    lists[new] = end
+    lists[end] = site
+    sites[site] = content + ((end - place) << place_shift)
     return bound[new] - bound[old]
 
 
 @njit(forceinline=True)
-def _move_neighbour(state, types, class_of, bound, site, difference, joined, change):
+def _move_neighbour(sites, lists, types, class_of, bound, label_shift, site, difference, joined, change):
     """`_move` for a neighbour of the site that flips.
 
     difference, joined  labels, of the neighbour and of the grain that is joined, xor that of the grain that is left
@@ -310,25 +341,25 @@ def _move_neighbour(state, types, class_of, bound, site, difference, joined, cha
     step = change + U(difference == joined) - U(difference == _ZERO)
     if types is None:
         step = U(difference == _ZERO) - U(difference == joined)
-    return _move(state, types, class_of, bound, site, U(state[site]), step)
+    return _move(sites, lists, types, class_of, bound, label_shift, site, step)
 
 
 @njit
-def _room(state, limit, n_classes):
+def _room(lists, limit, n_classes):
     """The number of flips that certainly fit into the lists."""
     room = np.int64(1) << 40
     for i in range(1, n_classes):
         k = U(CLASS_SIZE * i)
-        room = min(room, np.int64(limit[k]) - np.int64(state[k]))
+        room = min(room, np.int64(limit[k]) - np.int64(lists[k]))
     return room // MOVES
 
 
 @njit
-def _sort(state, bound, order):
+def _sort(lists, bound, order):
     for i in range(1, len(order)):
         k = order[U(i)]
         j = U(i)
-        while j > _ZERO and _weight(state, bound, order[j - _ONE]) < _weight(state, bound, k):
+        while j > _ZERO and _weight(lists, bound, order[j - _ONE]) < _weight(lists, bound, k):
             order[j] = order[j - _ONE]
             j -= _ONE
         order[j] = k
@@ -336,8 +367,8 @@ def _sort(state, bound, order):
 
 @functools.partial(compiled, nogil=True, error_model="numpy")
 def advance(
-    state, types, class_of, bound, bound_rate, limit, plain_rate, order, row, steps, flip_each, areas, rng, clock,
-    counters, end_time, record_time, max_draws, max_events,
+    sites, lists, label_shift, types, class_of, bound, bound_rate, limit, plain_rate, order, row, extent, steps,
+    flip_each, areas, rng, clock, counters, end_time, record_time, max_draws, max_events,
 ):  # fmt: skip
     """Advance to the first flip at or after record_time, to end_time, or by max_draws draws or max_events flips.
 
@@ -355,12 +386,12 @@ def advance(
     near = np.empty(8, np.uint64)
     status = RUNNING
     while status == RUNNING and draws < last_draw and events < last_event:
-        room = _room(state, limit, len(limit) // CLASS_SIZE)
+        room = _room(lists, limit, len(limit) // CLASS_SIZE)
         if room < LEAST_ROOM:
             status = FULL
             break
         if draws & _SORT_MASK == 0:
-            _sort(state, bound, order)
+            _sort(lists, bound, order)
         k0, k1, k2, k3 = order[0], order[1], order[2], order[3]
         next_wait, next_x, next_y, n0, n1, n2, n3 = _randoms(s0, s1, s2, s3)
         pause_draw, pause_event = min(last_draw, (draws | _SORT_MASK) + 1), min(last_event, events + room)
@@ -382,10 +413,10 @@ def advance(
 
             # Draw a class by weight: mostly one of the first four, without a branch.
             left = _product_high(x, total)
-            w0 = _weight(state, bound, k0)
-            w1 = w0 + _weight(state, bound, k1)
-            w2 = w1 + _weight(state, bound, k2)
-            w3 = w2 + _weight(state, bound, k3)
+            w0 = _weight(lists, bound, k0)
+            w1 = w0 + _weight(lists, bound, k1)
+            w2 = w1 + _weight(lists, bound, k2)
+            w3 = w2 + _weight(lists, bound, k3)
             if left < w3:
                 k = _of_four(left, w0, w1, w2, k0, k1, k2, k3)
             else:
@@ -394,39 +425,40 @@ def advance(
                 k = order[i]
                 while i < n_classes:
                     k = order[i]
-                    weight = _weight(state, bound, k)
+                    weight = _weight(lists, bound, k)
                     if left < weight:
                         break
                     left -= weight
                     i += _ONE
 
             # Then a site of its list; the rest of that random number decides on the flip.
-            start = U(state[k + _ONE])
-            length = U(state[k]) - start
-            site = U(state[start + _product_high(y, length)])
+            length = _length(lists, k)
+            site = _member(lists, k, _product_high(y, length))
             left_rate = _uniform(y * length) * bound_rate[k]
 
             # Fetch the site that comes next if this draw does not change which.
             k = _of_four(_product_high(next_x, total), w0, w1, w2, k0, k1, k2, k3)
-            start = U(state[k + _ONE])
-            likely = U(state[start + _product_high(next_y, U(state[k]) - start)])
-            _fetch_neighbours(state, likely, row)
+            number = _product_high(next_y, _length(lists, k))
+            _fetch_neighbours(sites, _member(lists, k, number), row)
+            if types is None:  # here it pays to fetch those, too, that come next if a list becomes longer or shorter
+                _fetch_neighbours(sites, _member(lists, k, number + _ONE), row)
+                _fetch_neighbours(sites, _member(lists, k, number - _ONE), row)
 
-            full_word, a = U(state[site]), U(state[site + _LABEL])
-            word = full_word & _LOWER_BITS
+            content = sites[site]
+            word, a = content & ((_ONE << _place_shift(types)) - _ONE), content >> label_shift
             same = _same(types, word)
             type_a = _own_type(types, word)
 
-            if word < _PLAIN_WORDS:
+            if _is_plain(types, word):
                 up, down = site - row, site + row
-                d0 = U(state[up - _SITE + _LABEL]) ^ a
-                d1 = U(state[up + _LABEL]) ^ a
-                d2 = U(state[up + _SITE + _LABEL]) ^ a
-                d3 = U(state[site - _SITE + _LABEL]) ^ a
-                d4 = U(state[site + _SITE + _LABEL]) ^ a
-                d5 = U(state[down - _SITE + _LABEL]) ^ a
-                d6 = U(state[down + _LABEL]) ^ a
-                d7 = U(state[down + _SITE + _LABEL]) ^ a
+                d0 = (sites[up - _ONE] >> label_shift) ^ a
+                d1 = (sites[up] >> label_shift) ^ a
+                d2 = (sites[up + _ONE] >> label_shift) ^ a
+                d3 = (sites[site - _ONE] >> label_shift) ^ a
+                d4 = (sites[site + _ONE] >> label_shift) ^ a
+                d5 = (sites[down - _ONE] >> label_shift) ^ a
+                d6 = (sites[down] >> label_shift) ^ a
+                d7 = (sites[down + _ONE] >> label_shift) ^ a
                 # If two grains meet, as mostly, the differences are 0 or all the same: their union, 8 - same times.
                 b = ((d0 | d1) | (d2 | d3)) | ((d4 | d5) | (d6 | d7))
                 joined = _EIGHT - same
@@ -454,30 +486,30 @@ def advance(
                 if types is not None:
                     areas[a] -= 1
                     areas[b ^ a] += 1
-                state[site + _LABEL] = b ^ a
+                sites[site] = content ^ (b << label_shift)
                 change = _type_step(types, type_a, type_b)
                 # Two sums, so that they need not wait for one another.
                 own = _own_step(types, same, joined, type_a, type_b)
-                first = _move(state, types, class_of, bound, site, full_word, own)
-                first += _move_neighbour(state, types, class_of, bound, up - _SITE, d0, b, change)
-                second = _move_neighbour(state, types, class_of, bound, up, d1, b, change)
-                second += _move_neighbour(state, types, class_of, bound, up + _SITE, d2, b, change)
-                first += _move_neighbour(state, types, class_of, bound, site - _SITE, d3, b, change)
-                second += _move_neighbour(state, types, class_of, bound, site + _SITE, d4, b, change)
-                first += _move_neighbour(state, types, class_of, bound, down - _SITE, d5, b, change)
-                second += _move_neighbour(state, types, class_of, bound, down, d6, b, change)
-                first += _move_neighbour(state, types, class_of, bound, down + _SITE, d7, b, change)
+                first = _move(sites, lists, types, class_of, bound, label_shift, site, own)
+                first += _move_neighbour(sites, lists, types, class_of, bound, label_shift, up - _ONE, d0, b, change)
+                second = _move_neighbour(sites, lists, types, class_of, bound, label_shift, up, d1, b, change)
+                second += _move_neighbour(sites, lists, types, class_of, bound, label_shift, up + _ONE, d2, b, change)
+                first += _move_neighbour(sites, lists, types, class_of, bound, label_shift, site - _ONE, d3, b, change)
+                second += _move_neighbour(sites, lists, types, class_of, bound, label_shift, site + _ONE, d4, b, change)
+                first += _move_neighbour(sites, lists, types, class_of, bound, label_shift, down - _ONE, d5, b, change)
+                second += _move_neighbour(sites, lists, types, class_of, bound, label_shift, down, d6, b, change)
+                first += _move_neighbour(sites, lists, types, class_of, bound, label_shift, down + _ONE, d7, b, change)
                 total += first + second
             else:
                 # The same for a site on an edge of the lattice or beside an inert site.
-                edge = word >> _EDGE_SHIFT
+                edge = _edge(site, row, extent)
                 b = type_b = joined = _ZERO
                 for m in range(8):
-                    c = U(state[site + steps[edge, U(m)] + _LABEL])
+                    c = sites[site + steps[edge, U(m)]] >> label_shift
                     if c != a and c != _ZERO:
                         joined = _ZERO
                         for p in range(8):
-                            joined += U(U(state[site + steps[edge, U(p)] + _LABEL]) == c)
+                            joined += U((sites[site + steps[edge, U(p)]] >> label_shift) == c)
                         type_b = _type_of(types, c)
                         left_rate -= _mobility(types, type_a, type_b) * flip_each[same, joined]
                         if left_rate < 0.0:
@@ -488,14 +520,14 @@ def advance(
                 if types is not None:
                     areas[a] -= 1
                     areas[b ^ a] += 1
-                state[site + _LABEL] = b ^ a
+                sites[site] = content ^ (b << label_shift)
                 change = _type_step(types, type_a, type_b)
                 own = _own_step(types, same, joined, type_a, type_b)
-                total += _move(state, types, class_of, bound, site, full_word, own)
+                total += _move(sites, lists, types, class_of, bound, label_shift, site, own)
                 for m in range(8):
                     neighbour = site + steps[edge, U(m)]
-                    d = U(state[neighbour + _LABEL]) ^ a
-                    total += _move_neighbour(state, types, class_of, bound, neighbour, d, b, change)
+                    d = (sites[neighbour] >> label_shift) ^ a
+                    total += _move_neighbour(sites, lists, types, class_of, bound, label_shift, neighbour, d, b, change)
 
             events += 1
             if time >= record_time:

@@ -5,26 +5,21 @@ import numpy as np
 from graincast.microstructure import CANDIDATE
 from graincast.potts import neighbourhoods
 from graincast.potts.events import (
-    CLASS_SHIFT,
+    ALIKE_WORDS,
+    BEFORE,
     CLASS_SIZE,
     DRAWS,
-    END,
     EVENTS,
     FINISHED,
     FULL,
-    LABEL,
+    LAST,
     MOVES,
-    NOBODY,
-    PLACE,
+    PLACES,
     RATE,
     RECORD,
     SINK,
-    SITE_SIZE,
-    SITES,
-    START,
     TIME,
-    TYPE_SHIFT,
-    WORD,
+    WORDS,
     advance,
 )
 
@@ -43,7 +38,7 @@ class Lattice:
     snapshots    whether out_labels, int32 [records, rows, columns], is filled too
     stream       seed sequence of the random numbers
 
-    The state takes about 16 bytes per site, and 4 for each entry that a class list may need.
+    The state takes 8 bytes per site, and 4 for each entry that a class list may need.
     """
 
     def __init__(
@@ -88,12 +83,12 @@ class Lattice:
         """Set up the state, and all that does not change."""
         rates = self.rates
         rows, columns = torus.shape
-        blocks = -(-columns // 16)
-        stride = 16 * (blocks + 1 - blocks % 2)  # an odd number of cache lines, lest columns compete for the same ones
-        self._sites = np.s_[SITES : SITES + SITE_SIZE * rows * stride]
+        lines = -(-columns // 8)
+        stride = 8 * (lines + 1 - lines % 2)  # an odd number of cache lines, lest columns compete for the same ones
         self._torus = rows, stride
-        self.row = np.uint64(SITE_SIZE * stride)
-        self.steps = (SITE_SIZE * neighbourhoods.neighbour_steps(torus.shape, stride)).view(np.uint64)
+        self.row = np.uint64(stride)
+        self._extent = np.uint64(rows), np.uint64(columns)
+        self.steps = neighbourhoods.neighbour_steps(torus.shape, stride).view(np.uint64)
         self.class_of = rates.class_of * np.uint8(CLASS_SIZE)
         self.flip_each = rates.flip / np.maximum(np.arange(neighbourhoods.NEIGHBOURS + 1), 1)
 
@@ -110,69 +105,71 @@ class Lattice:
         self.order = np.concatenate([self.order, np.zeros(max(4 - len(self.order), 1), np.uint64)])
 
         self._active = int(np.count_nonzero(torus))
-        head = self._head(torus)
-        members = self._sites_by_class(head[self._sites])
-        for k, sites in enumerate(members, 1):
-            head[sites + WORD] |= np.uint32(CLASS_SIZE * k << CLASS_SHIFT)
-        self._lay_out(head, members)
+        self._divide_bits(int(torus.max()))
+        self.sites = self._sites(torus)
+        members = self._sites_by_class()
+        self._lay_out(members)
 
         self.clock = np.array([0.0, unit])
         lengths = np.array([0, *map(len, members)], np.uint64)
         self.counters = np.array([0, 0, 0])
         self.counters[RATE] = int((lengths * self.bound[::CLASS_SIZE]).sum())
 
-    def _head(self, torus: np.ndarray) -> np.ndarray:
-        """The state without its lists. Columns beyond those of the torus are inert and never reached."""
+    def _divide_bits(self, most: int) -> None:
+        """Divide the bits of a site between word, place and label. most: the largest label."""
+        self._place_shift = np.uint64((ALIKE_WORDS if self.types is None else WORDS).bit_length())
+        places = PLACES + self._active + self._active // 2 + len(self.rates.bound) * 8 * ROOM
+        self.label_shift = self._place_shift + np.uint64(places.bit_length())
+        if int(self.label_shift) + most.bit_length() > 64:
+            rows, columns = self.shape
+            remedy = "take fewer sites, or larger grains: an initial state that has grown longer"
+            raise ValueError(f"{rows} x {columns} sites with grain ids up to {most} do not fit: {remedy}")
+
+    def _sites(self, torus: np.ndarray) -> np.ndarray:
+        """The sites, all in the list of class 0: uint64. Columns beyond those of the torus are never reached."""
         rows, stride = self._torus
-        head = np.zeros(SITES + SITE_SIZE * rows * stride, np.uint32)
-        head[END], head[SINK - 1], head[SINK], head[NOBODY + PLACE] = SINK, NOBODY, NOBODY, SINK
-        sites = head[self._sites].reshape(rows, stride, SITE_SIZE)
-        sites[..., WORD], sites[..., PLACE] = neighbourhoods.INERT << TYPE_SHIFT, SINK
-        columns = torus.shape[1]
+        sites = np.full((rows, stride), SINK << int(self._place_shift), np.uint64)
         words = neighbourhoods.words(torus, None if self.types is None else self.grain_type)
-        sites[:, :columns, WORD], sites[:, :columns, LABEL] = words, torus
-        return head
+        sites[:, : torus.shape[1]] |= words
+        sites[:, : torus.shape[1]] |= torus.astype(np.uint64) << self.label_shift
+        return sites.ravel()
 
-    def _sites_by_class(self, sites: np.ndarray) -> list[np.ndarray]:
-        """The sites of each class from 1 in the order of the lattice: uint32, indices in the state."""
-        site_class = self.rates.class_of[sites[WORD::SITE_SIZE] & len(self.rates.class_of) - 1]
-        site_class[sites[LABEL::SITE_SIZE] == 0] = 0
-        return [
-            np.uint32(SITES) + np.uint32(SITE_SIZE) * np.flatnonzero(site_class == k).astype(np.uint32)
-            for k in range(1, len(self.rates.bound))
-        ]
+    def _sites_by_class(self) -> list[np.ndarray]:
+        """The numbers of the sites of each class from 1, uint32, ascending."""
+        site_class = self.rates.class_of[self.sites & np.uint64(len(self.rates.class_of) - 1)]
+        site_class[self.sites >> self.label_shift == 0] = 0
+        return [np.flatnonzero(site_class == k).astype(np.uint32) for k in range(1, len(self.rates.bound))]
 
-    def _lay_out(self, head: np.ndarray, members: list[np.ndarray]) -> None:
-        """Put the lists behind the rest of the state, each with room to grow. Their order stays."""
-        self.state = head  # frees the one before
+    def _lay_out(self, members: list[np.ndarray]) -> None:
+        """Put the lists one behind the other, each with room to grow. Their order stays."""
         capacity = [min(len(sites) + len(sites) // 2 + 8 * ROOM, self._active + ROOM) for sites in members]
-        if len(head) + sum(capacity) >= 1 << 32:
-            raise ValueError(f"{self.shape[0]} x {self.shape[1]} sites are too many for one simulation")
-        self.state = np.empty(len(head) + sum(capacity), np.uint32)
-        self.state[: len(head)] = head
-        start = len(head)
+        word_and_label = ~((np.uint64(1) << self.label_shift) - (np.uint64(1) << self._place_shift))
+        self.lists = np.zeros(PLACES + sum(capacity) + 1, np.uint32)  # one more, which may be looked ahead to
+        self.lists[LAST] = self.lists[BEFORE] = SINK
+        start = PLACES
         for k, (sites, size) in enumerate(zip(members, capacity, strict=True), 1):
             end = start + len(sites)
-            self.state[start:end] = sites
-            self.state[sites + PLACE] = np.arange(start, end, dtype=np.uint32)
-            self.state[CLASS_SIZE * k + START], self.state[CLASS_SIZE * k + END] = start, end
-            self.limit[CLASS_SIZE * k] = start + size
+            self.lists[start:end] = sites
+            self.sites[sites] &= word_and_label
+            self.sites[sites] |= np.arange(start, end, dtype=np.uint64) << self._place_shift
+            self.lists[CLASS_SIZE * k + BEFORE], self.lists[CLASS_SIZE * k + LAST] = start - 1, end - 1
             start += size
+            self.limit[CLASS_SIZE * k] = start - 1
 
     @property
     def members(self) -> list[np.ndarray]:
-        """The lists of the classes from 1: indices of sites in the state, in the order of their places."""
-        classes = self.state[CLASS_SIZE : CLASS_SIZE * len(self.rates.bound)].reshape(-1, CLASS_SIZE)
-        return [self.state[start:end] for end, start in classes]
+        """The lists of the classes from 1: numbers of sites, in the order of their places."""
+        classes = self.lists[CLASS_SIZE : CLASS_SIZE * len(self.rates.bound)].reshape(-1, CLASS_SIZE)
+        return [self.lists[before + 1 : last + 1] for last, before in classes]
 
-    def _field(self, field: int) -> np.ndarray:
+    def _in_rows(self, sites: np.ndarray) -> np.ndarray:
         rows, columns = self.shape
-        return self.state[self._sites][field::SITE_SIZE].reshape(self._torus)[:rows, :columns]
+        return sites.reshape(self._torus)[:rows, :columns]
 
     @property
     def labels(self) -> np.ndarray:
         """Current grain ids, int32 [rows, columns]."""
-        return self._field(LABEL).astype(np.int32)
+        return (self._in_rows(self.sites) >> self.label_shift).astype(np.int32)
 
     @property
     def areas(self) -> np.ndarray:
@@ -180,20 +177,25 @@ class Lattice:
         return self._count_sites() if self.types is None else self._areas  # the event loop keeps them, or does not
 
     def _count_sites(self) -> np.ndarray:
-        areas = np.bincount(self._field(LABEL).ravel(), minlength=len(self.grain_type)).astype(np.int32)
+        areas = np.bincount(self.labels.ravel(), minlength=len(self.grain_type)).astype(np.int32)
         areas[0] = 0
         return areas
 
     @property
     def words(self) -> np.ndarray:
-        """Current words (events.py) without their classes, uint32 [rows, columns]."""
-        return self._field(WORD) & np.uint32((1 << CLASS_SHIFT) - 1)
+        """Current words (events.py), uint32 [rows, columns]."""
+        return (self._in_rows(self.sites) & ((np.uint64(1) << self._place_shift) - np.uint64(1))).astype(np.uint32)
 
     @property
-    def indices(self) -> np.ndarray:
-        """The index of each site in the state, int64 [rows, columns]."""
-        rows, columns = self.shape
-        return np.arange(self._sites.start, self._sites.stop, SITE_SIZE).reshape(self._torus)[:rows, :columns]
+    def places(self) -> np.ndarray:
+        """The place of each site in the lists, int64 [rows, columns]; SINK for sites in none."""
+        lower = self._in_rows(self.sites) & ((np.uint64(1) << self.label_shift) - np.uint64(1))
+        return (lower >> self._place_shift).astype(np.int64)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The number of each site, int64 [rows, columns]."""
+        return self._in_rows(np.arange(len(self.sites)))
 
     @property
     def time(self) -> float:
@@ -215,13 +217,13 @@ class Lattice:
         last_draw, last_event = self.draws + max_draws, self.events + max_events
         while self.records < len(self.record_times) and self.draws < last_draw and self.events < last_event:
             status = advance(
-                self.state, self.types, self.class_of, self.bound, self.bound_rate, self.limit, self.rates.plain_rate,
-                self.order, self.row, self.steps, self.flip_each, self._areas, self.rng, self.clock, self.counters,
-                self.record_times[-1], self.record_times[self.records], last_draw - self.draws,
-                last_event - self.events,
+                self.sites, self.lists, self.label_shift, self.types, self.class_of, self.bound, self.bound_rate,
+                self.limit, self.rates.plain_rate, self.order, self.row, self._extent, self.steps, self.flip_each,
+                self._areas, self.rng, self.clock, self.counters, self.record_times[-1],
+                self.record_times[self.records], last_draw - self.draws, last_event - self.events,
             )  # fmt: skip
             if status == FULL:
-                self._lay_out(self.state[: self._sites.stop].copy(), [sites.copy() for sites in self.members])
+                self._lay_out([sites.copy() for sites in self.members])
             elif status == RECORD:
                 self._record(int(np.searchsorted(self.record_times, self.time, side="right")), self.time)
             elif status == FINISHED:

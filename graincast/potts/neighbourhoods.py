@@ -11,8 +11,8 @@ import numpy as np
 
 from graincast.microstructure import CANDIDATE, HIGH_MOBILITY, LOW_MOBILITY
 from graincast.potts.events import (
+    ALIKE_WORDS,
     CANDIDATE_SHIFT,
-    EDGE_SHIFT,
     HIGH_SHIFT,
     INERT_SHIFT,
     MAX_CLASSES,
@@ -62,7 +62,7 @@ def rates(temperature: float, min_mobility: float, uniform: bool, one_candidate:
     unlike = np.arange(NEIGHBOURS + 1)
     by_number = class_of[NEIGHBOURS - unlike | LOW_MOBILITY << TYPE_SHIFT]
     if uniform and not inert and len(set(by_number)) == len(unlike):
-        own_class = np.resize(unlike, 16).astype(np.uint8)  # as many as four bits can hold
+        own_class = np.resize(unlike, ALIKE_WORDS).astype(np.uint8)
         return Rates(flip, None, own_class, bound[by_number], flip[NEIGHBOURS - unlike, unlike])
     return Rates(flip, mobility, class_of, bound, plain_rates(flip, mobility))
 
@@ -169,10 +169,8 @@ def words(labels: np.ndarray, grain_type: np.ndarray | None) -> np.ndarray:
 
     labels int32 [rows, columns], 0 for inert sites; grain_type int8 [n + 1] by label, None if all sites are alike.
     """
-    edges = [np.zeros(length, np.int32) for length in labels.shape]
-    for edge in edges:
-        edge[0], edge[-1] = 1, 2
-    word = (3 * edges[0][:, None] + edges[1]) << EDGE_SHIFT
+    word = np.full(labels.shape, ALIKE_WORDS if grain_type is None else WORDS, np.int32)
+    word[1:-1, 1:-1] = 0
     if grain_type is None:
         for step in STEPS:
             word += np.roll(labels, step, (0, 1)) != labels

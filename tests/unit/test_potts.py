@@ -10,7 +10,7 @@ from benchmarks.comparison import raw_data_root
 from benchmarks.potts import ranks_among_spparks, spparks_states
 from graincast.microstructure import LOW_MOBILITY
 from graincast.potts import protocol
-from graincast.potts.events import CLASS_SIZE, PLACE, RATE, SITE_SIZE, SITES, START, UNIT
+from graincast.potts.events import BEFORE, CLASS_SIZE, RATE, SINK, UNIT
 from graincast.potts.lattice import Lattice
 from graincast.potts.neighbourhoods import STEPS, words
 
@@ -322,13 +322,14 @@ def test_lists_and_rates_stay_consistent_with_the_labels(temperature, min_mobili
         classes = np.where(labels > 0, simulated.rates.class_of[word & len(simulated.rates.class_of) - 1], 0)
         bound = simulated.bound_rate[::CLASS_SIZE]
         assert simulated.counters[RATE] == round(bound[classes].sum() / simulated.clock[UNIT])
-        place = simulated.state[SITES:][PLACE::SITE_SIZE]
         members = simulated.members
         assert sum(map(len, members)) == (classes > 0).sum()
+        assert (simulated.places[classes == 0] == SINK).all()
+        place = dict(zip(simulated.numbers.ravel(), simulated.places.ravel(), strict=True))
         for k, sites in enumerate(members, 1):
-            np.testing.assert_array_equal(np.sort(sites), simulated.indices[classes == k])
-            first = simulated.state[CLASS_SIZE * k + START]
-            np.testing.assert_array_equal(place[(sites - SITES) // SITE_SIZE], first + np.arange(len(sites)))
+            np.testing.assert_array_equal(np.sort(sites), simulated.numbers[classes == k])
+            first = simulated.lists[CLASS_SIZE * k + BEFORE] + 1
+            assert [place[site] for site in sites] == list(range(first, first + len(sites)))
 
         rate, _ = rates_of_all_flips(labels, kind, periodic, temperature=temperature, min_mobility=min_mobility)
         total = rate.sum(-1)
@@ -447,6 +448,14 @@ def test_bad_arguments_are_refused(invalid):
     arguments = {"temperature": 0.9, "record_times": [0.0, 1.0], "seed": 0} | invalid
     with pytest.raises(ValueError):
         protocol.grow(BLOB, np.array([0, 0, 2]), **arguments)
+
+
+def test_more_grains_than_a_site_can_name_are_refused():
+    most = 1 << 27
+    labels = np.array([[1, 1, most], [1, most, most], [1, 1, most]])
+    with pytest.raises(ValueError, match="grain ids up to 134217728 do not fit: take fewer sites"):
+        lattice(labels, np.ones(most + 1, np.int8), seed=0)
+    assert lattice(np.maximum(labels // 64, 1), np.ones(most // 64 + 1, np.int8), seed=0).labels.max() == most // 64
 
 
 def test_growth_ranks_among_runs_of_spparks():

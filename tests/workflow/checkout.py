@@ -89,7 +89,7 @@ def dry_run(folder: Path, *arguments: str) -> tuple[int, str]:
     lock._held.clear()
     sources._read.cache_clear()
     packages.pinned.cache_clear()
-    before = Path.cwd()
+    before, variables = Path.cwd(), dict(os.environ)
     os.chdir(folder)
     try:
         with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured):
@@ -98,6 +98,8 @@ def dry_run(folder: Path, *arguments: str) -> tuple[int, str]:
         return int(end.code or 0), captured.getvalue()
     finally:
         os.chdir(before)
+        os.environ.clear()
+        os.environ.update(variables)  # later workflows are not part of this one
         lock._held.clear()
     raise AssertionError("Snakemake did not end")
 
