@@ -57,11 +57,10 @@ else
 endif
 
 test: $(READY) $(SERVER_READY) $(DOCS_READY) lint  ## all checks and tests
-	@# those on SLURM mostly wait for it, so they run beside the others and are shown after them
-	@shown=$$(mktemp); python -m pytest tests/hpc $(ARGS) >$$shown 2>&1 & hpc=$$!; trap "kill $$hpc" INT TERM; status=0; \
-	python -m pytest tests/unit tests/programs tests/workflow -n 2 --dist loadscope --no-loadscope-reorder $(ARGS) || status=$$?; \
-	python -m pytest tests/server $(ARGS) || status=$$?; \
-	wait $$hpc || status=$$?; cat $$shown; rm $$shown; exit $$status
+	@# those on SLURM mostly wait for it, so they and those of servers run beside the others and are shown after them
+	@shown=$$(mktemp); python -m pytest tests/hpc tests/server $(ARGS) >$$shown 2>&1 & side=$$!; trap "kill $$side" INT TERM; \
+	status=0; python -m pytest tests/unit tests/programs tests/workflow -n 2 --dist loadscope --no-loadscope-reorder $(ARGS) || status=$$?; \
+	wait $$side || status=$$?; cat $$shown; rm $$shown; exit $$status
 
 test-unit: $(READY)  ## the unit tests alone (ARGS="-k sgc" for some of them)
 	@python -m pytest tests/unit -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
