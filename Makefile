@@ -57,7 +57,7 @@ else
 endif
 
 test: $(READY) $(SERVER_READY) $(DOCS_READY) lint  ## all checks and tests
-	@# those on SLURM mostly wait for it, so they and those of servers run beside the others and are shown after them
+	@# tests on SLURM mostly wait, so they run beside the others, before those of servers; their output is shown last
 	@shown=$$(mktemp); python -m pytest tests/hpc tests/server $(ARGS) >$$shown 2>&1 & side=$$!; trap "kill $$side" INT TERM; \
 	status=0; python -m pytest tests/unit tests/programs tests/workflow -n 2 --dist loadscope --no-loadscope-reorder $(ARGS) || status=$$?; \
 	wait $$side || status=$$?; cat $$shown; rm $$shown; exit $$status

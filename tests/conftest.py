@@ -10,7 +10,7 @@ import pytest
 
 for variable in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
     os.environ.pop(variable, None)  # under `make test`, a `make` of a test would be a make within it and say so
-os.environ.pop("MLFLOW_TRACKING_URI", None)  # of whoever runs the tests: theirs are stores of their own
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests use stores of their own, whatever is set outside
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a job of the workflow; threads cost time where matrices are small
 

@@ -120,6 +120,7 @@ class Lattice:
         self._place_shift = np.uint64((ALIKE_WORDS if self.types is None else WORDS).bit_length())
         places = PLACES + self._active + self._active // 2 + len(self.rates.bound) * 8 * ROOM
         self.label_shift = self._place_shift + np.uint64(places.bit_length())
+        self._place_mask = (np.uint64(1) << self.label_shift) - (np.uint64(1) << self._place_shift)
         if int(self.label_shift) + most.bit_length() > 64:
             rows, columns = self.shape
             remedy = "take fewer sites, or larger grains: an initial state that has grown longer"
@@ -143,14 +144,13 @@ class Lattice:
     def _lay_out(self, members: list[np.ndarray]) -> None:
         """Put the lists one behind the other, each with room to grow. Their order stays."""
         capacity = [min(len(sites) + len(sites) // 2 + 8 * ROOM, self._active + ROOM) for sites in members]
-        word_and_label = ~((np.uint64(1) << self.label_shift) - (np.uint64(1) << self._place_shift))
         self.lists = np.zeros(PLACES + sum(capacity) + 1, np.uint32)  # one more, which may be looked ahead to
         self.lists[LAST] = self.lists[BEFORE] = SINK
         start = PLACES
         for k, (sites, size) in enumerate(zip(members, capacity, strict=True), 1):
             end = start + len(sites)
             self.lists[start:end] = sites
-            self.sites[sites] &= word_and_label
+            self.sites[sites] &= ~self._place_mask
             self.sites[sites] |= np.arange(start, end, dtype=np.uint64) << self._place_shift
             self.lists[CLASS_SIZE * k + BEFORE], self.lists[CLASS_SIZE * k + LAST] = start - 1, end - 1
             start += size
@@ -189,8 +189,7 @@ class Lattice:
     @property
     def places(self) -> np.ndarray:
         """The place of each site in the lists, int64 [rows, columns]; SINK for sites in none."""
-        lower = self._in_rows(self.sites) & ((np.uint64(1) << self.label_shift) - np.uint64(1))
-        return (lower >> self._place_shift).astype(np.int64)
+        return ((self._in_rows(self.sites) & self._place_mask) >> self._place_shift).astype(np.int64)
 
     @property
     def numbers(self) -> np.ndarray:
