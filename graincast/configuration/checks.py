@@ -62,6 +62,8 @@ def _check_simulation(where: str, written: dict, simulate: dict) -> None:
     fraction = simulate["red_fraction"]
     if isinstance(fraction, list) and fraction[0] > fraction[1]:
         raise ConfigError(f"{where}.red_fraction: the range {fraction} is reversed; write the smaller first")
+    if simulate["mobility"] == "uniform" and simulate["balance"] > 1:
+        raise ConfigError(f"{where}.balance: no effect with mobility uniform; the forecast is for candidate-red")
     _check_growth(where, written, simulate)
 
 

@@ -12,6 +12,7 @@ from graincast.program.progress import duration
 
 WORDS = {
     "regrow": ("shard of regrown runs", "shards of regrown runs"),
+    "initialise": ("block of initial states", "blocks of initial states"),
     "simulate": ("batch of simulations", "batches of simulations"),
     "graphs": ("shard of graphs", "shards of graphs"),
     "split": ("split", "splits"),

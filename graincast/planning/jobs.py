@@ -152,6 +152,11 @@ def _digest_of_model(model: str) -> str | None:
 def _data(plan: Plan) -> Iterator[Job]:
     for dataset in sorted(plan.datasets, key=plan.regrown.__contains__):  # after those that they regrow
         folder = f"results/datasets/{dataset}"
+        if dataset in plan.simulated:
+            for block in plan.blocks(dataset):
+                wildcards, parameters = {"dataset": dataset, "block": block}, plan.initialisation(dataset, block)
+                made = plan.block_files(dataset, block)
+                yield Job("initialise", wildcards, parameters, {}, made, ["scripts/initialise.py"])
         if dataset in plan.grains:
             for shard in plan.shards(dataset):
                 yield from _shard(plan, dataset, shard)
@@ -193,9 +198,11 @@ def _shard(plan: Plan, dataset: str, shard: str) -> Iterator[Job]:
         yield Job("regrow", wildcards, parameters, states, [manifest, *runs], programs, entries=source)
     if dataset in plan.simulated:
         runs = [plan.run_folder(dataset, shard)]
-        parameters = {"simulate": plan.simulation(dataset), "states": plan.states(dataset, shard)}
+        made = plan.initial_states(dataset, shard)
+        states = {"shares": made[:1], "initial": made[1:]}
         programs = ["scripts/simulate.py"]
-        yield Job("simulate", wildcards, parameters, {}, [manifest, *runs], programs, entries=source)
+        parameters = plan.simulation(dataset, shard)
+        yield Job("simulate", wildcards, parameters, states, [manifest, *runs], programs, entries=source)
     parameters = shaping(settings)
     graphs = f"results/datasets/{dataset}/graphs/{shard}"
     programs = ["scripts/graphs.py", module("raw", SOURCES[settings["source"]].reader)]

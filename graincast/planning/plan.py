@@ -16,7 +16,7 @@ from graincast.features.nodes import NODE_FEATURES
 from graincast.files.declaration import chain
 from graincast.files.expansion import expand
 from graincast.planning.sources import module, of_path
-from graincast.potts.batches import batches
+from graincast.potts.batches import batches, block_of, blocks
 from graincast.program import extensions
 from graincast.raw.manifest import shard_names
 from graincast.raw.reading import shaping
@@ -28,6 +28,9 @@ PROJECT = Path(__file__).parents[2]
 SIMULATOR_FILE = module(*SIMULATOR.split(".")[1:])
 FEATURE_THREADS = 8
 """Microstructures whose growth is simulated at once, for a feature set."""
+OF_BATCHES = ("microstructures", "batch", "balance")
+"""Keys of a simulation that say how many states there are and which are in a batch, and change none of them."""
+OF_INITIAL_STATES = ("size", "red_fraction", "initial")
 NONE: dict[str, object] = {"ensemble": 1, "search": None, "also_train_on": []}
 """Keys of an experiment that have no effect, with the value that says so."""
 
@@ -55,6 +58,7 @@ class Plan:
         self.predictions: dict[str, dict] = config["predictions"]
         # asked for by every job, so worked out once
         self._batches = {name: self._batches_of(name) for name in self.simulated}
+        self._blocks = {name: self._blocks_of(name) for name in self.simulated}
         self._training_jobs = {name: self._training_jobs_of(name) for name in self.experiments}
 
     # ---- Files of the data stages
@@ -70,6 +74,19 @@ class Plan:
     def run_folder(self, dataset: str, shard: str) -> str:
         """The folder of the runs of a shard that are made here."""
         return f"results/datasets/{dataset}/runs/{shard}"
+
+    def blocks(self, dataset: str) -> list[str]:
+        """Names of the blocks of batches of a simulated data set; none where batches are not balanced."""
+        return list(self._blocks[dataset])
+
+    def initial_states(self, dataset: str, shard: str) -> list[str]:
+        """Where the initial states of a batch are made: the files of its block; none if it makes its own."""
+        balance = self.datasets[dataset]["simulate"]["balance"]
+        return self.block_files(dataset, block_of(shard, balance)) if balance > 1 else []
+
+    def block_files(self, dataset: str, block: str) -> list[str]:
+        """The initial states of a block of batches: which batch takes which, and the folder of all."""
+        return [f"results/datasets/{dataset}/initial/{block}{suffix}" for suffix in (".json", "")]
 
     def manifest_folder(self, dataset: str) -> str:
         """The folder of a data set's manifests: an output where they are made here, else written by the scan."""
@@ -192,19 +209,29 @@ class Plan:
 
     # ---- Parameters of rules
 
-    def simulation(self, dataset: str) -> dict:
-        """What a batch of simulations depends on; how many other states there are is not part of it."""
+    def initialisation(self, dataset: str, block: str) -> dict:
+        """What the initial states of a block of batches depend on, and the states of each batch, by number."""
         simulate = self.datasets[dataset]["simulate"]
-        return _of_growth({key: value for key, value in simulate.items() if key not in ("microstructures", "batch")})
+        return {
+            "simulate": {key: simulate[key] for key in ("seed", *OF_INITIAL_STATES)},
+            "batches": self._blocks[dataset][block],
+        }
+
+    def simulation(self, dataset: str, shard: str) -> dict:
+        """What a batch of simulations depends on besides the initial states, where these are made before.
+
+        How many states there are in other batches is not part of it.
+        """
+        simulate = _of_growth(self.datasets[dataset]["simulate"])
+        made_before = OF_INITIAL_STATES if self._blocks[dataset] else ()
+        settings = {key: value for key, value in simulate.items() if key not in (*OF_BATCHES, *made_before)}
+        first, last = self._batches[dataset][shard]
+        states = {"batch": shard} if made_before else {"states": {"first": first, "last": last}}
+        return {"simulate": settings, **states}
 
     def regrowth(self, dataset: str) -> dict:
         """What the growth runs of a regrown data set depend on."""
         return _of_growth(self.datasets[dataset]["regrow"])
-
-    def states(self, dataset: str, shard: str) -> dict[str, int]:
-        """The numbers of the first and last initial state of a batch."""
-        first, last = self._batches[dataset][shard]
-        return {"first": first, "last": last}
 
     def split_settings(self, split: str) -> dict:
         """What a split depends on: the keys of its method."""
@@ -310,6 +337,10 @@ class Plan:
     def _batches_of(self, dataset: str) -> dict[str, tuple[int, int]]:
         simulate = self.datasets[dataset]["simulate"]
         return batches(simulate["microstructures"], simulate["batch"])
+
+    def _blocks_of(self, dataset: str) -> dict[str, dict[str, tuple[int, int]]]:
+        balance = self.datasets[dataset]["simulate"]["balance"]
+        return blocks(self._batches[dataset], balance) if balance > 1 else {}
 
     def _intermediate_files(self) -> Iterator[str]:
         for dataset in self.grains:

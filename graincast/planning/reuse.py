@@ -8,7 +8,17 @@ from graincast.planning.jobs import Job
 from graincast.planning.recipes import difference, differences
 from graincast.program.recipe import read_made_from
 
-RULES = ("simulate", "regrow", "graphs", "features", "encoder", "encode", "encoded_features", "vision_features")
+RULES = (
+    "initialise",
+    "simulate",
+    "regrow",
+    "graphs",
+    "features",
+    "encoder",
+    "encode",
+    "encoded_features",
+    "vision_features",
+)
 
 
 def link(jobs: Iterable[Job], recipes: Mapping[str, dict], results: Mapping[str, Path]) -> list[str]:

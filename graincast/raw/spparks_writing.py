@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from graincast.files import hdf5
-from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, QUATERNIONS
+from graincast.raw.dream3d import AVG_QUATS, DIMENSIONS, FEATURE_IDS, QUATERNIONS, grain_types
 
 
 def write_initial(path: Path, labels: np.ndarray, grain_type: np.ndarray, red_fraction: float) -> None:
@@ -25,6 +26,15 @@ def write_initial(path: Path, labels: np.ndarray, grain_type: np.ndarray, red_fr
         file[FEATURE_IDS] = labels.astype(np.int64)
         file[AVG_QUATS] = quaternions
         file[DIMENSIONS] = np.array(labels.shape, np.int64)
+
+
+def reread_initial(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The labels, int32 [L, L], and grain types, int8 [n + 1], entry 0 unused (0), that `write_initial` wrote."""
+    with h5py.File(path) as file:
+        labels, quaternions = file[FEATURE_IDS][()].astype(np.int32), file[AVG_QUATS][()]
+    grain_type = grain_types(quaternions)
+    grain_type[0] = 0
+    return labels, grain_type
 
 
 def write_stats(path: Path, times: np.ndarray, areas: np.ndarray) -> None:

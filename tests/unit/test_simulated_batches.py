@@ -45,7 +45,13 @@ def started(folder):
 
 def finish(folder, **changes):
     """Run the program to its end, in this process."""
-    given = {"name": "made/0000", "out": folder / "0000", "manifest": folder / "0000.json"}
+    given = {
+        "name": "made/0000",
+        "initial": None,
+        "shares": None,
+        "out": folder / "0000",
+        "manifest": folder / "0000.json",
+    }
     simulate.main(SimpleNamespace(recipe=Recipe(recipe(folder, **changes)), **given))
 
 

@@ -57,6 +57,8 @@ GRAPHS = {
     "given": {"graphs:given/0000", "graphs:given/0001", "graphs:given/0002"} | AFTER_GRAPHS["given"],
 }
 SIMULATE = {"simulate:made/0000", "simulate:made/0001"} | GRAPHS["made"]
+INITIALISE = {"initialise:made/0000"} | SIMULATE
+ADDED = {"initialise:made/0001", "simulate:made/0002", "graphs:made/0002"}
 NOTHING: set[str] = set()
 
 
@@ -64,7 +66,7 @@ def every(stage: dict[str, set]) -> set[str]:
     return set().union(*stage.values())
 
 
-ALL = SIMULATE | GRAPHS["given"] | SPLIT["held-out images"] | VISION
+ALL = INITIALISE | GRAPHS["given"] | SPLIT["held-out images"] | VISION
 BOTH_HELD_OUT = SPLIT["held-out"] | SPLIT["held-out images"]
 
 # key of the schema: (file, edits of it as {path: value}, what runs again)
@@ -167,25 +169,26 @@ KEYS = {
         {"datasets.given.max_rejected": 0.5, "datasets.images.max_rejected": 0.5},
         {"check_rejected:given"} | VISION,
     ),
-    "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, SIMULATE),
+    "datasets.simulate.seed": (SMALL, {f"{SIM}.seed": 2}, INITIALISE),
     "datasets.simulate.microstructures": (
         SMALL,
         {f"{SIM}.microstructures": 36},
-        {"simulate:made/0002", "graphs:made/0002"} | AFTER_GRAPHS["made"],
+        ADDED | AFTER_GRAPHS["made"],
     ),
     "datasets.simulate.batch": (
         SMALL,
         {f"{SIM}.batch": 8},
-        {"simulate:made/0002", "graphs:made/0002"} | SIMULATE,
+        ADDED | INITIALISE,
     ),
-    "datasets.simulate.size": (SMALL, {f"{SIM}.size": 48}, SIMULATE),
-    "datasets.simulate.red_fraction": (SMALL, {f"{SIM}.red_fraction": [0.1, 0.4]}, SIMULATE),
-    "datasets.simulate.mobility": (SMALL, {f"{SIM}.mobility": "uniform"}, SIMULATE),
+    "datasets.simulate.balance": (SMALL, {f"{SIM}.balance": 1}, SIMULATE),
+    "datasets.simulate.size": (SMALL, {f"{SIM}.size": 48}, INITIALISE),
+    "datasets.simulate.red_fraction": (SMALL, {f"{SIM}.red_fraction": [0.1, 0.4]}, INITIALISE),
+    "datasets.simulate.mobility": (SMALL, {f"{SIM}.mobility": "uniform", f"{SIM}.balance": 1}, SIMULATE),
     "datasets.simulate.min_mobility": (SMALL, {f"{SIM}.min_mobility": 0.01}, SIMULATE),
-    "datasets.simulate.initial.temperature": (SMALL, {f"{SIM}.initial.temperature": 0.8}, SIMULATE),
-    "datasets.simulate.initial.time": (SMALL, {f"{SIM}.initial.time": 11}, SIMULATE),
-    "datasets.simulate.initial.quench_temperature": (SMALL, {f"{SIM}.initial.quench_temperature": 0.2}, SIMULATE),
-    "datasets.simulate.initial.quench_time": (SMALL, {f"{SIM}.initial.quench_time": 4}, SIMULATE),
+    "datasets.simulate.initial.temperature": (SMALL, {f"{SIM}.initial.temperature": 0.8}, INITIALISE),
+    "datasets.simulate.initial.time": (SMALL, {f"{SIM}.initial.time": 11}, INITIALISE),
+    "datasets.simulate.initial.quench_temperature": (SMALL, {f"{SIM}.initial.quench_temperature": 0.2}, INITIALISE),
+    "datasets.simulate.initial.quench_time": (SMALL, {f"{SIM}.initial.quench_time": 4}, INITIALISE),
     "datasets.simulate.growth.temperature": (SMALL, {f"{SIM}.growth.temperature": 0.8}, SIMULATE),
     "datasets.simulate.growth.time": (SMALL, {f"{SIM}.growth.time": 7000}, SIMULATE),
     "datasets.simulate.growth.runs": (SMALL, {f"{SIM}.growth.runs": 3}, SIMULATE),

@@ -20,7 +20,8 @@ PAGE = checkout.PROJECT / "docs" / "outputs.md"
 METRIC = "|".join(METRICS)
 AXIS = "|".join({axis for model in declaration.names() for axis in declaration.read(model).prefixes})
 NAMED = {"metric": METRIC, "axis": AXIS, "split": "held-out|folds|table", "fold": r"all|r\d+f\d+", "number": r"\d+"}
-NAMED |= {"path": ".+", "file": ".+", "format": "png|svg|pdf", "shard": r"\d{4}", "threshold": r"[\d.]+"}
+NAMED |= {"path": ".+", "file": ".+", "format": "png|svg|pdf", "threshold": r"[\d.]+"}
+NAMED |= dict.fromkeys(("shard", "block"), r"\d{4}")
 """What a placeholder stands for; others stand for a name."""
 NOT_IN_A_SMALL_RUN = (
     "unsent.json",  # tracking was reachable

@@ -27,9 +27,9 @@ from tests.workflow.test_torture import OF_THE_RUN, jobs_in, results
 
 CONFIG = ("--configfile", "config/small.yaml")
 JOBS = (
-    "simulate/made/0000", "graphs/made/0000", "graphs/given/0001", "split/given/folds", "summarise/given",
-    "check_rejected/given", "ceiling/given", "export/made", "features/given/shape", "encoder/given/tiny",
-    "encode/given/tiny/2",
+    "initialise/made/0000", "simulate/made/0000", "graphs/made/0000", "graphs/given/0001", "split/given/folds",
+    "summarise/given", "check_rejected/given", "ceiling/given", "export/made", "features/given/shape",
+    "encoder/given/tiny", "encode/given/tiny/2",
     "encoded_features/given/codes", "encoder_figures/given/tiny", "vision_features/images/random", "train/made/all",
     "train/attended/all", "train/pictured/all", "measure/made/all", "log_trials/made/all", "members/attended",
     "evaluate/made",

@@ -26,6 +26,7 @@ from tests.workflow.stale_table import (
     ENCODER,
     EVALUATE,
     GRAPHS,
+    INITIALISE,
     NAMES,
     NOTHING,
     SIMULATE,
@@ -41,7 +42,8 @@ CONFIG = ("--configfile", "config/small.yaml")
 
 # One file of each kind, and what an edit of its code makes stale; closures: tests/unit/test_sources.py.
 FILES = {
-    "graincast/potts/events.py": SIMULATE,
+    "graincast/potts/events.py": INITIALISE,
+    "scripts/simulate.py": SIMULATE,
     "graincast/raw/deepspparks.py": every({"given": GRAPHS["given"]}),
     "graincast/raw/spparks.py": GRAPHS["made"],
     "graincast/models/sgc.py": TRAIN["made"] | TRAIN["given"] | TRAIN["tabled"],
@@ -97,7 +99,7 @@ def test_a_pinned_package_counts_where_it_bears_on_numbers(finished):
         lines = [f"{package}==99.0" if line.startswith(f"{package}==") else line for line in text.splitlines()]
         with edited(lock, "\n".join(lines) + "\n"):
             stale = checkout.stale(finished, *CONFIG)
-        assert stale == expected if expected is not None else stale >= SIMULATE
+        assert stale == expected if expected is not None else stale >= INITIALISE
     assert checkout.stale(finished, *CONFIG) == NOTHING
 
 
@@ -146,7 +148,7 @@ def test_an_edit_is_seen_and_its_reversal_undoes_it(copy, records):
 
 TOUCHED = {
     "training": ("config/experiments/made.yaml", {"grid.learning_rate": [0.2]}, TRAIN["made"]),
-    "a folder of simulated runs": ("config/small.yaml", {"datasets.made.simulate.seed": 2}, SIMULATE),
+    "a folder of simulated runs": ("config/small.yaml", {"datasets.made.simulate.seed": 2}, INITIALISE),
 }
 
 
@@ -318,6 +320,7 @@ MISSING = {
     "pictures": ("datasets/images/features/random.h5", VISION),
     "a split": ("datasets/given/splits/folds.csv", SPLIT["folds"]),
     "a shard": ("datasets/given/graphs/0001.h5", {"graphs:given/0001"} | AFTER_GRAPHS["given"]),
+    "initial states": ("datasets/made/initial/0000.json", INITIALISE),
     "simulated runs": (
         "datasets/made/runs/0001.json",
         {"simulate:made/0001", "graphs:made/0001"} | AFTER_GRAPHS["made"],
