@@ -6,11 +6,18 @@ from pathlib import Path
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Make `target` a copy of a folder, of hard links; files are copied where there can be none."""
-    shutil.copytree(source, target, copy_function=_link)
+    """Make `target` a copy of a folder, of hard links; files are copied where there can be none.
+
+    Hidden files, such as the time stamp that Snakemake puts there, are left out.
+    """
+    for file in sorted(source.rglob("[!.]*")):
+        if file.is_file():
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _link(file, place)
 
 
-def _link(source: str, target: str) -> None:
+def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # another file system, another owner's file
