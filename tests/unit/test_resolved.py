@@ -43,5 +43,7 @@ def test_defaults_that_would_be_refused_if_written_are_left_out(tmp_path):
     made = tmp_path / "experiments/made.yaml"
     made.write_text(small.MADE.replace("evaluate_every: 10", "").replace("iterations: 20,", "iterations: 20"))
     config = tmp_path / "small.yaml"
-    config.write_text(small.CONFIG.replace("red_fraction: 0.3", "mobility: uniform"))
+    config.write_text(
+        small.CONFIG.replace("red_fraction: 0.3", "mobility: uniform").replace("balance: 2", "balance: 1")
+    )
     assert_runs_alike(config, tmp_path)
