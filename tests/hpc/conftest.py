@@ -26,7 +26,6 @@ datasets:
     simulate:
       microstructures: 24
       batch: 12
-      balance: 2
       size: 40
       red_fraction: 0.3
       initial: {time: 10}

@@ -26,7 +26,7 @@ def test_results_equal_those_of_a_plain_run(finished, local):
     submitted = finished.jobs()
     assert {state for _, state in submitted.values()} == {"COMPLETED"}
     rules = {comment.removeprefix("rule_").partition("_wildcards")[0] for comment in submitted}
-    assert rules == {"initialise", "simulate", "graphs", "summarise", "features", "train", "evaluate"}
+    assert rules == {"simulate", "graphs", "summarise", "features", "train", "evaluate"}
 
 
 def test_each_trial_is_tracked_once(finished, local):
