@@ -60,10 +60,11 @@ def simulate(
     def state(run: Path, number: int) -> None:
         if initial:
             link_tree(initial / name_of(number), run)
+            labels, types = reread_initial(run / INITIAL_FILE)
             progress.advance()
         else:
-            _initialise(run, number, settings, progress)
-        _grow(run, number, settings, progress)
+            labels, types = _initialise(run, number, settings, progress)
+        _grow(run, number, labels, types, settings, progress)
 
     return [_state(folder, number, progress, steps, state) for number in numbers]
 
@@ -89,19 +90,19 @@ def _state(folder: Path, number: int, progress: Progress, steps: int, make: Call
     return run
 
 
-def _initialise(folder: Path, number: int, settings: dict, progress: Progress) -> None:
-    """Make one initial state in its run folder."""
+def _initialise(folder: Path, number: int, settings: dict, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Make one initial state in its run folder; returns its labels and grain types."""
     labels = protocol.initialise(settings["size"], seed=_seed(settings["seed"], number, INITIAL), **settings["initial"])
     red_fraction = _red_fraction(settings, number)
     types = protocol.assign_types(labels, red_fraction, seed=_seed(settings["seed"], number, TYPES))
     write_initial(folder / INITIAL_FILE, labels, types, red_fraction)
     progress.advance(note=f"{name_of(number)}: {types.size - 1} grains")
+    return labels, types
 
 
-def _grow(folder: Path, number: int, settings: dict, progress: Progress) -> None:
-    """Simulate the growth runs from the initial state in a run folder."""
+def _grow(folder: Path, number: int, labels: np.ndarray, types: np.ndarray, settings: dict, progress: Progress) -> None:
+    """Simulate the growth runs from an initial state into its run folder."""
     growth = settings["growth"]
-    labels, types = reread_initial(folder / INITIAL_FILE)
     for repeat in range(1, growth["runs"] + 1):
         grown = coarse.grow(
             labels,

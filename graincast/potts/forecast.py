@@ -6,7 +6,7 @@ from graincast.microstructure import CANDIDATE, HIGH_MOBILITY
 
 
 def cost(labels: np.ndarray, grain_type: np.ndarray) -> float:
-    """A forecast of the accepted flips of a growth run, but for a factor that states of one kind have in common.
+    """A forecast of the accepted flips of a growth run, relative to that of other states of the same kind.
 
     It is √(candidate area) · (Σ 1 / distance²)^1.5, the sum over red sites, by distance to the candidate's centre: most
     flips are those of a candidate that grows into red grains, which it does where they are many and near. Growth time,
